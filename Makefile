@@ -1,0 +1,88 @@
+# `make demo` and `make test` do all the set-up they need: Python, Rust, make and a C compiler are
+# enough. Everything lands in .venv and rust/target.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+UV := $(shell command -v uv 2>/dev/null)
+PYTHON ?= python3
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: all build demo test lint format proto docs bench study deny clean help
+
+all: lint test docs deny ## everything that must be green
+
+build: $(STAMP)/core ## the environment and the core
+
+demo: build ## two nodes on loopback: count, then match, on a made-up twin of both files
+	$(BIN)/python examples/joint_match.py $(DEMO)
+
+test: build ## all tests
+	cd rust && cargo test --locked --release
+	$(BIN)/pytest
+
+lint: build ## formatters, linters, types, import contracts, generated code
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m mypy.stubtest psi._core --mypy-config-file pyproject.toml
+	cd rust && cargo fmt --check
+	cd rust && cargo clippy --locked --release --all-targets -- -D warnings
+	cd rust && cargo clippy --locked --release --all-targets --features python -- -D warnings
+	$(BIN)/python tests/wire_is_current.py
+
+format: build ## rewrites the code in its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd rust && cargo fmt
+
+proto: build ## makes the wire code anew from proto/
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. \
+	    proto/psi/wire/v1/messages.proto proto/parties/wire/v1/job.proto
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. \
+	    proto/parties/wire/v1/node.proto
+
+docs: build ## the site, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: build ## figures as JSON; see docs/benchmarks.md
+	$(BIN)/python tests/performance/bench_identifiers.py
+	$(BIN)/python tests/performance/bench_sources.py
+	$(BIN)/greenlane bench --protocol dh --receiver 65536 --sender 65536 --threads 1 --in-memory --json
+	$(BIN)/greenlane bench --protocol dh --receiver 65536 --sender 65536 --threads 1 --json
+
+study: build ## slow proofs: a million rows, every role, caller and format
+	$(BIN)/pytest -m study --timeout 14400 -s
+
+deny: ## licences and sources of what Cargo.lock names
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cd rust && cargo deny --offline check licenses bans sources
+
+clean: ## removes what was built
+	rm -rf $(VENV) rust/target site demo
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+# The environment: from the lock file, by uv where there is one.
+$(STAMP)/env: requirements.lock
+	bash scripts/need $(PYTHON)
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --require-hashes -r requirements.lock
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+endif
+	mkdir -p $(STAMP) && touch $@
+
+# The core: an editable install, so that only Rust needs to be built again.
+$(STAMP)/core: $(STAMP)/env rust/Cargo.toml rust/Cargo.lock pyproject.toml $(shell find rust/src -name '*.rs')
+ifdef UV
+	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endif
+	touch $@

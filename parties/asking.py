@@ -1,0 +1,94 @@
+"""The hallway of the asking node: from its rows to joined rows, one room a step."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from parties.agreement import Job, propose
+from parties.channel import Identity, Peer
+from parties.disclosure import disclosed
+from parties.folders import session_folder
+from parties.jobs import Learnt, Prepared, deliver, prepare, run
+from parties.joining import Format
+from parties.reports import JobReport, set_reports, totals
+from parties.settings import PeerSettings, Settings, Way
+from parties.sources import open_source
+from psi import Dialogue, Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an operator asks.
+
+    Attributes:
+        way: count or match.
+        peer: the name of the node to ask.
+        sets: names of identifier sets; none for all.
+        receive: whether we are the receiver; else the peer is, and learns instead of us.
+        both: whether both learn.
+        out: the file for joined rows; None for one in the results folder.
+        format: of that file.
+    """
+
+    way: Way
+    peer: str
+    sets: tuple[str, ...] = ()
+    receive: bool = True
+    both: bool = False
+    out: Path | None = None
+    format: Format = "parquet"
+
+
+def ask(settings: Settings, question: Question, meter: Meter) -> JobReport:
+    """Asks another node, and writes what was learnt.
+
+    Raises:
+        PartyError: see `parties.errors`; nothing was learnt.
+        PeerError: the peer said something else than an honest one; nothing was learnt.
+    """
+    began = time.monotonic()
+    peer = settings.peer(question.peer)
+    job = Job(
+        session=secrets.token_hex(16),
+        way=question.way,
+        sets=settings.sets(question.sets),
+        we_receive=question.receive,
+        both_learn=question.both,
+    )
+    folder = session_folder(settings.node.results, job.session)
+    source = open_source(settings.source)  # 1 rows
+    columns = disclosed(source, peer.disclose) if job.we_disclose else ()
+    ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
+    identity = Identity(settings.node.certificate, settings.node.key)
+    node = Peer(identity, peer, patience=settings.node.patience)
+    learnt = node.call(_converse(settings, peer, job, ours, meter), job.session)  # 4, 5
+    rows, result = None, None
+    if job.way == "match" and job.we_learn:
+        result = question.out or folder / f"joined.{question.format}"
+        rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
+    structlog.get_logger().info("job_done", session=job.session, **totals(job, learnt))
+    return JobReport(
+        session=job.session,
+        way=job.way,
+        peer=peer.name,
+        we_receive=job.we_receive,
+        sets=set_reports(learnt),
+        said_bytes=node.carried.said_bytes,
+        heard_bytes=node.carried.heard_bytes,
+        seconds=round(time.monotonic() - began, 3),
+        rows=rows,
+        result=result,
+        rejects=folder / "rejects.csv" if ours.rejected else None,
+    )
+
+
+def _converse(
+    settings: Settings, peer: PeerSettings, job: Job, ours: Prepared, meter: Meter
+) -> Dialogue[list[Learnt]]:
+    terms = yield from propose(settings, peer, job, ours.columns)
+    return (yield from run(job, terms, ours, exact=not settings.node.pad_sizes, meter=meter))

@@ -1,0 +1,27 @@
+"""The channel: carries dialogues between two nodes over gRPC with mutual TLS.
+
+    Peer   the calling end     peer.call(dialogue, session) -> result
+    Node   the answering end   Node(listen, identity, peers, answer).start()
+
+Which node calls is a setting and says nothing about who is receiver or sender. This package is the
+only place that names grpc, and the only one that speaks of clients and servers. From the dialogue
+to the wire:
+
+    drive      runs a dialogue over a line
+    line       one call seen from one end: queues, heartbeats, patience
+    frames     what is written to and read from the wire
+    codes      errors as words that tell the other end nothing else
+    pinning    whose certificate is whose
+    trust      the answering end's certificates, followed as they are renewed
+    probe      what went wrong, when gRPC only says UNAVAILABLE
+    options    gRPC's options, each with its reason
+    peer, node, answering, admission, services     the two ends
+"""
+
+from parties.channel.answering import Answer, Ended
+from parties.channel.line import Carried
+from parties.channel.node import Node
+from parties.channel.peer import Peer
+from parties.credentials import Identity
+
+__all__ = ["Answer", "Carried", "Ended", "Identity", "Node", "Peer"]

@@ -1,0 +1,56 @@
+"""Admission: how many calls a node carries at once, and none any more when it stops."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+
+from parties.channel.codes import NodeStopping, TooManyCalls
+from parties.channel.line import Line
+
+
+class Admission:
+    """The calls that are being carried.
+
+    Args:
+        most: how many at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._changed = threading.Condition()
+        self._lines: set[Line] = set()
+        self._stopping = False
+
+    def enter(self, line: Line) -> None:
+        """Takes a call in.
+
+        Raises:
+            NodeStopping: the node is about to stop.
+            TooManyCalls: there are as many as there may be.
+        """
+        with self._changed:
+            if self._stopping:
+                raise NodeStopping("this node is about to stop")
+            if len(self._lines) >= self._most:
+                raise TooManyCalls(f"this node carries {self._most} calls at once")
+            self._lines.add(line)
+
+    def leave(self, line: Line) -> None:
+        """Lets a call go; one that has gone already changes nothing."""
+        with self._changed:
+            self._lines.discard(line)
+            self._changed.notify_all()
+
+    def stop(self, grace: float) -> None:
+        """Takes no more calls in, and waits until all have gone.
+
+        Args:
+            grace: seconds after which those that are left are broken off.
+        """
+        until = monotonic() + grace
+        with self._changed:
+            self._stopping = True
+            self._changed.wait_for(lambda: not self._lines, timeout=max(0.0, until - monotonic()))
+            for line in self._lines:
+                line.break_off(NodeStopping("this node was stopped"))

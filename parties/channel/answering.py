@@ -1,0 +1,146 @@
+"""One call at the answering end, from its first frame to its status."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final, TypeAlias
+
+import structlog
+
+from parties.channel import codes
+from parties.channel.admission import Admission
+from parties.channel.drive import carry
+from parties.channel.line import CallerFault, Carried, Line
+from parties.errors import PeerLost
+from psi.dialogue import Dialogue
+from psi.errors import PsiError
+
+_log = structlog.get_logger("parties.channel")
+
+Answer: TypeAlias = Callable[[str, str], Dialogue[object]]
+"""Returns our side of what a peer asks for: (peer's name, session) -> dialogue.
+
+It may refuse by raising, for example `PeerRefused` with a code. It runs in the call's own thread.
+"""
+
+DONE: Final = "done"
+
+_HUNG_UP: Final = "the caller hung up before the dialogue was over"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of one call that was answered.
+
+    Attributes:
+        peer: the peer's name.
+        session: as the peer opened it, or None if it never did.
+        code: "done", or the word for what went wrong.
+        carried: how many bytes of messages.
+        seconds: from the call to its end.
+    """
+
+    peer: str
+    session: str | None
+    code: str
+    carried: Carried
+    seconds: float
+
+
+class Answering:
+    """One call that is being answered.
+
+    Args:
+        peer: the name of the caller, who has been recognised.
+        answer: makes our side of the dialogue.
+        admission: where the call is let in and let go.
+        patience: seconds without a sign of life after which the caller is lost.
+    """
+
+    def __init__(self, peer: str, answer: Answer, admission: Admission, patience: float) -> None:
+        self._peer = peer
+        self._answer = answer
+        self._admission = admission
+        self._line = Line(patience)
+        self._session: str | None = None
+        self._began = monotonic()
+
+    def frames(self, arriving: Iterator[bytes]) -> Iterator[bytes]:
+        """Yields our frames until both dialogues are over.
+
+        Args:
+            arriving: the caller's frames.
+
+        Raises:
+            PeerError: the caller's frames or messages are not what they must be.
+            PartyError: why we refuse or gave up; `PeerLost` if the caller has gone.
+            CallerFault: the caller gave up and said why.
+        """
+        self._admission.enter(self._line)
+        try:
+            self._start(self._pump, arriving)
+            self._session = self._line.peer_session()
+            _log.info("call_began", end="answering", peer=self._peer, session=self._session)
+            self._start(self._run, self._session)
+        except BaseException:
+            self._admission.leave(self._line)
+            raise
+        try:
+            yield from self._line.outgoing()
+            self._line.settle()
+        finally:
+            # If gRPC drops us half-way, the dialogue must not wait for a caller that has gone.
+            self._line.break_off(PeerLost(_HUNG_UP))
+
+    def ended(self, error: BaseException | None) -> Ended:
+        """Logs how the call ended and returns it."""
+        code = codes.status_and_code(error)[1] if error else DONE
+        carried = self._line.carried
+        seconds = round(monotonic() - self._began, 3)
+        _log.info(
+            "call_ended",
+            end="answering",
+            peer=self._peer,
+            session=self._session,
+            code=code,
+            said_bytes=carried.said_bytes,
+            heard_bytes=carried.heard_bytes,
+            seconds=seconds,
+        )
+        if error and codes.is_our_bug(error):
+            # The text of an error that nobody foresaw may hold data; its kind and places do not.
+            places = [f"{at.name}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__)]
+            _log.error("call_failed", session=self._session, kind=type(error).__name__, at=places)
+        return Ended(self._peer, self._session, code, carried, seconds)
+
+    def _start(self, step: Callable[..., None], argument: object) -> None:
+        name = f"channel-{step.__name__.strip('_')}"
+        threading.Thread(target=step, args=(argument,), name=name, daemon=True).start()
+
+    def _run(self, session: str) -> None:
+        """Runs our dialogue, in a thread of its own; its error ends the line."""
+        try:
+            # What prepares the dialogue may take long, so the caller gets heartbeats meanwhile.
+            self._line.open(session)
+            carry(self._answer(self._peer, session), self._line)
+        except BaseException as error:
+            self._line.break_off(error)
+        finally:
+            self._admission.leave(self._line)
+
+    def _pump(self, arriving: Iterator[bytes]) -> None:
+        """Takes in the caller's frames, in a thread of its own."""
+        try:
+            for raw in arriving:
+                self._line.take(raw)
+            self._line.close()
+        except (PsiError, CallerFault) as error:
+            self._line.break_off(error)
+        except Exception:
+            # gRPC gives no reason here: the caller cancelled or vanished, or sent a frame so long
+            # that gRPC refused it by itself.
+            self._line.break_off(PeerLost(_HUNG_UP))

@@ -1,0 +1,199 @@
+"""The calling end: carries a dialogue to a peer and back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from time import monotonic
+from typing import Final, TypeVar, cast
+
+import grpc
+import structlog
+
+from parties.channel import codes
+from parties.channel.address import split
+from parties.channel.drive import carry
+from parties.channel.frames import LONGEST_MESSAGE, session_is_well_formed
+from parties.channel.line import Carried, Line
+from parties.channel.options import METHOD, client_options
+from parties.channel.pinning import Pin, read_pin
+from parties.channel.probe import explain, learn_leaf
+from parties.credentials import Identity, read_credentials
+from parties.errors import CertificateError, PartyError, PeerLost, PeerUnreachable, SettingsError
+from parties.settings import PeerSettings
+from psi.dialogue import Dialogue
+from psi.errors import ApiMisuse, BoundExceeded, PeerIncompatible, PsiError
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("parties.channel")
+
+# How long we wait for the peer to take note that we give up: one round trip around the world and
+# some computing. Ctrl-C must not hang.
+_FAREWELL_SECONDS: Final = 2.0
+
+
+class Peer:
+    """Another node, to be called. One call at a time.
+
+    Args:
+        identity: our certificate and key, which the peer must have pinned.
+        settings: where the peer is, and the pin of its certificate.
+        patience: seconds without a sign of life after which the peer is lost. Below 15 s, set the
+            same on both nodes, since a node's heartbeats come at a third of its own patience.
+    """
+
+    def __init__(
+        self, identity: Identity, settings: PeerSettings, *, patience: float = 30.0
+    ) -> None:
+        self._identity = identity
+        self._settings = settings
+        self._patience = patience
+        self._carried = Carried()
+
+    @property
+    def carried(self) -> Carried:
+        """What the last call carried, whether it succeeded or not."""
+        return self._carried
+
+    def call(self, dialogue: Dialogue[T], session: str) -> T:
+        """Runs a dialogue with the peer, in the calling thread, and returns its result.
+
+        Certificates are read anew for each call.
+
+        Args:
+            dialogue: our side; the peer chooses its own by the session and its settings.
+            session: 32 hexadecimal digits in lower case, chosen at random; not secret.
+
+        Raises:
+            CertificateError: a certificate, ours or theirs, is not accepted, and by whom.
+            SettingsError: the peer's pin or address is not one.
+            PeerUnreachable: nobody answers at the peer's address, or it takes no call now.
+            PeerLost: the connection broke before both dialogues were over.
+            PeerRefused: the peer ended the run, with its word for it.
+            PsiError: what the dialogue raised, or the peer's frames are not what they must be.
+        """
+        if not session_is_well_formed(session):
+            raise ApiMisuse("a session is 32 hexadecimal digits in lower case")
+        name, began = self._settings.name, monotonic()
+        log = _log.bind(peer=name, session=session)
+        self._carried = Carried()
+        line = Line(self._patience)
+        code = "done"
+        log.info("call_began", end="calling")
+        try:
+            result = self._call(dialogue, session, line)
+        except BaseException as error:
+            code = codes.status_and_code(error)[1]
+            raise
+        finally:
+            dialogue.close()  # if it never started, nobody else has
+            self._carried = line.carried
+            log.info(
+                "call_ended",
+                end="calling",
+                code=code,
+                said_bytes=self._carried.said_bytes,
+                heard_bytes=self._carried.heard_bytes,
+                seconds=round(monotonic() - began, 3),
+            )
+        return result
+
+    def _call(self, dialogue: Dialogue[T], session: str, line: Line) -> T:
+        credentials = read_credentials(self._identity)
+        pin = self._pin()
+        line.open(session)
+        tls = grpc.ssl_channel_credentials(
+            pin.anchors_pem, credentials.key_pem, credentials.chain_pem
+        )
+        address = self._settings.address
+        try:
+            with grpc.secure_channel(address, tls, client_options(pin.san)) as channel:
+                return _converse(channel, dialogue, line)
+        except grpc.RpcError as error:
+            # What gRPC raises from a call carries its status.
+            raise self._error(cast("grpc.Call", error), pin, opened=line.opened) from None
+        except PeerLost:
+            if line.opened:
+                raise
+            raise explain(address, pin, self._identity) from None
+
+    def _pin(self) -> Pin:
+        try:
+            split(self._settings.address)
+        except ValueError as error:
+            entry = f"peers.{self._settings.name}.address"
+            raise SettingsError(f"{entry} must be host:port, with a port below 65536") from error
+        pin = read_pin(self._settings)
+        if pin.why_unusable:
+            raise CertificateError(pin.why_unusable)
+        return pin if pin.anchors else learn_leaf(self._settings.address, pin)
+
+    def _error(self, ended: grpc.Call, pin: Pin, *, opened: bool) -> PartyError | PsiError:
+        """Returns our error for the status with which the call ended.
+
+        gRPC's own text is not repeated: some of it comes from the peer.
+        """
+        peer = self._settings.name
+        for key, value in ended.trailing_metadata() or ():
+            if key == codes.METADATA_KEY and isinstance(value, str):
+                return codes.error_for(value, peer, opened=opened)
+        match ended.code():
+            case grpc.StatusCode.PERMISSION_DENIED:
+                return CertificateError(
+                    f"{peer} trusts the issuer of {self._identity.certificate} but has pinned it "
+                    "for nobody: ask them to compare the name that they have pinned with ours"
+                )
+            case grpc.StatusCode.UNIMPLEMENTED:
+                return PeerIncompatible(
+                    f"what answers at {self._settings.address} is no node of this release"
+                )
+            case grpc.StatusCode.RESOURCE_EXHAUSTED if opened:
+                # We never send such a frame, and gRPC cuts off one that comes before we see it.
+                return BoundExceeded(f"{peer} sent a message longer than {LONGEST_MESSAGE} bytes")
+            case grpc.StatusCode.RESOURCE_EXHAUSTED:
+                return PeerUnreachable(f"{peer} carries as many calls as it may: try again later")
+            case _ if opened:
+                return PeerLost(
+                    f"the connection to {peer} broke before the dialogue was over; nothing was "
+                    "learnt, the run may be tried again"
+                )
+            case _:
+                return explain(self._settings.address, pin, self._identity)
+
+
+def _converse(channel: grpc.Channel, dialogue: Dialogue[T], line: Line) -> T:
+    """Runs the dialogue over one call of the channel.
+
+    Raises:
+        grpc.RpcError: the call ended with another status than OK.
+    """
+    # Without serialisers gRPC takes and hands over frames as bytes.
+    converse: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(METHOD)
+    call = converse(line.outgoing())
+    pump = threading.Thread(target=_pump, args=(call, line), name="channel-pump", daemon=True)
+    pump.start()
+    try:
+        result = carry(dialogue, line)
+        line.settle()
+        return result
+    except BaseException as error:
+        if line.broken is None:
+            line.fault(codes.status_and_code(error)[1])
+            pump.join(_FAREWELL_SECONDS)
+        raise
+    finally:
+        line.break_off(PeerLost("the call is over"))  # frees the pump, if it waits for us
+        call.cancel()
+        pump.join()
+
+
+def _pump(call: Iterator[bytes], line: Line) -> None:
+    try:
+        for raw in call:
+            line.take(raw)
+        line.close()
+    except Exception as error:
+        # Frames that are not what they must be, or the status with which gRPC ended the call. All
+        # of it is met by the dialogue at its next step.
+        line.break_off(error)

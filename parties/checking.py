@@ -1,0 +1,118 @@
+"""`greenlane check`: reads all that a node needs and says what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from parties.certificates import RENEW_BEFORE_DAYS, inspect
+from parties.channel.pinning import read_pin
+from parties.credentials import Identity, read_credentials
+from parties.disclosure import disclosed
+from parties.errors import LocalFault, PartyError, SettingsError
+from parties.identifiers import identify
+from parties.settings import Settings
+from parties.sources import Source, open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: fine, doubt (works, but should be looked at), or wrong.
+        where: an entry of the settings.
+        text: one sentence.
+        exit_code: with which the program leaves if it is wrong.
+    """
+
+    level: Literal["fine", "doubt", "wrong"]
+    where: str
+    text: str
+    exit_code: int = 0
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Yields a finding for each thing that this node needs."""
+    yield from _node(settings)
+    for peer in settings.peers:
+        where = f"peers.{peer.name}"
+        try:
+            pin = read_pin(peer)
+        except PartyError as error:
+            yield _wrong(where, error)
+        else:
+            if pin.why_unusable:
+                yield Finding("doubt", where, pin.why_unusable)
+            else:
+                yield Finding("fine", where, f"pinned; may {', '.join(peer.may) or 'ask nothing'}")
+    if not settings.peers:
+        yield Finding("doubt", "peers", "no peer is named, so nobody can be asked or may ask")
+    yield from _source(settings)
+
+
+def _node(settings: Settings) -> Iterator[Finding]:
+    node = settings.node
+    try:
+        read_credentials(Identity(node.certificate, node.key))
+        seen = inspect(node.certificate)
+    except PartyError as error:
+        yield _wrong("node.certificate", error)
+    else:
+        if node.name not in seen.names:
+            why = f"{node.certificate} is for {', '.join(seen.names) or 'no name'}, not {node.name}"
+            yield _wrong("node.name", SettingsError(f"{why}; peers would refuse it"))
+        elif seen.days_left < RENEW_BEFORE_DAYS:
+            yield Finding("doubt", "node.certificate", f"{seen.days_left:.0f} days left: renew it")
+        else:
+            yield Finding("fine", "node.certificate", f"{seen.days_left:.0f} days left")
+        if node.key.stat().st_mode & 0o077:
+            yield Finding("doubt", "node.key", f"{node.key} is open to others: chmod 600 it")
+    yield _results(node.results)
+
+
+def _results(results: Path) -> Finding:
+    folder = results
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if os.access(folder, os.W_OK | os.X_OK) and folder.is_dir():
+        return Finding("fine", "node.results", "can be written")
+    return _wrong("node.results", LocalFault(f"{results} cannot be written"))
+
+
+def _source(settings: Settings) -> Iterator[Finding]:
+    try:
+        source = open_source(settings.source)
+    except PartyError as error:
+        yield _wrong("source", error)
+        return
+    yield Finding("fine", "source", f"{source.label}: {len(source.schema)} columns")
+    for peer in settings.peers:
+        try:
+            disclosed(source, peer.disclose)
+        except PartyError as error:
+            yield _wrong(f"peers.{peer.name}.disclose", error)
+    yield from _identifiers(settings, source)
+
+
+def _identifiers(settings: Settings, source: Source) -> Iterator[Finding]:
+    for spec in settings.identifiers:
+        where = f"identifiers.{spec.name}"
+        try:
+            own = identify(source, spec)
+        except PartyError as error:
+            yield _wrong(where, error)
+            continue
+        text = f"{len(own):,} identifiers in {own.rows:,} rows"
+        if own.rejected:
+            reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(own.rejected.items()))
+            yield Finding("doubt", where, f"{text}; rejected cells: {reasons}")
+        else:
+            yield Finding("fine", where, text)
+
+
+def _wrong(where: str, error: PartyError) -> Finding:
+    return Finding("wrong", where, str(error), error.exit_code)

@@ -1,0 +1,89 @@
+"""`greenlane match` and `greenlane count`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parties import logs
+from parties.asking import Question, ask
+from parties.cli.output import give
+from parties.cli.progress import Progress
+from parties.settings_file import load
+from parties.threads import use
+from psi import Meter
+
+SettingsPath = Annotated[Path, typer.Option("--settings", help="The settings file of this node.")]
+PeerName = Annotated[str, typer.Option("--peer", help="The node to ask, as in [peers.NAME].")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An identifier set, as in [identifiers.NAME]; default: all."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+class Learns(StrEnum):
+    """Who learns."""
+
+    US = "us"
+    PEER = "peer"
+    BOTH = "both"
+
+
+class FileFormat(StrEnum):
+    """Of joined rows."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    ARROW = "arrow"
+
+
+def match(
+    settings: SettingsPath,
+    peer: PeerName,
+    sets: Sets = None,
+    learns: Annotated[Learns, typer.Option(help="Who learns which are in common.")] = Learns.US,
+    out: Annotated[
+        Path | None, typer.Option(help="File for joined rows; default: in the results folder.")
+    ] = None,
+    format: Annotated[FileFormat, typer.Option(help="Of that file.")] = FileFormat.PARQUET,
+    as_json: AsJson = False,
+) -> None:
+    """Learns which of our identifiers the peer knows; joins our rows with its agreed columns."""
+    question = Question(
+        way="match",
+        peer=peer,
+        sets=tuple(sets or ()),
+        receive=learns is not Learns.PEER,
+        both=learns is Learns.BOTH,
+        out=out,
+        format=format.value,
+    )
+    _ask(settings, question, as_json=as_json)
+
+
+def count(
+    settings: SettingsPath,
+    peer: PeerName,
+    sets: Sets = None,
+    learns: Annotated[Learns, typer.Option(help="Who learns how many; not both.")] = Learns.US,
+    as_json: AsJson = False,
+) -> None:
+    """Learns how many of our identifiers the peer knows, and nobody learns which."""
+    if learns is Learns.BOTH:
+        raise typer.BadParameter("a count is learnt by one side; run it once each way")
+    question = Question(way="count", peer=peer, sets=tuple(sets or ()), receive=learns is Learns.US)
+    _ask(settings, question, as_json=as_json)
+
+
+def _ask(path: Path, question: Question, *, as_json: bool) -> None:
+    settings = load(path)
+    logs.set_up(settings.node.log)
+    use(settings.node.threads)
+    meter = Meter()
+    with Progress(meter):
+        report = ask(settings, question, meter)
+    give(report.as_json(), report.lines(), as_json=as_json)

@@ -1,0 +1,31 @@
+"""`greenlane bench`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parties.benching import Bench, measure
+from parties.cli.asking import AsJson
+from parties.cli.output import give
+from psi import PROTOCOLS
+
+
+def bench(
+    protocol: Annotated[str, typer.Option(help="A protocol's name.")] = "dh",
+    receiver: Annotated[int, typer.Option(min=1, help="Elements of the receiver.")] = 1 << 16,
+    sender: Annotated[int, typer.Option(min=1, help="Elements of the sender.")] = 1 << 16,
+    threads: Annotated[int, typer.Option(min=1, help="Of each side's kernels.")] = 1,
+    in_memory: Annotated[
+        bool, typer.Option("--in-memory", help="Over a pipe instead of mutual TLS.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Times a protocol between two processes of this machine."""
+    if protocol not in PROTOCOLS:
+        raise typer.BadParameter(f"no such protocol; there is: {', '.join(PROTOCOLS)}")
+    taken = measure(Bench(protocol, receiver, sender, threads, in_memory))
+    give(taken, [f"{name:22} {value}" for name, value in taken.items()], as_json=as_json)
+    if taken["matches"] != taken["expected"]:
+        raise typer.Exit(8)

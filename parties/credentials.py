@@ -1,0 +1,161 @@
+"""Certificates and keys as they are read from PEM files, and what they say.
+
+A node proves its name with the two files of an `Identity`. They are read anew for each call and
+each renewal, and whatever would make TLS fail is found here first and named with its file.
+Certificates are public; keys are secret and leave this file only as bytes in `Credentials.key_pem`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from parties.errors import CertificateError
+
+# A renewal replaces two files, one just after the other; whoever reads in between looks again.
+_RENEWAL_GAP_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The two PEM files with which a node, or an authority, proves its name.
+
+    Attributes:
+        certificate: the leaf first, then intermediate authorities if there are any.
+        key: the private key of the leaf, without a passphrase; secret.
+    """
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the files of an `Identity` held when they were read and found sound.
+
+    Attributes:
+        leaf: the node's own certificate.
+        chain_pem: the whole certificate file.
+        key_pem: the private key; secret, and left out of the representation.
+    """
+
+    leaf: x509.Certificate
+    chain_pem: bytes
+    key_pem: bytes
+
+    def __repr__(self) -> str:
+        return f"Credentials({fingerprint(self.leaf)})"
+
+
+def read_credentials(files: Identity) -> Credentials:
+    """Reads a node's certificate and key and checks that they can be used now.
+
+    Raises:
+        CertificateError: a file cannot be read, the key is not the certificate's or of a kind that
+            TLS does not accept, or the certificate is not valid today. Names the file.
+    """
+    try:
+        return _read_credentials(files)
+    except _PairMismatch:
+        time.sleep(_RENEWAL_GAP_SECONDS)
+        return _read_credentials(files)
+
+
+def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """Returns the certificates of a PEM file, of which there is at least one.
+
+    Raises:
+        CertificateError: the file cannot be read or holds no certificate.
+    """
+    return _parse(_read(path), path)
+
+
+def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Returns the DNS names of the subject, in lower case; none if it has no such extension."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether the certificate may sign others (RFC 5280, 4.2.1.9 and 4.2.1.3)."""
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        if not constraints.value.ca:
+            return False
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
+    except x509.ExtensionNotFound as missing:
+        return missing.oid == x509.KeyUsage.oid  # which restricts, and need not be there
+    except ValueError:
+        return False
+    return usage.value.key_cert_sign
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Returns "sha256:" and the hexadecimal digest of the DER form."""
+    return f"sha256:{certificate.fingerprint(hashes.SHA256()).hex()}"
+
+
+def why_not_now(certificate: x509.Certificate) -> str | None:
+    """Returns why the certificate is not valid at this moment, or None if it is."""
+    now = datetime.now(UTC)
+    if now < certificate.not_valid_before_utc:
+        return f"is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+    if now > certificate.not_valid_after_utc:
+        return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+class _PairMismatch(CertificateError):
+    """The key is not the certificate's; perhaps a renewal is under way."""
+
+
+def _read_credentials(files: Identity) -> Credentials:
+    chain_pem, key_pem = _read(files.certificate), _read(files.key)
+    leaf = _parse(chain_pem, files.certificate)[0]
+    try:
+        key = load_pem_private_key(key_pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise CertificateError(
+            f"{files.key} holds no PEM private key that can be read without a passphrase"
+        ) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise CertificateError(f"{files.key} is neither an ECDSA nor an RSA key: make one on P-256")
+    if _public_bytes(key) != _public_bytes(leaf):
+        raise _PairMismatch(f"{files.key} is not the key of the certificate in {files.certificate}")
+    if why := why_not_now(leaf):
+        raise CertificateError(f"{files.certificate} {why}: renew it, or set this machine's clock")
+    return Credentials(leaf, chain_pem, key_pem)
+
+
+def _public_bytes(of: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | x509.Certificate) -> bytes:
+    return of.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _parse(pem: bytes, path: Path) -> tuple[x509.Certificate, ...]:
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem))
+    except ValueError as error:
+        raise CertificateError(f"{path} holds no PEM certificate that can be read") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"{path} cannot be read: {error.strerror}") from error

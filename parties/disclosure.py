@@ -1,0 +1,154 @@
+"""What leaves this node for matches: the records of each identifier, with the agreed columns.
+
+A record is a row that names the identifier. Its label holds the agreed columns as text, padded to
+one width for all records, so that the width tells nothing about any of them; the peer can open the
+labels of matches and no others (`psi.protocols.dh`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from parties.errors import SourceError
+from parties.identifiers import IdentifiedSet, columns_of, elements_of
+from parties.settings import IdentifierSettings
+from parties.sources import Source
+from psi import Labels, _core
+from psi.errors import MalformedMessage
+
+TYPES: Final = {
+    "text": pa.large_string(),
+    "whole": pa.int64(),
+    "number": pa.float64(),
+    "flag": pa.bool_(),
+    "date": pa.date32(),
+    "time": pa.timestamp("us"),
+}
+"""Types of columns that cross; every other type crosses as text."""
+STEP: Final = 16
+"""Widths of labels are multiples of this: the peer learns the longest row to 16 bytes."""
+WIDEST: Final = 1024
+"""Bytes of the widest label: a dozen columns. The sender says this much for each of its records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that leaves a node.
+
+    Attributes:
+        name: of the column.
+        type: one of `TYPES`.
+    """
+
+    name: str
+    type: str
+
+
+def disclosed(source: Source, names: Sequence[str]) -> tuple[Column, ...]:
+    """Returns the columns with these names.
+
+    Raises:
+        SourceError: one of them is not in the source.
+    """
+    for name in names:
+        if name not in source.schema.names:
+            raise SourceError(
+                f"{source.label}: there is no column {name!r} to disclose; "
+                "correct `disclose` of the peer"
+            )
+    return tuple(Column(name, _type(source.schema.field(name).type)) for name in names)
+
+
+def records(
+    source: Source, spec: IdentifierSettings, own: IdentifiedSet, columns: Sequence[Column]
+) -> Labels:
+    """Reads a source once more and returns a label for each record of each identifier.
+
+    Memory: the width of a label and 4 bytes for each record.
+
+    Args:
+        source: the rows, as they were when the set was made.
+        spec: of the set.
+        own: the set.
+        columns: what the labels hold; none for labels of width 0.
+
+    Raises:
+        SourceError: a row is bad, the source changed, or a row's columns are too long for a label.
+    """
+    names = [column.name for column in columns]
+    wanted = list(dict.fromkeys([*columns_of(spec), *names]))
+    positions: list[npt.NDArray[np.uint32]] = []
+    blocks: list[npt.NDArray[np.uint8]] = []
+    for batch in source.batches(wanted):
+        block = _packed(batch, names, source.label)
+        for way in elements_of(batch, spec):
+            found = _core.lookup(way, own.elements)
+            rows = np.flatnonzero(found.is_valid())
+            positions.append(found.drop_null().to_numpy().astype(np.uint32))
+            blocks.append(block[rows])
+    width = max((block.shape[1] for block in blocks), default=0)
+    merged = np.zeros((sum(map(len, blocks)), width), np.uint8)
+    start = 0
+    for block in blocks:
+        merged[start : start + len(block), : block.shape[1]] = block
+        start += len(block)
+    return Labels(np.concatenate(positions) if positions else np.empty(0, np.uint32), merged)
+
+
+def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table | None:
+    """Returns the peer's records from their labels; None if no columns were agreed.
+
+    Shapes: n labels to n rows.
+
+    Raises:
+        MalformedMessage: a label does not hold what was agreed.
+    """
+    if not columns:
+        return None
+    if not len(labels):
+        return pa.schema([(each.name, TYPES[each.type]) for each in columns]).empty_table()
+    try:
+        texts = _core.unpack_labels(labels.tobytes(), labels.shape[1], len(columns))
+        cells = [text.cast(TYPES[each.type]) for text, each in zip(texts, columns, strict=True)]
+    except (ValueError, pa.ArrowInvalid):
+        # The texts of these errors may hold what the peer sent.
+        raise MalformedMessage("a label does not hold the columns that were agreed") from None
+    return pa.table(cells, names=[each.name for each in columns])
+
+
+def _packed(batch: pa.RecordBatch, names: Sequence[str], label: str) -> npt.NDArray[np.uint8]:
+    if not names:
+        return np.empty((batch.num_rows, 0), np.uint8)
+    texts = [_text(batch.column(name)) for name in names]
+    width = -(-_core.label_width(texts) // STEP) * STEP
+    if width > WIDEST:
+        raise SourceError(
+            f"{label}: the columns to disclose need {width} bytes in one row, at most {WIDEST} "
+            "may leave; disclose fewer or shorter ones"
+        )
+    packed = _core.pack_labels(texts, width)
+    return np.frombuffer(packed, np.uint8).reshape(batch.num_rows, width)
+
+
+def _text(column: pa.Array) -> pa.Array:
+    crossing = TYPES[_type(column.type)]
+    if column.type != crossing and not pa.types.is_string(column.type):
+        column = column.cast(crossing)
+    return column.cast(pa.large_string())
+
+
+def _type(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind) and kind.tz is None:
+        return "time"
+    if pa.types.is_signed_integer(kind) or kind in (pa.uint8(), pa.uint16(), pa.uint32()):
+        return "whole"
+    for name, crossing in TYPES.items():
+        if kind == crossing:
+            return name
+    return "number" if pa.types.is_floating(kind) else "text"

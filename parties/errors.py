@@ -1,0 +1,100 @@
+"""Errors of the nodes. Each is one sentence for people, a stable code and a stable exit code.
+
+    PartyError
+    ├── SettingsError     3   the settings file is wrong: which entry, and what to write there
+    ├── SourceError       4   our own data is wrong: file, row, column, never the value
+    ├── CertificateError  5   a certificate, ours or theirs, is not accepted
+    ├── PeerUnreachable   6   nobody answers at the peer's address
+    ├── PeerLost          6   the connection broke before the dialogue was over; may be tried again
+    ├── PeerRefused       7   the peer said no, with a code
+    └── LocalFault        9   this machine: port taken, disk full, no permission
+
+Errors of the toolkit (`psi.errors`) leave the program as 7 (`PeerIncompatible`, `BoundExceeded`)
+or 8 (every other `PeerError`). 0 is done, 1 is a bug of ours, 2 is wrong usage, 130 is Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from psi.errors import BoundExceeded, PeerError, PeerIncompatible
+
+BUG = 1
+INTERRUPTED = 130
+
+
+class PartyError(Exception):
+    """The root of all errors of the nodes."""
+
+    exit_code = BUG
+    code = "internal"
+
+
+class SettingsError(PartyError):
+    """The settings file is wrong."""
+
+    exit_code = 3
+    code = "settings"
+
+
+class SourceError(PartyError):
+    """Our own data is wrong: file, row and column, never the value."""
+
+    exit_code = 4
+    code = "source"
+
+
+class CertificateError(PartyError):
+    """A certificate, ours or theirs, is not accepted."""
+
+    exit_code = 5
+    code = "certificate"
+
+
+class PeerUnreachable(PartyError):
+    """Nobody answers at the peer's address."""
+
+    exit_code = 6
+    code = "peer-unreachable"
+
+
+class PeerLost(PartyError):
+    """The connection broke before the dialogue was over; it may be tried again from the start."""
+
+    exit_code = 6
+    code = "peer-lost"
+
+
+class PeerRefused(PartyError):
+    """The peer said no.
+
+    Args:
+        message: one sentence for people.
+        code: the peer's word for it, one of `parties.refusals`.
+    """
+
+    exit_code = 7
+
+    def __init__(self, message: str, code: str = "refused") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LocalFault(PartyError):
+    """This machine does not give what is needed: port, disk, permission."""
+
+    exit_code = 9
+    code = "local"
+
+
+def exit_code(error: BaseException) -> int:
+    """Returns the stable exit code with which this error leaves the program."""
+    match error:
+        case PartyError():
+            return error.exit_code
+        case PeerIncompatible() | BoundExceeded():
+            return 7
+        case PeerError():
+            return 8
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case _:
+            return BUG

@@ -1,0 +1,24 @@
+"""The folders of one session's results, readable by their owner only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from parties.errors import LocalFault
+
+
+def session_folder(results: Path, session: str) -> Path:
+    """Makes the folder for what a session leaves, and returns it.
+
+    Raises:
+        LocalFault: it cannot be made.
+    """
+    folder = results / session
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    except OSError as fault:
+        raise LocalFault(
+            f"{results}: the results folder cannot be used: {fault.strerror}"
+        ) from None
+    return folder

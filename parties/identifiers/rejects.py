@@ -1,0 +1,154 @@
+"""Part of room 2: the report of rejected cells, for the people who keep the source.
+
+It stays on this machine, is readable by its owner only, and shows no character of a value. Even
+the first would tell: the first character of a Chinese name is the family name, of a plate the
+province, of an identity number the region. With file, row and column at hand nobody needs it. What
+remains is the shape, which is what most rejections are about: how long, and made of what.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+import pyarrow as pa
+
+from parties.errors import LocalFault
+from parties.sources import Source
+
+NAME = "rejects.csv"
+HEADER = ("file", "row", "column", "kind", "reason", "value")
+
+MOST_LINES = 100_000
+"""Rejections that are written; all are counted. At some 100 bytes a line that is 10 MB and opens in
+any spreadsheet (their limit is 1,048,576 rows). A source with more has a fault of the column, which
+the first thousand show as well."""
+
+LONGEST = 32
+"""Longest length that is shown exactly; no identifier with a fixed form is longer."""
+
+
+class RejectReport:
+    """Writes rejects.csv into a folder while a source is read; a context manager.
+
+    A report that an earlier run left there is replaced.
+
+    Args:
+        folder: where; it must exist.
+
+    Attributes:
+        path: of the report.
+        counted: how many cells were rejected.
+        written: how many of them stand in the report, at most `MOST_LINES`.
+
+    Raises:
+        LocalFault: the file cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self.counted = 0
+        self.written = 0
+        try:
+            # Not through a link that somebody else put there, and never readable in between.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            number = os.open(self.path, flags, 0o600)
+            os.fchmod(number, 0o600)
+        except OSError as fault:
+            raise LocalFault(f"{NAME} cannot be written: {fault.strerror}") from None
+        self._file: TextIO = os.fdopen(number, "w", encoding="utf-8", newline="")
+        self._lines = csv.writer(self._file)
+        self._write(HEADER)
+
+    @property
+    def room(self) -> int:
+        """How many more cells it takes."""
+        return MOST_LINES - self.written
+
+    def add(
+        self,
+        source: Source,
+        start: int,
+        column: str,
+        kind: str,
+        given: pa.LargeStringArray,
+        rejected: Sequence[tuple[int, str]],
+        count: int,
+    ) -> None:
+        """Adds the rejected cells of one column of a batch.
+
+        Args:
+            source: of the batch.
+            start: the position in the source of the batch's first row.
+            column: its name.
+            kind: as what it was read.
+            given: the cells as they stand in the source.
+            rejected: positions in `given`, with reasons; as many as there is room for.
+            count: how many there are.
+
+        Raises:
+            LocalFault: the disk is full.
+        """
+        self.counted += count
+        for position, reason in rejected:
+            file, row = source.place(start + position)
+            self._write((file, row, column, kind, reason, masked(given[position].as_py())))
+            self.written += 1
+
+    def close(self) -> None:
+        """Closes the report; says in its last line how many cells are not in it.
+
+        Raises:
+            LocalFault: the disk is full.
+        """
+        if self._file.closed:
+            return
+        if left := self.counted - self.written:
+            self._write(("", "", "", "", f"{left} more are counted and not written", ""))
+        try:
+            self._file.close()
+        except OSError as fault:
+            raise LocalFault(f"{NAME} cannot be written: {fault.strerror}") from None
+
+    def __enter__(self) -> RejectReport:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _write(self, line: Sequence[object]) -> None:
+        try:
+            self._lines.writerow(line)
+        except OSError as fault:
+            raise LocalFault(f"{NAME} cannot be written: {fault.strerror}") from None
+
+
+def masked(value: str) -> str:
+    """Returns the shape of a value: "17 characters: digits", and nothing of what it says."""
+    length = f"{len(value)}" if len(value) <= LONGEST else f"more than {LONGEST}"
+    classes = dict.fromkeys(class_of(character) for character in value)
+    ordered = [name for name in CLASSES if name in classes]
+    return f"{length} characters: {', '.join(ordered)}"
+
+
+CLASSES = ("digits", "Latin letters", "Chinese characters", "spaces", "others")
+
+
+def class_of(character: str) -> str:
+    """Returns one of `CLASSES`; full-width digits and letters are others, for they look alike."""
+    if character.isascii() and character.isdigit():
+        return "digits"
+    if character.isascii() and character.isalpha():
+        return "Latin letters"
+    if "\u4e00" <= character <= "\u9fff":  # the Unicode block of the common ideographs
+        return "Chinese characters"
+    return "spaces" if character.isspace() else "others"

@@ -1,0 +1,141 @@
+"""One job between two nodes, after they have agreed: a dialogue for each identifier set, in order.
+
+Both ends run this file; which of them called makes no difference any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+
+from parties.agreement import Job, Terms
+from parties.disclosure import Column, records, table
+from parties.identifiers import IdentifiedSet, RejectReport, identify
+from parties.joining import Format, Hits, join, write
+from parties.refusals import Refusal
+from parties.settings import IdentifierSettings
+from parties.sources import Source
+from psi import PROTOCOLS, Dialogue, Elements, Meter, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What one side brings into a job.
+
+    Attributes:
+        source: its rows.
+        sets: its identifiers, one for each set of the job.
+        columns: what it discloses of its records of matches.
+        rejected: how many cells were rejected.
+    """
+
+    source: Source
+    sets: tuple[IdentifiedSet, ...]
+    columns: tuple[Column, ...]
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What one side learnt of one set.
+
+    Attributes:
+        spec: of the set.
+        own: this side's identifiers.
+        cardinality: how many identifiers both sides hold; None if this side does not learn.
+        peer_size: what the peer's messages showed of the size of its set; None as above.
+        hits: which, with the peer's records; None if only the number was learnt.
+    """
+
+    spec: IdentifierSettings
+    own: IdentifiedSet
+    cardinality: int | None = None
+    peer_size: int | None = None
+    hits: Hits | None = field(default=None, repr=False)
+
+
+def prepare(
+    source: Source,
+    sets: Sequence[IdentifierSettings],
+    columns: Sequence[Column],
+    folder: Path,
+) -> Prepared:
+    """Reads the identifiers of all sets of a job; rejects go to a report in the folder.
+
+    Raises:
+        SourceError: the source is wrong, or a set has no identifier.
+        LocalFault: the report cannot be written.
+    """
+    with RejectReport(folder) as report:
+        identified = tuple(identify(source, spec, report) for spec in sets)
+    return Prepared(source, identified, tuple(columns), report.counted)
+
+
+def run(
+    job: Job, terms: Terms, ours: Prepared, *, exact: bool, meter: Meter
+) -> Dialogue[list[Learnt]]:
+    """Runs the dialogues of all sets; the same on both ends.
+
+    Raises:
+        Refusal: one of our sets is larger than was agreed.
+        SourceError: the source changed since it was prepared.
+        PeerError: the peer said something else than an honest one.
+    """
+    learnt = []
+    for spec, own in zip(job.sets, ours.sets, strict=True):
+        labels = None
+        if job.we_disclose:
+            labels = records(ours.source, spec, own, ours.columns)
+        _check_size(spec.name, max(len(own), len(labels or ())), terms.max_elements)
+        receiver, sender = PROTOCOLS[job.protocol]
+        role = receiver if job.we_receive else sender
+        result = yield from role(
+            Elements(own.elements),
+            terms.parameters(job, spec),
+            labels,
+            exact=exact,
+            meter=meter,
+        ).converse()
+        learnt.append(_learnt(spec, own, result, terms))
+    return learnt
+
+
+def deliver(learnt: Sequence[Learnt], source: Source, peer: str, path: Path, format: Format) -> int:
+    """Writes the joined rows of all sets into one file and returns how many there are.
+
+    Raises:
+        SourceError: the source changed since it was prepared.
+        LocalFault: the file cannot be written.
+    """
+    return write(_joined(learnt, source, peer), path, format)
+
+
+def _joined(learnt: Sequence[Learnt], source: Source, peer: str) -> Iterator[pa.RecordBatch]:
+    return chain.from_iterable(
+        join(source, each.spec, each.hits, peer) for each in learnt if each.hits is not None
+    )
+
+
+def _learnt(
+    spec: IdentifierSettings, own: IdentifiedSet, result: Result | None, terms: Terms
+) -> Learnt:
+    if result is None:
+        return Learnt(spec, own)
+    hits = None
+    if (matches := result.matches) is not None:
+        theirs = table(matches.labels, terms.their_columns)
+        hits = Hits.at(matches.positions, own, matches.records, theirs)
+    return Learnt(spec, own, result.cardinality, result.peer_entries, hits)
+
+
+def _check_size(name: str, size: int, bound: int) -> None:
+    if size > bound:
+        raise Refusal(
+            "set-too-large",
+            f"identifiers.{name}: {size} identifiers or records, the nodes have agreed on at most "
+            f"{bound}; raise max_elements of the peer on both nodes",
+        )

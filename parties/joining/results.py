@@ -1,0 +1,154 @@
+"""The last step: joined rows to a file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+from pyarrow import types
+
+from parties.errors import LocalFault, SourceError
+from parties.sources import BATCH_ROWS
+
+Format = Literal["parquet", "csv", "arrow"]
+
+
+def write(batches: Iterator[pa.RecordBatch], path: Path, format: Format) -> int:
+    """Writes batches to a file and returns how many rows it has.
+
+    The file is written under a hidden temporary name beside its place, readable by its owner only,
+    and gets its name when it is complete and on the disk. Whatever stood there is replaced then.
+
+    Args:
+        batches: at least one; all have one schema.
+        path: of the file.
+        format: "parquet", "csv" (UTF-8 without a mark, quoted as RFC 4180 says; null is an empty
+            cell and an empty text is ""), or "arrow" (the IPC file format).
+
+    Raises:
+        LocalFault: the disk is full, or the folder is missing or may not be written.
+        SourceError: CSV was asked for, and a column holds lists, structures or bytes; or `batches`
+            raised it.
+    """
+    temporary: Path | None = None
+    try:
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(number, "wb") as file:
+            rows = write_all(batches, file, format)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        temporary = None
+        keep(path.parent)
+        return rows
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+        raise LocalFault(f"{path.name} cannot be written: {reason}") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+class Writer(Protocol):
+    """What the writers of pyarrow have in common."""
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        """Appends a batch."""
+
+    def close(self) -> None:
+        """Writes what is left."""
+
+
+def write_all(batches: Iterator[pa.RecordBatch], file: BinaryIO, format: Format) -> int:
+    """Writes all batches to an open file and returns how many rows they have."""
+    writer: Writer | None = None
+    rows = 0
+    for batch in gathered(plain(batch, format) for batch in batches):
+        if writer is None:
+            writer = opened(file, batch.schema, format)
+        if batch.num_rows:
+            writer.write_batch(batch)
+        rows += batch.num_rows
+    if writer is None:
+        raise ValueError("without a batch the columns are not known")
+    writer.close()
+    return rows
+
+
+def gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yields small batches together, `BATCH_ROWS` or more at a time, and the rest.
+
+    Hits are few in a batch of rows, and a Parquet row group or an IPC message of each few would
+    cost more for its head than for its rows.
+    """
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(one.num_rows for one in waiting) >= BATCH_ROWS:
+            yield pa.concat_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_batches(waiting)
+
+
+def opened(file: BinaryIO, schema: pa.Schema, format: Format) -> Writer:
+    """Returns the writer of a format."""
+    writer: Writer
+    match format:
+        case "parquet":
+            writer = pq.ParquetWriter(file, schema, compression="zstd")
+        case "csv":
+            writer = arrow_csv.CSVWriter(file, schema)
+        case "arrow":
+            writer = pa.ipc.new_file(file, schema)
+    return writer
+
+
+def plain(batch: pa.RecordBatch, format: Format) -> pa.RecordBatch:
+    """Returns a batch that the format can hold: without dictionaries, which change between batches.
+
+    Raises:
+        SourceError: a column has no text, and CSV was asked for.
+    """
+    for position, column in enumerate(batch.schema):
+        kind = column.type
+        if types.is_dictionary(kind):
+            decoded = batch.column(position).dictionary_decode()
+            batch = batch.set_column(position, column.name, decoded)
+            kind = decoded.type
+        if format != "csv":
+            continue
+        if types.is_nested(kind) or is_bytes(kind):
+            raise SourceError(
+                f"column {column.name!r} is {kind}, which CSV cannot hold; write Parquet instead"
+            )
+        if types.is_string_view(kind):
+            text = batch.column(position).cast(pa.large_string())
+            batch = batch.set_column(position, column.name, text)
+    return batch
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    """Returns whether values are bytes, which need not be text."""
+    return bool(
+        types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_binary_view(kind)
+        or types.is_fixed_size_binary(kind)
+    )
+
+
+def keep(folder: Path) -> None:
+    """Makes the name of a new file survive a power cut."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,149 @@
+"""What a job came to, for people and for programs. Counts, sizes, names and durations only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from parties.agreement import Job
+from parties.jobs import Learnt
+
+
+@dataclass(frozen=True, slots=True)
+class SetReport:
+    """One identifier set.
+
+    Attributes:
+        name: of the set.
+        kind: of its identifiers.
+        rows: own rows read.
+        identifiers: own distinct identifiers.
+        missing: own cells without a value.
+        rejected: own cells rejected, by reason.
+        warned: own cells kept in spite of a doubt, by reason.
+        matches: identifiers that both nodes hold; None if this node does not learn.
+        own_records: own rows that name a match; None if which was not learnt.
+        their_records: the peer's rows that name a match; None as above.
+        peer_size: what was seen of the size of the peer's set, decoys and padding included.
+    """
+
+    name: str
+    kind: str
+    rows: int
+    identifiers: int
+    missing: int
+    rejected: Mapping[str, int]
+    warned: Mapping[str, int]
+    matches: int | None
+    own_records: int | None
+    their_records: int | None
+    peer_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """A job.
+
+    Attributes:
+        session: the same in the logs of both nodes.
+        way: count or match.
+        peer: its name.
+        we_receive: whether this node was the receiver.
+        sets: one report each.
+        said_bytes: sent to the peer.
+        heard_bytes: received from it.
+        seconds: from the first row read to the last row written.
+        rows: joined rows written; None if nothing was to be written.
+        result: the file of joined rows.
+        rejects: the report of rejected cells.
+    """
+
+    session: str
+    way: str
+    peer: str
+    we_receive: bool
+    sets: tuple[SetReport, ...]
+    said_bytes: int
+    heard_bytes: int
+    seconds: float
+    rows: int | None
+    result: Path | None
+    rejects: Path | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values."""
+        values = asdict(self)
+        for name in ("result", "rejects"):
+            values[name] = None if values[name] is None else str(values[name])
+        return values
+
+    def lines(self) -> list[str]:
+        """The report as lines for people."""
+        lines = [f"{self.way} with {self.peer}, session {self.session}"]
+        for each in self.sets:
+            lines.append(f"  {each.name}: {_of(each)}")
+            if each.rejected:
+                lines.append(f"    rejected here: {_counts(each.rejected)}")
+            if each.warned:
+                lines.append(f"    kept with a doubt: {_counts(each.warned)}")
+        lines.append(
+            f"  {self.said_bytes:,} bytes said, {self.heard_bytes:,} heard, {self.seconds:.1f} s"
+        )
+        if self.result is not None:
+            lines.append(f"  {self.rows:,} joined rows in {self.result}")
+        if self.rejects is not None:
+            lines.append(f"  rejected cells in {self.rejects}")
+        return lines
+
+
+def set_reports(learnt: Sequence[Learnt]) -> tuple[SetReport, ...]:
+    """Returns what was learnt of each set as numbers."""
+    return tuple(_report(each) for each in learnt)
+
+
+def totals(job: Job, learnt: Sequence[Learnt]) -> dict[str, object]:
+    """The numbers of a job that go into the log."""
+    return {
+        "way": job.way,
+        "we_receive": job.we_receive,
+        "both_learn": job.both_learn,
+        "sets": [each.spec.name for each in learnt],
+        "identifiers": [len(each.own) for each in learnt],
+        "matches": [each.cardinality for each in learnt],
+    }
+
+
+def _report(each: Learnt) -> SetReport:
+    hits, own = each.hits, each.own
+    theirs = None if hits is None else hits.their_records
+    return SetReport(
+        name=own.name,
+        kind=own.kind,
+        rows=own.rows,
+        identifiers=len(own),
+        missing=own.missing,
+        rejected=dict(own.rejected),
+        warned=dict(own.warned),
+        matches=each.cardinality,
+        own_records=None if hits is None else int(hits.own_records.sum(dtype="int64")),
+        their_records=None if theirs is None else int(theirs.sum()),
+        peer_size=each.peer_size,
+    )
+
+
+def _of(each: SetReport) -> str:
+    own = f"{each.identifiers:,} identifiers of ours in {each.rows:,} rows"
+    if each.matches is None:
+        return own
+    if each.own_records is None:
+        return f"{each.matches:,} in common; {own}"
+    return (
+        f"{each.matches:,} in common ({each.own_records:,} rows of ours, "
+        f"{each.their_records:,} of theirs); {own}"
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))

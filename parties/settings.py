@@ -1,0 +1,148 @@
+"""The settings of a node: frozen dataclasses read from one TOML file (`parties.settings_file`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from parties.errors import SettingsError
+
+Role = Literal["insurer", "police"]
+Way = Literal["count", "match"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Where this party's rows are.
+
+    Attributes:
+        format: how the rows are stored.
+        paths: one file or several that are read one after the other.
+        encoding: of CSV files; a byte-order mark is dropped.
+        delimiter: of CSV files, one character.
+        table: of a DuckDB database; either this or `query`.
+        query: a SELECT on a DuckDB database.
+    """
+
+    format: Literal["csv", "parquet", "duckdb"]
+    paths: tuple[Path, ...]
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    delimiter: str = ","
+    table: str | None = None
+    query: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierSettings:
+    """Which columns hold identifiers of one set.
+
+    Attributes:
+        name: of the set; both nodes use the same, for example "person".
+        kind: the rule that normalises it, for example "resident_id", or "composite".
+        columns: each entry is one way to fill the identifier. An entry has one column, or as many
+            as there are parts if the kind is composite.
+        parts: the kinds of the parts of a composite identifier, else empty.
+    """
+
+    name: str
+    kind: str
+    columns: tuple[tuple[str, ...], ...]
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """Another node, pinned, and what it may do.
+
+    Attributes:
+        name: what we call it.
+        address: host:port where it listens.
+        san: the name that its certificate must carry.
+        ca: PEM file of the authority that issues its certificates; or
+        certificate: PEM file of exactly the certificate it uses; or
+        fingerprint: "sha256:" and the hex digest of that certificate's DER form.
+        may: the ways in which it may ask us.
+        may_receive: whether it may be the receiver, that is, learn.
+        disclose: columns of ours that it may learn for matches.
+        max_elements: the largest set that we accept from it.
+    """
+
+    name: str
+    address: str
+    san: str
+    ca: Path | None = None
+    certificate: Path | None = None
+    fingerprint: str | None = None
+    may: tuple[Way, ...] = ("count", "match")
+    may_receive: bool = True
+    disclose: tuple[str, ...] = ()
+    max_elements: int = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """This node.
+
+    Attributes:
+        name: of this node; its certificate carries it as SAN.
+        role: which party it is.
+        listen: host:port.
+        certificate: PEM file, the leaf first.
+        key: PEM file, not readable by others.
+        results: folder for joined rows and reject reports.
+        metrics: host:port of the metrics page, or None.
+        log: file of the structured log, or None for stderr.
+        threads: how many cores the kernels use; 0 for all.
+        patience: seconds without a sign of life after which a peer is lost.
+        pad_sizes: whether set sizes are padded to classes before the peer sees them.
+    """
+
+    name: str
+    role: Role
+    listen: str
+    certificate: Path
+    key: Path
+    results: Path
+    metrics: str | None = None
+    log: Path | None = None
+    threads: int = 0
+    patience: float = 30.0
+    pad_sizes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a node, read from one file."""
+
+    path: Path
+    node: NodeSettings
+    source: SourceSettings
+    identifiers: tuple[IdentifierSettings, ...]
+    peers: tuple[PeerSettings, ...]
+
+    def peer(self, name: str) -> PeerSettings:
+        """Returns the peer with this name.
+
+        Raises:
+            SettingsError: there is none; the sentence lists those there are.
+        """
+        for peer in self.peers:
+            if peer.name == name:
+                return peer
+        known = ", ".join(peer.name for peer in self.peers) or "none"
+        raise SettingsError(f"{self.path}: no peer [peers.{name}]; there is: {known}")
+
+    def sets(self, names: Sequence[str]) -> tuple[IdentifierSettings, ...]:
+        """Returns the identifier sets with these names, or all if none is named.
+
+        Raises:
+            SettingsError: one of them is not there.
+        """
+        by_name = {each.name: each for each in self.identifiers}
+        for name in names:
+            if name not in by_name:
+                known = ", ".join(by_name) or "none"
+                raise SettingsError(f"{self.path}: no [identifiers.{name}]; there is: {known}")
+        return tuple(by_name[name] for name in names) if names else self.identifiers

@@ -1,0 +1,247 @@
+"""Reads the settings file: TOML to `parties.settings.Settings`.
+
+Relative paths are relative to the file. An entry that nobody knows is an error, so that a misspelt
+bound can never be silently ignored.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from parties.errors import SettingsError
+from parties.settings import (
+    IdentifierSettings,
+    NodeSettings,
+    PeerSettings,
+    Role,
+    Settings,
+    SourceSettings,
+    Way,
+)
+from psi import _core
+
+NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+"""A name of a node, a peer or a set: what also fits a DNS label, a file name and a log."""
+ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
+FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
+MOST_ELEMENTS: Final = 1 << 30
+"""The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
+
+
+def load(path: Path) -> Settings:
+    """Reads and checks the settings file; opens nothing else.
+
+    Raises:
+        SettingsError: the file is missing, is not TOML, or an entry is wrong; says which.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path}: there is no such settings file; `greenlane init` makes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read as UTF-8 text: {_why(error)}") from error
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: is not TOML: {error}") from error
+    root = _Table(path, "", document)
+    settings = Settings(
+        path=path,
+        node=_node(root.table("node")),
+        source=_source(root.table("source")),
+        identifiers=tuple(_identifier(each) for each in root.tables("identifiers")),
+        peers=tuple(_peer(each) for each in root.tables("peers")),
+    )
+    root.finish()
+    if not settings.identifiers:
+        raise SettingsError(f"{path}: no [identifiers.NAME]; say which columns hold identifiers")
+    return settings
+
+
+def _node(table: _Table) -> NodeSettings:
+    node = NodeSettings(
+        name=table.text("name", NAME),
+        role=table.choice("role", get_args(Role)),
+        listen=table.text("listen", ADDRESS),
+        certificate=table.file("certificate"),
+        key=table.file("key"),
+        results=table.file("results"),
+        metrics=table.optional("metrics", lambda key: table.text(key, ADDRESS)),
+        log=table.optional("log", table.file),
+        threads=table.number("threads", 0, 1024, default=0),
+        patience=float(table.number("patience", 1, 86_400, default=30)),
+        pad_sizes=table.flag("pad_sizes", default=True),
+    )
+    table.finish()
+    return node
+
+
+def _source(table: _Table) -> SourceSettings:
+    source = SourceSettings(
+        format=table.choice("format", ("csv", "parquet", "duckdb")),
+        paths=tuple(table.folder / text for text in table.texts("paths")),
+        encoding=table.choice("encoding", ("utf-8", "gb18030"), default="utf-8"),
+        delimiter=table.optional("delimiter", table.text) or ",",
+        table=table.optional("table", table.text),
+        query=table.optional("query", table.text),
+    )
+    table.finish()
+    if not source.paths:
+        table.wrong("paths", "names no file")
+    if len(source.delimiter) != 1:
+        table.wrong("delimiter", "must be one character")
+    if (source.format == "duckdb") != ((source.table is None) != (source.query is None)):
+        table.wrong("table", "DuckDB needs either table or query, other formats neither")
+    return source
+
+
+def _identifier(table: _Table) -> IdentifierSettings:
+    kind = table.choice("kind", (*_core.kinds(), "composite"))
+    parts = table.texts("parts", default=())
+    columns = table.columns("columns")
+    table.finish()
+    if (kind == "composite") != (len(parts) > 1):
+        table.wrong("parts", "a composite has two parts or more, any other kind none")
+    for part in parts:
+        if part not in _core.kinds():
+            table.wrong("parts", f"no such kind {part!r}; there is: {', '.join(_core.kinds())}")
+    if not columns:
+        table.wrong("columns", "names no column")
+    for entry in columns:
+        if len(entry) != max(1, len(parts)):
+            table.wrong("columns", f"each entry needs {max(1, len(parts))} column(s)")
+    return IdentifierSettings(table.name, kind, columns, parts)
+
+
+def _peer(table: _Table) -> PeerSettings:
+    peer = PeerSettings(
+        name=table.name,
+        address=table.text("address", ADDRESS),
+        san=table.optional("san", table.text) or table.name,
+        ca=table.optional("ca", table.file),
+        certificate=table.optional("certificate", table.file),
+        fingerprint=table.optional("fingerprint", lambda key: table.text(key, FINGERPRINT)),
+        may=tuple(table.choices("may", get_args(Way))),
+        may_receive=table.flag("may_receive", default=True),
+        disclose=table.texts("disclose", default=()),
+        max_elements=table.number("max_elements", 1, MOST_ELEMENTS, default=20_000_000),
+    )
+    table.finish()
+    if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:
+        table.wrong("ca", "pin the peer by exactly one of ca, certificate and fingerprint")
+    return peer
+
+
+class _Table:
+    """One table of the file, which remembers what was asked of it."""
+
+    def __init__(self, path: Path, name: str, entries: Mapping[str, Any]) -> None:
+        self.path = path
+        self.folder = path.parent
+        self.name = name.rpartition(".")[2]
+        self._title = name
+        self._entries = entries
+        self._known: list[str] = []
+
+    def wrong(self, key: str, why: str) -> None:
+        raise SettingsError(f"{self.path}: [{self._title}] {key}: {why}")
+
+    def finish(self) -> None:
+        """Refuses entries that nobody has asked for."""
+        for key in self._entries:
+            if key not in self._known:
+                near = get_close_matches(key, self._known, 1)
+                hint = (
+                    f"; did you mean {near[0]}?" if near else f"; known: {', '.join(self._known)}"
+                )
+                raise SettingsError(f"{self.path}: [{self._title}] {key}: no such entry{hint}")
+
+    def table(self, key: str) -> _Table:
+        return _Table(self.path, key, self._take(key, dict, "must be a table"))
+
+    def tables(self, key: str) -> list[_Table]:
+        tables = []
+        for name, entries in self._take(key, dict, "must be a table", default={}).items():
+            title = f"{key}.{name}"
+            if not NAME.fullmatch(name) or not isinstance(entries, dict):
+                raise SettingsError(
+                    f"{self.path}: [{title}]: must be a table with a name of small letters, "
+                    "digits, dots and hyphens"
+                )
+            tables.append(_Table(self.path, title, entries))
+        return tables
+
+    def text(self, key: str, form: re.Pattern[str] | None = None) -> str:
+        text: str = self._take(key, str, "must be a text")
+        if not text or (form and not form.fullmatch(text)):
+            self.wrong(
+                key, f"does not have the form it must have: {form.pattern if form else 'text'}"
+            )
+        if form is ADDRESS and not 0 <= int(text.rpartition(":")[2]) <= 65_535:
+            self.wrong(key, "a port is a number from 0 to 65535")
+        return text
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        texts = self._take(key, list, "must be a list of texts", default=default)
+        if not all(isinstance(text, str) and text for text in texts):
+            self.wrong(key, "must be a list of texts")
+        return tuple(texts)
+
+    def columns(self, key: str) -> tuple[tuple[str, ...], ...]:
+        entries = self._take(key, list, "must be a list of columns")
+        columns = tuple((each,) if isinstance(each, str) else tuple(each) for each in entries)
+        if not all(isinstance(name, str) and name for entry in columns for name in entry):
+            self.wrong(key, "must be a list of column names, or of lists of them")
+        return columns
+
+    def file(self, key: str) -> Path:
+        return self.folder / self.text(key)
+
+    def choice(self, key: str, among: tuple[str, ...], default: str | None = None) -> Any:
+        text = self._take(key, str, "must be a text", default=default)
+        if text not in among:
+            self.wrong(key, f"must be one of {', '.join(among)}")
+        return text
+
+    def choices(self, key: str, among: tuple[str, ...]) -> Any:
+        texts = self.texts(key, default=among)
+        if not set(texts) <= set(among):
+            self.wrong(key, f"may hold {', '.join(among)}")
+        return texts
+
+    def number(self, key: str, least: int, most: int, default: int) -> int:
+        number: int = self._take(key, int, "must be a whole number", default=default)
+        if isinstance(number, bool) or not least <= number <= most:
+            self.wrong(key, f"must be a whole number from {least} to {most}")
+        return number
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        flag: bool = self._take(key, bool, "must be true or false", default=default)
+        return flag
+
+    def optional(self, key: str, read: Callable[[str], Any]) -> Any:
+        self._known.append(key)
+        return read(key) if key in self._entries else None
+
+    def _take(self, key: str, kind: type, why: str, default: Any = None) -> Any:
+        self._known.append(key)
+        value = self._entries.get(key, default)
+        if value is None:
+            where = f"[{self._title}]" if self._title else "the file"
+            raise SettingsError(f"{self.path}: {where} lacks {key}")
+        if not isinstance(value, (kind, tuple) if kind is list else kind):
+            self.wrong(key, why)
+        return value
+
+
+def _why(error: Exception) -> str:
+    return (
+        error.strerror or type(error).__name__ if isinstance(error, OSError) else "wrong encoding"
+    )

@@ -1,0 +1,40 @@
+"""Room 1: files, tables and databases to Arrow record batches.
+
+A `Source` can be read several times and gives the same rows in the same order each time: the first
+pass makes identifiers of it, a later pass joins. It never sits in memory, and a change of it
+between two passes is noticed.
+"""
+
+from __future__ import annotations
+
+from parties.settings import SourceSettings
+from parties.sources.arrow import ArrowSource
+from parties.sources.delimited import DelimitedSource
+from parties.sources.duck import DuckSource
+from parties.sources.parquet import ParquetSource
+from parties.sources.source import BATCH_ROWS, Source
+
+__all__ = [
+    "BATCH_ROWS",
+    "ArrowSource",
+    "DelimitedSource",
+    "DuckSource",
+    "ParquetSource",
+    "Source",
+    "open_source",
+]
+
+
+def open_source(settings: SourceSettings) -> Source:
+    """Opens what the settings name and looks at its header; reads no data row yet.
+
+    Raises:
+        SourceError: something is missing, unreadable, empty, or not of the format named.
+    """
+    match settings.format:
+        case "csv":
+            return DelimitedSource(settings.paths, settings.encoding, settings.delimiter)
+        case "parquet":
+            return ParquetSource(settings.paths)
+        case "duckdb":
+            return DuckSource(settings.paths, settings.table, settings.query)

@@ -1,0 +1,73 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Way(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WAY_UNSPECIFIED: _ClassVar[Way]
+    WAY_COUNT: _ClassVar[Way]
+    WAY_MATCH: _ClassVar[Way]
+WAY_UNSPECIFIED: Way
+WAY_COUNT: Way
+WAY_MATCH: Way
+
+class Column(_message.Message):
+    __slots__ = ("name", "type")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ...) -> None: ...
+
+class IdentifierSet(_message.Message):
+    __slots__ = ("name", "domain")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    domain: str
+    def __init__(self, name: _Optional[str] = ..., domain: _Optional[str] = ...) -> None: ...
+
+class Standing(_message.Message):
+    __slots__ = ("protocol_version", "software", "role", "normaliser_version", "normaliser_digest", "columns", "max_elements")
+    PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    NORMALISER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    NORMALISER_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    protocol_version: int
+    software: str
+    role: str
+    normaliser_version: str
+    normaliser_digest: bytes
+    columns: _containers.RepeatedCompositeFieldContainer[Column]
+    max_elements: int
+    def __init__(self, protocol_version: _Optional[int] = ..., software: _Optional[str] = ..., role: _Optional[str] = ..., normaliser_version: _Optional[str] = ..., normaliser_digest: _Optional[bytes] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., max_elements: _Optional[int] = ...) -> None: ...
+
+class Proposal(_message.Message):
+    __slots__ = ("standing", "way", "protocol", "caller_receives", "both_learn", "sets")
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    WAY_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    CALLER_RECEIVES_FIELD_NUMBER: _ClassVar[int]
+    BOTH_LEARN_FIELD_NUMBER: _ClassVar[int]
+    SETS_FIELD_NUMBER: _ClassVar[int]
+    standing: Standing
+    way: Way
+    protocol: str
+    caller_receives: bool
+    both_learn: bool
+    sets: _containers.RepeatedCompositeFieldContainer[IdentifierSet]
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., protocol: _Optional[str] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ...) -> None: ...
+
+class Acceptance(_message.Message):
+    __slots__ = ("standing",)
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    standing: Standing
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ...) -> None: ...

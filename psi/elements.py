@@ -1,0 +1,84 @@
+"""Elements: what a protocol compares. 32 bytes each, the hash of one identifier in a domain.
+
+An element is as sensitive as its identifier: plates and names can be guessed, so their hash hides
+nothing. Elements stay at home and out of logs; a protocol sends only what a fresh secret covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from psi import _core
+from psi.errors import ApiMisuse
+
+WIDTH: Final = 32
+"""Bytes of an element: 256 bits, so that two of 2^30 identifiers collide with less than 2^-190."""
+
+
+class ArrowArray(Protocol):
+    """Any object that exports an Arrow array by PyCapsule."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """Returns the capsules of schema and array."""
+
+
+class Elements:
+    """A set of elements: no duplicates, order fixed, position i for identifier i.
+
+    Args:
+        block: n x 32 bytes.
+
+    Raises:
+        ApiMisuse: the block is not whole elements, or holds one twice.
+    """
+
+    __slots__ = ("_block",)
+
+    def __init__(self, block: bytes) -> None:
+        if len(block) % WIDTH:
+            raise ApiMisuse(f"elements have {WIDTH} bytes each, the block has {len(block)}")
+        if not _is_distinct(block):
+            raise ApiMisuse("a set holds each element once; group equal identifiers first")
+        self._block = block
+
+    @classmethod
+    def hash(cls, identifiers: Iterable[str] | ArrowArray, domain: str) -> Elements:
+        """Hashes identifiers in a domain: SHA-256(SHA-512(label || domain) || identifier).
+
+        Args:
+            identifiers: n texts, or an Arrow array of large_string; none missing, none twice.
+            domain: what keeps sets of different uses apart; both parties use the same.
+
+        Raises:
+            ApiMisuse: an identifier is missing or stands there twice.
+        """
+        if not hasattr(identifiers, "__arrow_c_array__"):
+            identifiers = pa.array(identifiers, pa.large_string())
+        hashed = pa.array(_core.hash_elements(identifiers, domain))
+        if hashed.null_count:
+            raise ApiMisuse("an identifier is missing")
+        offset = hashed.offset * WIDTH
+        return cls(hashed.buffers()[1].to_pybytes()[offset : offset + len(hashed) * WIDTH])
+
+    @property
+    def block(self) -> bytes:
+        """The elements, n x 32 bytes."""
+        return self._block
+
+    def __len__(self) -> int:
+        return len(self._block) // WIDTH
+
+
+def _is_distinct(block: bytes) -> bool:
+    try:
+        _core.check_ascending(block)
+    except ValueError:
+        array = pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(WIDTH), len(block) // WIDTH, [None, pa.py_buffer(block)]
+        )
+        distinct, _ = _core.distinct([array])
+        return len(distinct) == len(block)
+    return True

@@ -1,0 +1,18 @@
+"""How far a dialogue has come, for whoever waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counts the multiplications of a run: written by one role, read by anyone.
+
+    Attributes:
+        total: how many there are to do, as far as is known.
+        done: how many are done.
+    """
+
+    total: int = 0
+    done: int = 0

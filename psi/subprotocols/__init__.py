@@ -1,0 +1,1 @@
+"""Dialogues that protocols are made of."""

@@ -1,0 +1,115 @@
+"""Decoys: random elements beside the real ones, so that a broken run cannot end as a result.
+
+Both sides add the same `SHARED` decoys, made from the session's secret; each adds `OWN` decoys of
+its own, and padding up to a size class. A shared decoy must match and no other may; a result that
+says otherwise is an error. A fault that spoils a share p of the elements goes unseen with
+(1 - p)^32, less than 2^-13 for a quarter. (A changed message never goes unseen: the transcripts
+differ.)
+
+A decoy is 32 random bytes and never the hash of an identifier: that has probability 2^-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from psi import _core
+from psi.elements import WIDTH
+from psi.errors import DecoyMismatch
+
+SHARED: Final = 32
+OWN: Final = 32
+DECOYS: Final = SHARED + OWN
+"""Decoys of one side. They cost 64 of its multiplications, 2 ms on one core."""
+SEED: Final = 32
+"""Bytes of the seed of a side's own decoys."""
+
+
+def shared_decoys(session_id: bytes) -> bytes:
+    """The decoys that both sides add: SHARED x 32 bytes."""
+    return _expand(b"greenlane/decoys/shared", session_id, SHARED)
+
+
+def own_decoys(seed: bytes) -> bytes:
+    """The decoys that the holder of the seed adds: OWN x 32 bytes.
+
+    They are hashes of the seed. So a side that shows its seed later cannot pass an element of its
+    choice off as a decoy.
+    """
+    return _expand(b"greenlane/decoys/own", seed, OWN)
+
+
+def size_class(size: int) -> int:
+    """The smallest class that holds `size` elements and the decoys.
+
+    Classes are 128 and then each 5 % more than the one before, rounded up; a peer that sees one
+    knows the size to about 5 %.
+    """
+    bound = 128
+    while bound < size + DECOYS:
+        bound += -(-bound // 20)
+    return bound
+
+
+def disguise(
+    block: bytes, session_id: bytes, seed: bytes, total: int, entropy: _core.Entropy
+) -> bytes:
+    """Adds shared decoys, own decoys, and padding up to `total` elements, in this order."""
+    decoyed = block + shared_decoys(session_id) + own_decoys(seed)
+    return decoyed + entropy.bytes(total * WIDTH - len(decoyed))
+
+
+def check_positions(records: npt.NDArray[np.uint32], real: int) -> None:
+    """Checks the decoys of a party that knows where its own stand.
+
+    Args:
+        records: of the other party, for each element in the order of `disguise`.
+        real: how many of them are no decoys.
+
+    Raises:
+        DecoyMismatch: a shared decoy has not exactly one record, or any other has one.
+    """
+    shared, others = records[real : real + SHARED], records[real + SHARED :]
+    missed, shown = int(np.count_nonzero(shared != 1)), int(np.count_nonzero(others))
+    if missed or shown:
+        raise DecoyMismatch(f"{missed} of {SHARED} shared decoys missed, {shown} others shown")
+
+
+def check_tags(
+    tags: tuple[bytes, bytes, bytes],
+    width: int,
+    outputs: _core.Outputs,
+    bins: Sequence[bytes],
+    entry_width: int,
+) -> None:
+    """Checks the decoys by their tags, by a receiver that may not know where they stand.
+
+    Args:
+        tags: of the shared decoys, of the receiver's and of the sender's, as the sender computed
+            them.
+        width: bytes of a tag.
+        outputs: of all elements of the receiver, in any order.
+        bins: all entries of the sender.
+        entry_width: bytes of an entry.
+
+    Raises:
+        DecoyMismatch: a decoy is missing where it belongs or stands where it does not.
+    """
+    own = [outputs.tags(width)]
+    expected = (("shared", True, True), ("receiver's", True, False), ("sender's", False, True))
+    for (whose, ours, theirs), listed in zip(expected, tags, strict=True):
+        if _core.contains(own, width, listed, width).count(ours) != len(listed) // width:
+            raise DecoyMismatch(f"a {whose} decoy is wrong among our own outputs")
+        if _core.contains(list(bins), entry_width, listed, width).count(theirs) != OWN:
+            raise DecoyMismatch(f"a {whose} decoy is wrong among the entries")
+
+
+def _expand(label: bytes, seed: bytes, count: int) -> bytes:
+    return b"".join(
+        hashlib.sha256(label + seed + i.to_bytes(4, "little")).digest() for i in range(count)
+    )

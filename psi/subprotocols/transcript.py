@@ -1,0 +1,69 @@
+"""A witness to a dialogue: both sides compare what they said and heard before they learn anything.
+
+Each side hashes the receiver's messages and the sender's messages, each in the order in which they
+were said, and says `SHA-256(label || hash of receiver's || hash of sender's)` as its last message.
+A bit that changed on the way, below or above TLS, makes the digests differ, and there is no result.
+The sender says its digest only after it has found the receiver's equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TypeVar
+
+from psi.dialogue import HEAR, Dialogue, hear, say
+from psi.errors import ApiMisuse, TranscriptMismatch
+from psi.parameters import Role
+from psi.wire.v1.messages_pb2 import TranscriptDigest
+
+T = TypeVar("T")
+
+
+def witnessed(dialogue: Dialogue[T], role: Role) -> Dialogue[T]:
+    """Runs a dialogue, then compares its transcript with the peer's.
+
+    Raises:
+        TranscriptMismatch: the sides did not say and hear the same; there is no result.
+    """
+    said, heard = hashlib.sha256(), hashlib.sha256()
+    answer: bytes | None = None
+    while True:
+        try:
+            want = dialogue.send(answer)
+        except StopIteration as stop:
+            result: T = stop.value
+            break
+        if want is HEAR:
+            answer = yield HEAR
+            if answer is None:
+                raise ApiMisuse("a driver must answer HEAR with bytes")
+            _absorb(heard, answer)
+        else:
+            _absorb(said, want)
+            answer = None
+            yield want
+    if role is Role.RECEIVER:
+        digest = _digest(said.digest(), heard.digest())
+        yield from say(TranscriptDigest(digest=digest))
+        yield from _compare(digest)
+    else:
+        digest = _digest(heard.digest(), said.digest())
+        yield from _compare(digest)
+        yield from say(TranscriptDigest(digest=digest))
+    return result
+
+
+def _compare(ours: bytes) -> Dialogue[None]:
+    theirs = yield from hear(TranscriptDigest)
+    if not hmac.compare_digest(theirs.digest, ours):
+        raise TranscriptMismatch("the two sides did not see the same messages")
+
+
+def _digest(receivers: bytes, senders: bytes) -> bytes:
+    return hashlib.sha256(b"greenlane/transcript/1" + receivers + senders).digest()
+
+
+def _absorb(state: hashlib._Hash, message: bytes) -> None:
+    state.update(len(message).to_bytes(8, "little"))
+    state.update(message)

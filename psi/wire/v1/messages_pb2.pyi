@@ -1,0 +1,104 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROLE_UNSPECIFIED: _ClassVar[Role]
+    ROLE_RECEIVER: _ClassVar[Role]
+    ROLE_SENDER: _ClassVar[Role]
+ROLE_UNSPECIFIED: Role
+ROLE_RECEIVER: Role
+ROLE_SENDER: Role
+
+class Message(_message.Message):
+    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "confirmation", "decoy_seed", "decoy_tags", "transcript_digest")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    BLINDED_BIN_FIELD_NUMBER: _ClassVar[int]
+    EVALUATED_BIN_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_BIN_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
+    DECOY_SEED_FIELD_NUMBER: _ClassVar[int]
+    DECOY_TAGS_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    blinded_bin: BlindedBin
+    evaluated_bin: EvaluatedBin
+    entry_bin: EntryBin
+    confirmation: Confirmation
+    decoy_seed: DecoySeed
+    decoy_tags: DecoyTags
+    transcript_digest: TranscriptDigest
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("parameters", "nonce", "role", "elements", "entries", "label_width")
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    LABEL_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    parameters: bytes
+    nonce: bytes
+    role: Role
+    elements: int
+    entries: int
+    label_width: int
+    def __init__(self, parameters: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., role: _Optional[_Union[Role, str]] = ..., elements: _Optional[int] = ..., entries: _Optional[int] = ..., label_width: _Optional[int] = ...) -> None: ...
+
+class BlindedBin(_message.Message):
+    __slots__ = ("bin", "points")
+    BIN_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    bin: int
+    points: bytes
+    def __init__(self, bin: _Optional[int] = ..., points: _Optional[bytes] = ...) -> None: ...
+
+class EvaluatedBin(_message.Message):
+    __slots__ = ("bin", "points")
+    BIN_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    bin: int
+    points: bytes
+    def __init__(self, bin: _Optional[int] = ..., points: _Optional[bytes] = ...) -> None: ...
+
+class EntryBin(_message.Message):
+    __slots__ = ("bin", "entries")
+    BIN_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    bin: int
+    entries: bytes
+    def __init__(self, bin: _Optional[int] = ..., entries: _Optional[bytes] = ...) -> None: ...
+
+class Confirmation(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: int
+    def __init__(self, entries: _Optional[int] = ...) -> None: ...
+
+class DecoySeed(_message.Message):
+    __slots__ = ("seed",)
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    seed: bytes
+    def __init__(self, seed: _Optional[bytes] = ...) -> None: ...
+
+class DecoyTags(_message.Message):
+    __slots__ = ("shared", "receivers", "senders")
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    RECEIVERS_FIELD_NUMBER: _ClassVar[int]
+    SENDERS_FIELD_NUMBER: _ClassVar[int]
+    shared: bytes
+    receivers: bytes
+    senders: bytes
+    def __init__(self, shared: _Optional[bytes] = ..., receivers: _Optional[bytes] = ..., senders: _Optional[bytes] = ...) -> None: ...
+
+class TranscriptDigest(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: bytes
+    def __init__(self, digest: _Optional[bytes] = ...) -> None: ...

@@ -1,0 +1,48 @@
+//! Secret randomness: from the operating system, or fixed by a seed in tests.
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use zeroize::Zeroize;
+
+use crate::error::Error;
+
+/// A stream of secret random bytes: ChaCha20 under a seed of 32 bytes.
+///
+/// Secret: all of it. One `Entropy` serves one session.
+pub struct Entropy {
+    stream: ChaCha20Rng,
+}
+
+impl Entropy {
+    /// Seeds a stream from the operating system.
+    ///
+    /// # Errors
+    /// [`Error::Entropy`] if the operating system gives none.
+    pub fn from_os() -> Result<Self, Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| Error::Entropy)?;
+        let entropy = Self { stream: ChaCha20Rng::from_seed(seed) };
+        seed.zeroize();
+        Ok(entropy)
+    }
+
+    /// Seeds a stream from fixed bytes, so that a test can repeat a session.
+    pub fn from_seed_for_tests(seed: [u8; 32]) -> Self {
+        Self { stream: ChaCha20Rng::from_seed(seed) }
+    }
+
+    /// Fills `out` with the next bytes of the stream.
+    pub fn fill(&mut self, out: &mut [u8]) {
+        self.stream.fill_bytes(out);
+    }
+
+    /// Draws a uniform index below `bound`, which is at least 1.
+    ///
+    /// Takes the high half of a 64 x 32 bit product (Lemire, ACM TOMACS 29 (2019), without the
+    /// rejection step): for `bound` below 2^32 each index is off uniform by less than 2^-32
+    /// relatively. A shuffle hides an order and needs no more; keys never come from here.
+    pub fn below(&mut self, bound: u32) -> u32 {
+        let word = u128::from(self.stream.next_u64());
+        ((word * u128::from(bound)) >> 64) as u32
+    }
+}

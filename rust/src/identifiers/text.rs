@@ -1,0 +1,69 @@
+//! Names, places and other free text.
+//!
+//! Source: the Unicode Standard 18.0, section 3.13, D146: two strings are a compatibility
+//! caseless match if `NFKD(fold(NFKD(fold(NFD(X)))))` agrees. The value written is that string,
+//! composed (UAX #15), which does not change what matches.
+//!
+//! Decisions:
+//! * Invisible characters are removed first; see [`super::fold::is_invisible`].
+//! * White space at the ends is dropped, and any run of it inside becomes one space.
+//! * Control characters, and U+FFFD, which stands where decoding failed, reject the value: what
+//!   is left of a damaged text would match other damaged texts.
+//! * Simplified and traditional characters stay apart: the mapping is not one to one, and people
+//!   with either name exist.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::case_folding::fold;
+use super::fold::{is_invisible, is_space};
+use super::reason::Reason;
+
+/// Appends `collapse(NFKC(fold(NFKD(fold(NFD(value))))))`.
+///
+/// Shapes: any text; at least one byte, only if the reason keeps the value.
+/// Secret: `value`; time depends on it, as in [`super::normalise`].
+pub(super) fn normalise(value: &str, out: &mut Vec<u8>) -> Reason {
+    let before = out.len();
+    if value.chars().any(is_damaged) {
+        return Reason::Alphabet;
+    }
+    // ASCII and Chinese characters, nearly all of a good column, only change their case.
+    if value.chars().all(|c| c.is_ascii() || is_ideograph(c)) {
+        collapse(value.chars().map(|c| c.to_ascii_lowercase()), out);
+    } else {
+        let seen = value.chars().filter(|c| !is_invisible(*c));
+        collapse(seen.nfd().flat_map(fold).nfkd().flat_map(fold).nfkc(), out);
+    }
+    if out.len() == before { Reason::Empty } else { Reason::Fine }
+}
+
+/// Appends characters with one space for each run of white space inside, none at the ends.
+fn collapse(text: impl Iterator<Item = char>, out: &mut Vec<u8>) {
+    let before = out.len();
+    let mut space = false;
+    for c in text {
+        if is_space(c) {
+            space = out.len() > before;
+            continue;
+        }
+        if space {
+            out.push(b' ');
+            space = false;
+        }
+        if c.is_ascii() {
+            out.push(c as u8);
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+/// Whether the character neither decomposes, folds nor combines: the bulk of Chinese text.
+const fn is_ideograph(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
+}
+
+/// Whether the character shows that the text was damaged.
+fn is_damaged(c: char) -> bool {
+    c == '\u{FFFD}' || (c.is_control() && !is_space(c))
+}

@@ -1,0 +1,392 @@
+//! The only module that names Python: it borrows buffers, releases the GIL around the kernel and
+//! turns [`Error`] into `ValueError`. Arrays cross as Arrow PyCapsules, batches as `bytes`, secrets
+//! as classes that show nothing of themselves.
+
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, FixedSizeBinaryArray, LargeStringArray};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use pyo3_arrow::PyArray;
+use std::sync::Arc;
+
+use crate::entries::Form;
+use crate::error::Error;
+use crate::{curve25519, dh, elements, entries, entropy, identifiers, labels, shuffle};
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Entropy => PyRuntimeError::new_err(error.to_string()),
+            _ => PyValueError::new_err(error.to_string()),
+        }
+    }
+}
+
+/// A source of secret randomness for one session.
+#[pyclass(module = "psi._core")]
+struct Entropy(entropy::Entropy);
+
+#[pymethods]
+impl Entropy {
+    #[staticmethod]
+    fn from_os() -> PyResult<Self> {
+        Ok(Self(entropy::Entropy::from_os()?))
+    }
+
+    #[staticmethod]
+    fn from_seed_for_tests(seed: [u8; 32]) -> Self {
+        Self(entropy::Entropy::from_seed_for_tests(seed))
+    }
+
+    /// The next `count` bytes; for nonces, decoys and padding, never for keys.
+    fn bytes<'py>(&mut self, py: Python<'py>, count: usize) -> PyResult<Bound<'py, PyBytes>> {
+        PyBytes::new_with(py, count, |out| {
+            self.0.fill(out);
+            Ok(())
+        })
+    }
+}
+
+/// A secret scalar with its inverse.
+#[pyclass(frozen, module = "psi._core")]
+struct Key(dh::Key);
+
+#[pymethods]
+impl Key {
+    #[staticmethod]
+    fn draw(entropy: &mut Entropy) -> Self {
+        Self(dh::Key::draw(&mut entropy.0))
+    }
+}
+
+/// Secret outputs, one for each element.
+#[pyclass(module = "psi._core")]
+struct Outputs(dh::Outputs);
+
+#[pymethods]
+impl Outputs {
+    #[new]
+    fn new() -> Self {
+        Self(dh::Outputs::default())
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.rows().len()
+    }
+
+    fn extend_own(
+        &mut self,
+        py: Python<'_>,
+        elements: &[u8],
+        sid: [u8; 32],
+        key: &Key,
+    ) -> PyResult<()> {
+        let elements = rows(elements, "elements")?;
+        Ok(py.detach(|| self.0.extend_own(elements, &sid, &key.0))?)
+    }
+
+    fn extend_evaluated(
+        &mut self,
+        py: Python<'_>,
+        points: &[u8],
+        sid: [u8; 32],
+        key: &Key,
+    ) -> PyResult<()> {
+        let points = rows(points, "points")?;
+        Ok(py.detach(|| self.0.extend_evaluated(points, &sid, &key.0))?)
+    }
+
+    fn select(&self, py: Python<'_>, positions: Vec<u32>) -> PyResult<Self> {
+        Ok(Self(py.detach(|| self.0.select(&positions))?))
+    }
+
+    fn tags<'py>(&self, py: Python<'py>, tag: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let form = Form { tag, label: 0, direction: 0 };
+        Ok(PyBytes::new(py, &py.detach(|| entries::tags(&self.0, form))?))
+    }
+}
+
+/// A secret order of rows.
+#[pyclass(frozen, module = "psi._core")]
+struct Shuffle(shuffle::Shuffle);
+
+#[pymethods]
+impl Shuffle {
+    #[staticmethod]
+    fn draw(rows: usize, entropy: &mut Entropy) -> PyResult<Self> {
+        Ok(Self(shuffle::Shuffle::draw(rows, &mut entropy.0)?))
+    }
+
+    fn apply<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &[u8],
+        width: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &py.detach(|| self.0.apply(rows, width))?))
+    }
+
+    fn undo<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &[u8],
+        width: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &py.detach(|| self.0.undo(rows, width))?))
+    }
+}
+
+/// `elements`: n x 32 bytes; returns n x 32 bytes.
+#[pyfunction]
+fn dh_blind<'py>(
+    py: Python<'py>,
+    elements: &[u8],
+    sid: [u8; 32],
+    key: &Key,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let elements = rows(elements, "elements")?;
+    let points = py.detach(|| dh::blind(elements, &sid, &key.0))?;
+    Ok(PyBytes::new(py, points.as_flattened()))
+}
+
+/// `points`: n x 32 bytes; returns n x 32 bytes.
+#[pyfunction]
+fn dh_evaluate<'py>(py: Python<'py>, points: &[u8], key: &Key) -> PyResult<Bound<'py, PyBytes>> {
+    let points = rows(points, "points")?;
+    let points = py.detach(|| dh::evaluate(points, &key.0))?;
+    Ok(PyBytes::new(py, points.as_flattened()))
+}
+
+/// Returns `total` entries, ascending.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the form's three numbers cross the border one by one")]
+fn seal<'py>(
+    py: Python<'py>,
+    outputs: &Outputs,
+    positions: Vec<u32>,
+    labels: &[u8],
+    tag: usize,
+    label: usize,
+    direction: u8,
+    total: usize,
+    entropy: &mut Entropy,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let form = Form { tag, label, direction };
+    let sealed = py.detach(|| {
+        entries::seal(&outputs.0, &positions, labels, form, total, &mut entropy.0)
+    })?;
+    Ok(PyBytes::new(py, &sealed))
+}
+
+/// Returns counts, n x 4 bytes little-endian, and labels.
+#[pyfunction]
+#[pyo3(name = "open")]
+fn open_entries<'py>(
+    py: Python<'py>,
+    outputs: &Outputs,
+    bins: Vec<Bound<'py, PyBytes>>,
+    tag: usize,
+    label: usize,
+    direction: u8,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let form = Form { tag, label, direction };
+    let bins: Vec<&[u8]> = bins.iter().map(|bin| bin.as_bytes()).collect();
+    let (counts, labels) = py.detach(|| entries::open(&outputs.0, &bins, form))?;
+    let counts: Vec<u8> = counts.into_iter().flat_map(u32::to_le_bytes).collect();
+    Ok((PyBytes::new(py, &counts), PyBytes::new(py, &labels)))
+}
+
+/// Says for each wanted tag whether a row begins with it.
+#[pyfunction]
+fn contains(
+    py: Python<'_>,
+    bins: Vec<Bound<'_, PyBytes>>,
+    width: usize,
+    wanted: &[u8],
+    tag: usize,
+) -> PyResult<Vec<bool>> {
+    let bins: Vec<&[u8]> = bins.iter().map(|bin| bin.as_bytes()).collect();
+    Ok(py.detach(|| entries::contains(&bins, width, wanted, tag))?)
+}
+
+/// Refuses elements that do not ascend strictly.
+#[pyfunction]
+fn check_ascending(py: Python<'_>, elements: &[u8]) -> PyResult<()> {
+    let elements = rows(elements, "elements")?;
+    Ok(py.detach(|| elements::check_ascending(elements))?)
+}
+
+/// Identifiers to elements, row by row.
+#[pyfunction]
+fn hash_elements<'py>(
+    py: Python<'py>,
+    identifiers: PyArray,
+    domain: &str,
+) -> PyResult<Py<PyAny>> {
+    let identifiers = texts(&identifiers)?;
+    let hashed = py.detach(|| elements::hash(identifiers, domain))?;
+    give(py, Arc::new(hashed))
+}
+
+/// Elements of all arrays, n x 32 bytes ascending, and an array of counts.
+#[pyfunction]
+fn distinct<'py>(
+    py: Python<'py>,
+    arrays: Vec<PyArray>,
+) -> PyResult<(Bound<'py, PyBytes>, Py<PyAny>)> {
+    let arrays = arrays.iter().map(binaries).collect::<PyResult<Vec<_>>>()?;
+    let (elements, counts) = py.detach(|| elements::distinct(&arrays))?;
+    let counts = arrow_array::UInt32Array::from(counts);
+    Ok((PyBytes::new(py, elements.as_flattened()), give(py, Arc::new(counts))?))
+}
+
+/// Index of each row among ascending elements, or missing.
+#[pyfunction]
+fn lookup<'py>(
+    py: Python<'py>,
+    elements: PyArray,
+    ascending: &[u8],
+) -> PyResult<Py<PyAny>> {
+    let (elements, ascending) = (binaries(&elements)?, rows(ascending, "ascending")?);
+    let found = py.detach(|| elements::lookup(elements, ascending))?;
+    give(py, Arc::new(found))
+}
+
+/// The width in bytes that the widest row of these columns needs.
+#[pyfunction]
+fn label_width(py: Python<'_>, columns: Vec<PyArray>) -> PyResult<usize> {
+    let columns = columns.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
+    Ok(py.detach(|| labels::width(&columns))?)
+}
+
+/// Rows of text columns to rows of `width` bytes.
+#[pyfunction]
+fn pack_labels<'py>(
+    py: Python<'py>,
+    columns: Vec<PyArray>,
+    width: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let columns = columns.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
+    Ok(PyBytes::new(py, &py.detach(|| labels::pack(&columns, width))?))
+}
+
+/// Rows of `width` bytes to text columns.
+#[pyfunction]
+fn unpack_labels<'py>(
+    py: Python<'py>,
+    block: &[u8],
+    width: usize,
+    columns: usize,
+) -> PyResult<Vec<Py<PyAny>>> {
+    let columns = py.detach(|| labels::unpack(block, width, columns))?;
+    columns.into_iter().map(|column| give(py, Arc::new(column))).collect()
+}
+
+/// Values normalised by a rule, row by row, and a reason for each row.
+#[pyfunction]
+fn normalise<'py>(
+    py: Python<'py>,
+    kind: &str,
+    column: PyArray,
+) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+    let kind = identifiers::Kind::parse(kind)
+        .ok_or_else(|| PyValueError::new_err("no such kind of identifier"))?;
+    let column = texts(&column)?;
+    let (values, reasons) = py.detach(|| identifiers::normalise(kind, column));
+    Ok((give(py, Arc::new(values))?, give(py, Arc::new(reasons))?))
+}
+
+/// One key of several columns, missing where one of them is.
+#[pyfunction]
+fn compose<'py>(py: Python<'py>, parts: Vec<PyArray>) -> PyResult<Py<PyAny>> {
+    let parts = parts.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
+    let composed = py.detach(|| identifiers::compose(&parts))?;
+    give(py, Arc::new(composed))
+}
+
+#[pyfunction]
+fn kinds() -> Vec<&'static str> {
+    identifiers::Kind::NAMES.to_vec()
+}
+
+#[pyfunction]
+fn reasons() -> Vec<&'static str> {
+    identifiers::REASONS.to_vec()
+}
+
+#[pyfunction]
+fn normaliser_version() -> &'static str {
+    identifiers::VERSION
+}
+
+#[pyfunction]
+fn normaliser_digest(py: Python<'_>) -> Bound<'_, PyBytes> {
+    PyBytes::new(py, &py.detach(identifiers::digest))
+}
+
+/// X25519 of RFC 7748.
+#[pyfunction]
+fn x25519(py: Python<'_>, scalar: [u8; 32], point: [u8; 32]) -> Bound<'_, PyBytes> {
+    PyBytes::new(py, &curve25519::x25519(&scalar, &point))
+}
+
+/// The coordinate u of `map_to_curve(hash_to_field(message))` of RFC 9380.
+#[pyfunction]
+fn map_to_curve25519<'py>(
+    py: Python<'py>,
+    message: &[u8],
+    dst: &[u8],
+) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, &curve25519::map_message(message, dst)?))
+}
+
+/// Fixes how many threads the kernels share; works once, before the first kernel runs.
+#[pyfunction]
+fn use_threads(count: usize) -> PyResult<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(count)
+        .build_global()
+        .map_err(|_| PyRuntimeError::new_err("the kernels already run on another number of threads"))
+}
+
+/// Cuts contiguous bytes into rows of `N`.
+fn rows<'a, const N: usize>(
+    bytes: &'a [u8],
+    argument: &'static str,
+) -> Result<&'a [[u8; N]], Error> {
+    match bytes.as_chunks::<N>() {
+        (rows, []) => Ok(rows),
+        (_, _) => Err(Error::Length { argument, expected: N, actual: bytes.len() }),
+    }
+}
+
+fn texts(array: &PyArray) -> PyResult<&LargeStringArray> {
+    array
+        .array()
+        .as_string_opt::<i64>()
+        .ok_or_else(|| PyTypeError::new_err("an array of large_string is due"))
+}
+
+fn binaries(array: &PyArray) -> PyResult<&FixedSizeBinaryArray> {
+    array
+        .array()
+        .as_fixed_size_binary_opt()
+        .ok_or_else(|| PyTypeError::new_err("an array of fixed_size_binary(32) is due"))
+}
+
+fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
+    let array = PyArray::from_array_ref(array);
+    Ok(array.to_pyarrow(py)?.unbind())
+}
+
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::{
+        Entropy, Key, Outputs, Shuffle, check_ascending, compose, contains, dh_blind, dh_evaluate,
+        distinct, hash_elements, kinds, label_width, lookup, map_to_curve25519, normalise,
+        normaliser_digest, normaliser_version, open_entries, pack_labels, reasons, seal,
+        unpack_labels, use_threads, x25519,
+    };
+}
