@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -111,9 +111,16 @@ def _side(bench: Bench, role: str, line: Connection, report: Connection, folder:
             "sent": sent,
             "seconds": round(seconds, 4),
             "cpu": round(cpu, 4),
-            "peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "peak": _peak_mb(),
         }
     )
+
+
+def _peak_mb() -> float:
+    """Peak memory since this program was started; `ru_maxrss` would include the parent's."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    kilobytes = re.search(r"VmHWM:\s+(\d+)", status)
+    return round(int(kilobytes[1]) / 1024, 1) if kilobytes else 0.0
 
 
 def _dialogue(bench: Bench, role: str) -> Callable[[], Dialogue[Any]]:

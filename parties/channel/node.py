@@ -20,7 +20,7 @@ from parties.channel.answering import Answer, Answering, Ended
 from parties.channel.options import METHOD, SPARE_CALLS, server_options
 from parties.channel.services import NODE, Health, add_services
 from parties.channel.trust import Trust
-from parties.credentials import Identity
+from parties.credentials import Identity, fingerprint
 from parties.errors import LocalFault, PeerLost, SettingsError
 from parties.settings import PeerSettings
 
@@ -157,11 +157,14 @@ class Node:
         pem = next(iter(identity.get("x509_pem_cert", ())), None)
         version = next(iter(identity.get("ssl_tls_version", ())), None)
         # Both ends of a Greenlane call speak TLS 1.3. gRPC for Python has no switch for that.
+        shown = None
         if pem is not None and version == b"TLSv1.3":
-            peer = self._trust.peer_of(x509.load_pem_x509_certificate(pem))
+            certificate = x509.load_pem_x509_certificate(pem)
+            peer = self._trust.peer_of(certificate)
             if peer is not None:
                 return peer
-        _log.warning("caller_not_recognised")
+            shown = fingerprint(certificate)
+        _log.warning("caller_not_recognised", certificate=shown)
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "")
 
     def _learn(self) -> None:

@@ -35,7 +35,7 @@ import numpy.typing as npt
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
-from psi.elements import WIDTH, Elements
+from psi.elements import WIDTH, Elements, is_distinct
 from psi.errors import (
     ApiMisuse,
     BoundExceeded,
@@ -173,6 +173,10 @@ class Receiver:
                 with blame_the_peer("EvaluatedBin"):
                     outputs.extend_evaluated(points, session.id, key)
                 self._meter.done += sizes[due]
+        # Distinct elements have distinct outputs. A point copied to many places would count its
+        # match as often, and open all labels of its element for each of them.
+        if not is_distinct(outputs.tags(WIDTH)):
+            raise PeerMisbehaved("two of the evaluated points are the same")
         return outputs
 
     def _check_decoys(

@@ -98,11 +98,15 @@ def check_tags(
         entry_width: bytes of an entry.
 
     Raises:
-        DecoyMismatch: a decoy is missing where it belongs or stands where it does not.
+        DecoyMismatch: a decoy is missing where it belongs, stands where it does not, or is listed
+            twice, so that it would pass for another that came out wrong.
     """
     own = [outputs.tags(width)]
     expected = (("shared", True, True), ("receiver's", True, False), ("sender's", False, True))
     for (whose, ours, theirs), listed in zip(expected, tags, strict=True):
+        distinct = {listed[at : at + width] for at in range(0, len(listed), width)}
+        if len(distinct) * width != len(listed):
+            raise DecoyMismatch(f"a {whose} decoy is listed twice")
         if _core.contains(own, width, listed, width).count(ours) != len(listed) // width:
             raise DecoyMismatch(f"a {whose} decoy is wrong among our own outputs")
         if _core.contains(list(bins), entry_width, listed, width).count(theirs) != OWN:

@@ -1,7 +1,8 @@
 """A witness to a dialogue: both sides compare what they said and heard before they learn anything.
 
 Each side hashes the receiver's messages and the sender's messages, each in the order in which they
-were said, and says `SHA-256(label || hash of receiver's || hash of sender's)` as its last message.
+were said, and says `SHA-256(label || role || hash of receiver's || hash of sender's)` as its last
+message; the role is its own, so that nobody passes its digest off as the peer's.
 A bit that changed on the way, below or above TLS, makes the digests differ, and there is no result.
 The sender says its digest only after it has found the receiver's equal.
 """
@@ -44,24 +45,25 @@ def witnessed(dialogue: Dialogue[T], role: Role) -> Dialogue[T]:
             answer = None
             yield want
     if role is Role.RECEIVER:
-        digest = _digest(said.digest(), heard.digest())
-        yield from say(TranscriptDigest(digest=digest))
-        yield from _compare(digest)
+        receivers, senders = said.digest(), heard.digest()
+        yield from say(TranscriptDigest(digest=_digest(Role.RECEIVER, receivers, senders)))
+        yield from _compare(_digest(Role.SENDER, receivers, senders))
     else:
-        digest = _digest(heard.digest(), said.digest())
-        yield from _compare(digest)
-        yield from say(TranscriptDigest(digest=digest))
+        receivers, senders = heard.digest(), said.digest()
+        yield from _compare(_digest(Role.RECEIVER, receivers, senders))
+        yield from say(TranscriptDigest(digest=_digest(Role.SENDER, receivers, senders)))
     return result
 
 
-def _compare(ours: bytes) -> Dialogue[None]:
-    theirs = yield from hear(TranscriptDigest)
-    if not hmac.compare_digest(theirs.digest, ours):
+def _compare(due: bytes) -> Dialogue[None]:
+    heard = yield from hear(TranscriptDigest)
+    if not hmac.compare_digest(heard.digest, due):
         raise TranscriptMismatch("the two sides did not see the same messages")
 
 
-def _digest(receivers: bytes, senders: bytes) -> bytes:
-    return hashlib.sha256(b"greenlane/transcript/1" + receivers + senders).digest()
+def _digest(role: Role, receivers: bytes, senders: bytes) -> bytes:
+    label = f"greenlane/transcript/1/{role.name.lower()}".encode()
+    return hashlib.sha256(label + receivers + senders).digest()
 
 
 def _absorb(state: hashlib._Hash, message: bytes) -> None:

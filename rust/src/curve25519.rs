@@ -155,7 +155,8 @@ impl HashToField {
 /// With x1 = -J / (1 + 2 r^2): the result is x1 if g(x1) is a square, else -x1 - J. The denominator
 /// is never 0, as -1/2 is not a square modulo p.
 fn elligator2(field: &[Fe]) -> Vec<Fe> {
-    let mut denominators: Vec<_> = field.iter().map(|r| Fe::ONE + r.square().mul_small(2)).collect();
+    let mut denominators: Vec<_> =
+        field.iter().map(|r| Fe::ONE + r.square().mul_small(2)).collect();
     invert_batch(&mut denominators);
     denominators
         .iter()
@@ -207,7 +208,10 @@ mod tests {
     use serde_json::Value;
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+        (0..text.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
+            .collect()
     }
 
     fn point(text: &Value) -> Point {

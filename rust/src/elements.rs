@@ -5,6 +5,7 @@
 
 use arrow_array::{Array, FixedSizeBinaryArray, Int64Array, LargeStringArray};
 use rayon::prelude::*;
+use sha2::block_api::compress256;
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::error::Error;
@@ -24,15 +25,13 @@ const CHUNK: usize = 4096;
 /// # Errors
 /// None that the arguments can cause; the builder's own are passed on as [`Error::Length`].
 pub fn hash(identifiers: &LargeStringArray, domain: &str) -> Result<FixedSizeBinaryArray, Error> {
-    let state = Sha256::new_with_prefix(
-        Sha512::new_with_prefix(DOMAIN).chain_update(domain).finalize(),
-    );
+    let domain = InDomain::new(domain);
     let mut rows: Vec<Element> = vec![[0; 32]; identifiers.len()];
     rows.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, rows)| {
         for (i, row) in rows.iter_mut().enumerate() {
             let i = chunk * CHUNK + i;
             if identifiers.is_valid(i) {
-                *row = state.clone().chain_update(identifiers.value(i)).finalize().into();
+                *row = domain.element(identifiers.value(i).as_bytes());
             }
         }
     });
@@ -41,6 +40,57 @@ pub fn hash(identifiers: &LargeStringArray, domain: &str) -> Result<FixedSizeBin
         Error::Length { argument: "identifiers", expected: identifiers.len(), actual: 0 }
     })
 }
+
+/// SHA-256 after the block of a domain.
+struct InDomain {
+    hasher: Sha256,
+    state: [u32; 8],
+}
+
+/// The longest identifier that fills one block together with SHA-256's padding: 64 bytes less the
+/// bit 1 and the length (FIPS 180-4, section 5.1.1).
+const ONE_BLOCK: usize = 64 - 1 - 8;
+
+impl InDomain {
+    fn new(domain: &str) -> Self {
+        let block: [u8; 64] =
+            Sha512::new_with_prefix(DOMAIN).chain_update(domain).finalize().into();
+        let mut state = INITIAL;
+        compress256(&mut state, &[block]);
+        Self { hasher: Sha256::new_with_prefix(block), state }
+    }
+
+    /// Hashes one identifier. Short ones, nearly all, are padded here and cost one compression.
+    fn element(&self, identifier: &[u8]) -> Element {
+        if identifier.len() > ONE_BLOCK {
+            return self.hasher.clone().chain_update(identifier).finalize().into();
+        }
+        let mut block = [0; 64];
+        block[..identifier.len()].copy_from_slice(identifier);
+        block[identifier.len()] = 0x80;
+        let bits = 8 * (64 + identifier.len() as u64);
+        block[56..].copy_from_slice(&bits.to_be_bytes());
+        let mut state = self.state;
+        compress256(&mut state, &[block]);
+        let mut element = [0; 32];
+        for (bytes, word) in element.chunks_exact_mut(4).zip(state) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        element
+    }
+}
+
+/// The initial state of SHA-256 (FIPS 180-4, section 5.3.3).
+const INITIAL: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
 
 /// Sorts all rows that are not missing, and counts equal ones.
 ///
@@ -109,7 +159,6 @@ pub fn check_ascending(elements: &[Element]) -> Result<(), Error> {
     }
 }
 
-
 fn same_width(array: &FixedSizeBinaryArray) -> Result<(), Error> {
     if array.value_length() == 32 {
         return Ok(());
@@ -135,9 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn short_and_long_identifiers_hash_as_the_standard_says() {
+        let domain = InDomain::new("d");
+        let block = Sha512::digest(b"greenlane/element/1/d");
+        for length in [0, 1, 18, 54, 55, 56, 63, 64, 65, 200] {
+            let identifier = vec![b'x'; length];
+            let expected = Sha256::new_with_prefix(block).chain_update(&identifier).finalize();
+            assert_eq!(domain.element(&identifier)[..], expected[..], "{length} bytes");
+        }
+    }
+
+    #[test]
     fn equal_rows_are_counted_and_found() {
         let names = |rows: Vec<Option<&str>>| hash(&LargeStringArray::from(rows), "d").unwrap();
-        let (one, two) = (names(vec![Some("a"), None, Some("b")]), names(vec![Some("a"), Some("c")]));
+        let (one, two) =
+            (names(vec![Some("a"), None, Some("b")]), names(vec![Some("a"), Some("c")]));
         let (elements, counts) = distinct(&[&one, &two]).unwrap();
         assert_eq!(check_ascending(&elements), Ok(()));
         let found = lookup(&one, &elements).unwrap();

@@ -116,11 +116,7 @@ pub fn seal(
 /// # Errors
 /// [`Error::Length`] if a bin is not a whole number of entries, [`Error::Order`] if tags do not
 /// ascend, [`Error::Seal`] if a label does not open.
-pub fn open(
-    outputs: &Outputs,
-    bins: &[&[u8]],
-    form: Form,
-) -> Result<(Vec<u32>, Vec<u8>), Error> {
+pub fn open(outputs: &Outputs, bins: &[&[u8]], form: Form) -> Result<(Vec<u32>, Vec<u8>), Error> {
     form.check()?;
     let entries = Ascending::new(bins, form)?;
     let found = outputs
@@ -230,12 +226,7 @@ fn open_one(form: &Form, derived: &[u8; 64], row: &[u8], labels: &mut Vec<u8>) -
     labels.extend_from_slice(body);
     let seal: [u8; SEAL] = seal.try_into().map_err(|_| ())?;
     cipher(derived)
-        .decrypt_inout_detached(
-            &Nonce::default(),
-            tag,
-            (&mut labels[start..]).into(),
-            &seal.into(),
-        )
+        .decrypt_inout_detached(&Nonce::default(), tag, (&mut labels[start..]).into(), &seal.into())
         .map_err(|_| ())
 }
 
@@ -279,7 +270,8 @@ impl<'a> Ascending<'a> {
             rows += bin.len() / width;
         }
         let entries = Self { bins, starts, rows, form };
-        let disorder = (1..rows).into_par_iter().find_first(|i| entries.tag(i - 1) >= entries.tag(*i));
+        let disorder =
+            (1..rows).into_par_iter().find_first(|i| entries.tag(i - 1) >= entries.tag(*i));
         match disorder {
             Some(index) => Err(Error::Order { argument: "entries", index }),
             None => Ok(entries),

@@ -200,13 +200,7 @@ impl std::ops::Sub for Fe {
     #[inline]
     fn sub(self, other: Self) -> Self {
         // 16 p, limb by limb, keeps every limb positive: 16 (2^51 - 1) > 2^54.
-        const P16: [u64; 5] = [
-            16 * (MASK - 18),
-            16 * MASK,
-            16 * MASK,
-            16 * MASK,
-            16 * MASK,
-        ];
+        const P16: [u64; 5] = [16 * (MASK - 18), 16 * MASK, 16 * MASK, 16 * MASK, 16 * MASK];
         Self(std::array::from_fn(|i| self.0[i] + P16[i] - other.0[i])).carried()
     }
 }

@@ -22,7 +22,11 @@ pub fn width(columns: &[&LargeStringArray]) -> Result<usize, Error> {
     let mut widths = vec![2 * columns.len(); rows];
     for column in columns {
         if column.len() != rows {
-            return Err(Error::Length { argument: "columns", expected: rows, actual: column.len() });
+            return Err(Error::Length {
+                argument: "columns",
+                expected: rows,
+                actual: column.len(),
+            });
         }
         for (width, value) in widths.iter_mut().zip(column.iter()) {
             let length = value.map_or(0, str::len);

@@ -160,7 +160,10 @@ fn dh_evaluate<'py>(py: Python<'py>, points: &[u8], key: &Key) -> PyResult<Bound
 
 /// Returns `total` entries, ascending.
 #[pyfunction]
-#[expect(clippy::too_many_arguments, reason = "the form's three numbers cross the border one by one")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the form's three numbers cross the border one by one"
+)]
 fn seal<'py>(
     py: Python<'py>,
     outputs: &Outputs,
@@ -173,9 +176,8 @@ fn seal<'py>(
     entropy: &mut Entropy,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let form = Form { tag, label, direction };
-    let sealed = py.detach(|| {
-        entries::seal(&outputs.0, &positions, labels, form, total, &mut entropy.0)
-    })?;
+    let sealed =
+        py.detach(|| entries::seal(&outputs.0, &positions, labels, form, total, &mut entropy.0))?;
     Ok(PyBytes::new(py, &sealed))
 }
 
@@ -219,11 +221,7 @@ fn check_ascending(py: Python<'_>, elements: &[u8]) -> PyResult<()> {
 
 /// Identifiers to elements, row by row.
 #[pyfunction]
-fn hash_elements<'py>(
-    py: Python<'py>,
-    identifiers: PyArray,
-    domain: &str,
-) -> PyResult<Py<PyAny>> {
+fn hash_elements<'py>(py: Python<'py>, identifiers: PyArray, domain: &str) -> PyResult<Py<PyAny>> {
     let identifiers = texts(&identifiers)?;
     let hashed = py.detach(|| elements::hash(identifiers, domain))?;
     give(py, Arc::new(hashed))
@@ -243,11 +241,7 @@ fn distinct<'py>(
 
 /// Index of each row among ascending elements, or missing.
 #[pyfunction]
-fn lookup<'py>(
-    py: Python<'py>,
-    elements: PyArray,
-    ascending: &[u8],
-) -> PyResult<Py<PyAny>> {
+fn lookup<'py>(py: Python<'py>, elements: PyArray, ascending: &[u8]) -> PyResult<Py<PyAny>> {
     let (elements, ascending) = (binaries(&elements)?, rows(ascending, "ascending")?);
     let found = py.detach(|| elements::lookup(elements, ascending))?;
     give(py, Arc::new(found))
@@ -344,10 +338,9 @@ fn map_to_curve25519<'py>(
 /// Fixes how many threads the kernels share; works once, before the first kernel runs.
 #[pyfunction]
 fn use_threads(count: usize) -> PyResult<()> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(count)
-        .build_global()
-        .map_err(|_| PyRuntimeError::new_err("the kernels already run on another number of threads"))
+    rayon::ThreadPoolBuilder::new().num_threads(count).build_global().map_err(|_| {
+        PyRuntimeError::new_err("the kernels already run on another number of threads")
+    })
 }
 
 /// Cuts contiguous bytes into rows of `N`.

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from parties.certificates import inspect, issue, renew
 from parties.channel import Carried, Identity, frames
 from parties.channel.frames import FRAME_MARGIN, LONGEST_MESSAGE, Reader, Said, Writer
-from parties.channel.line import QUEUE
+from parties.channel.line import QUEUE, Line
 from parties.errors import CertificateError, LocalFault, PeerLost, PeerUnreachable, SettingsError
 from parties.wire.v1 import node_pb2 as wire
 from parties.wire.v1 import node_pb2_grpc
@@ -139,6 +139,26 @@ def test_a_computation_that_outlasts_a_full_queue_is_no_loss(loopback: Any, dial
     much = [bytes(100_000)] * (5 * QUEUE)
     with loopback.node(lambda peer, session: dialogues.say(*much), patience=0.4) as node:
         assert loopback.call(compute_and_hear(), node.port, patience=0.4) == len(much)
+
+
+def test_time_in_which_we_did_not_look_is_not_held_against_the_peer() -> None:
+    line, writer = Line(patience=0.4), Writer()
+
+    def pump() -> None:
+        line.take(writer.write(frames.Opening("0" * 32)))
+        for _ in range(QUEUE):
+            line.take(writer.write(Said(b"x")))  # the last one waits until there is room
+        time.sleep(0.2)
+        line.take(writer.write(Said(b"y")))
+
+    pumping = threading.Thread(target=pump)
+    pumping.start()
+    time.sleep(0.6)
+    heard = [line.hear()]
+    time.sleep(0.05)  # the pump looks again
+    heard += [line.hear() for _ in range(QUEUE)]
+    assert heard == [b"x"] * QUEUE + [b"y"]
+    pumping.join(5)
 
 
 def test_a_slow_line_is_no_loss(loopback: Any, dialogues: Any, relay_to: Any) -> None:

@@ -194,24 +194,23 @@ def plate(cell: str) -> str:
     return number
 
 
-DIALLED = re.compile(r"(?P<number>\+?[0-9-]*)((?P<mark>转|轉|#|X|EXT)(?P<extension>[0-9-]*))?")
+DIALLED = re.compile(r"(?P<number>\+?[0-9()-]*)((?P<mark>转|轉|#|X|EXT)(?P<extension>[0-9()-]*))?")
 
 
 def phone(cell: str) -> tuple[str, str]:
     """E.164: "+", country code, national number; extensions are dropped with a warning."""
     written = re.sub("[ .]", "", fold(cell))
     written = trunk_in_parentheses(written)
-    written = re.sub("[()]", "", written)
-    if not written.strip("-"):
+    if not written.strip("()-"):
         raise Rejected("empty")
-    dialled = DIALLED.fullmatch(written.lstrip("-"))
+    dialled = DIALLED.fullmatch(written.lstrip("()-"))
     if not dialled:
         raise Rejected("alphabet")
-    number = dialled["number"]
+    number = re.sub("[()]", "", dialled["number"])
     digits = number.replace("-", "")
     if dialled["mark"]:
         line, value = subscriber(digits)
-        extension = dialled["extension"].replace("-", "")
+        extension = re.sub("[()-]", "", dialled["extension"])
         if line == "mobile":
             raise Rejected("extension")
         if not 1 <= len(extension) <= 6:
@@ -278,9 +277,9 @@ def subscriber(digits: str) -> tuple[str, str]:
             raise Rejected("length")
         return "mobile", "+86" + national
     if re.match("10|2[0-57-9]", national):
-        area, lengths = 2, (10,)
+        area, lengths = 2, {10}
     elif re.match("[3-9]", national):
-        area, lengths = 3, (10, 11)
+        area, lengths = 3, {10, 11}
     else:
         raise Rejected("prefix")
     if len(national) not in lengths:

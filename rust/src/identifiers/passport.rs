@@ -1,8 +1,8 @@
 //! Passport numbers.
 //!
 //! Source: ICAO Doc 9303-4: a document number has at most 9 characters, digits and letters A to
-//! Z, filled up with `<` in the machine-readable zone. The Chinese series, as
-//! consulates describe them:
+//! Z, filled up with `<` in the machine-readable zone. The Chinese series, as consulates describe
+//! them:
 //!
 //! | series                                              | form                                 |
 //! |-----------------------------------------------------|--------------------------------------|
