@@ -20,6 +20,7 @@ demo: build ## two nodes on loopback: count, then match, on a made-up twin of bo
 
 test: build ## all tests
 	cd rust && cargo test --locked --release
+	cd rust && cargo test --locked --release --features portable
 	$(BIN)/pytest
 
 lint: build ## formatters, linters, types, import contracts, generated code

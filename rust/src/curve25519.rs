@@ -161,8 +161,8 @@ fn elligator2(field: &[Fe]) -> Vec<Fe> {
     denominators
         .iter()
         .map(|inverse| {
-            let x1 = Fe::ZERO - J * *inverse;
-            let x2 = Fe::ZERO - x1 - J;
+            let x1 = (Fe::ZERO - J * *inverse).carried();
+            let x2 = (Fe::ZERO - x1 - J).carried();
             let g = x1 * (x1 * (x1 + J) + Fe::ONE);
             // g(x1) is never 0 for x1 other than 0: J^2 - 4 is not a square.
             Fe::conditional_select(&x2, &x1, g.chi().to_bytes().ct_eq(&Fe::ONE.to_bytes()))

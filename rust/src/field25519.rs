@@ -2,7 +2,8 @@
 //!
 //! An element is five limbs of 51 bits in `u64` (radix 2^51), products in `u128`, as introduced for
 //! Curve25519 by Bernstein, PKC 2006, and used in this radix by many implementations since. Bounds
-//! are stated per function: *reduced* means every limb is below 2^52, *loose* below 2^54.
+//! are stated per function: *reduced* means every limb is below 2^52, *loose* below 2^56. A product
+//! takes loose factors: a limb times 19 stays below 2^61, and a sum of five products below 2^120.
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroize;
@@ -92,22 +93,22 @@ impl Fe {
     /// Squares a loose element; the result is reduced.
     #[inline]
     pub fn square(self) -> Self {
-        let [a0, a1, a2, a3, a4] = self.0.map(u128::from);
-        let (d0, d1) = (2 * a0, 2 * a1);
+        let [a0, a1, a2, a3, a4] = self.0;
+        let (d0, d1, d2, d3) = (2 * a0, 2 * a1, 2 * a2, 2 * a3);
         let (n3, n4) = (19 * a3, 19 * a4);
         Self::carry_wide([
-            a0 * a0 + 2 * (a1 * n4 + a2 * n3),
-            d0 * a1 + 2 * a2 * n4 + a3 * n3,
-            d0 * a2 + a1 * a1 + 2 * a3 * n4,
-            d0 * a3 + d1 * a2 + a4 * n4,
-            d0 * a4 + d1 * a3 + a2 * a2,
+            wide(a0, a0) + wide(d1, n4) + wide(d2, n3),
+            wide(d0, a1) + wide(d2, n4) + wide(a3, n3),
+            wide(d0, a2) + wide(a1, a1) + wide(d3, n4),
+            wide(d0, a3) + wide(d1, a2) + wide(a4, n4),
+            wide(d0, a4) + wide(d1, a3) + wide(a2, a2),
         ])
     }
 
     /// Multiplies a loose element by a number below 2^32; the result is reduced.
     #[inline]
     pub fn mul_small(self, number: u32) -> Self {
-        Self::carry_wide(self.0.map(|limb| u128::from(limb) * u128::from(number)))
+        Self::carry_wide(self.0.map(|limb| wide(limb, number.into())))
     }
 
     /// Returns the inverse, and 0 for 0: the power p - 2.
@@ -152,9 +153,9 @@ impl Fe {
         self
     }
 
-    /// One pass of carries: limbs below 2^63 become reduced.
+    /// One pass of carries: a loose element becomes reduced.
     #[inline]
-    fn carried(self) -> Self {
+    pub fn carried(self) -> Self {
         let l = self.0;
         Self([
             (l[0] & MASK) + 19 * (l[4] >> 51),
@@ -165,8 +166,7 @@ impl Fe {
         ])
     }
 
-    /// Carries the sums of a product, each below 2^115: 5 products of two loose limbs, one of them
-    /// times 19, are below 5 * 19 * 2^108 < 2^115. The result is reduced.
+    /// Carries the sums of a product, each below 2^120. The result is reduced.
     #[inline]
     fn carry_wide(mut s: [u128; 5]) -> Self {
         let mut out = [0; 5];
@@ -175,7 +175,8 @@ impl Fe {
             out[i] = (s[i] as u64) & MASK;
         }
         out[4] = (s[4] as u64) & MASK;
-        // The last carry is below 2^64 and 19 times it below 2^69, hence in u128.
+        // The last carry is below 2^70 and 19 times it below 2^75, hence in u128; limb 1 grows by
+        // less than 2^24.
         let low = u128::from(out[0]) + 19 * (s[4] >> 51);
         out[0] = (low as u64) & MASK;
         out[1] += (low >> 51) as u64;
@@ -196,12 +197,13 @@ impl std::ops::Add for Fe {
 impl std::ops::Sub for Fe {
     type Output = Self;
 
-    /// Subtracts loose elements; the result is reduced.
+    /// Subtracts a reduced element from a loose one whose limbs are below 2^55.5; the result is
+    /// loose.
     #[inline]
     fn sub(self, other: Self) -> Self {
-        // 16 p, limb by limb, keeps every limb positive: 16 (2^51 - 1) > 2^54.
-        const P16: [u64; 5] = [16 * (MASK - 18), 16 * MASK, 16 * MASK, 16 * MASK, 16 * MASK];
-        Self(std::array::from_fn(|i| self.0[i] + P16[i] - other.0[i])).carried()
+        // 4 p, limb by limb: above 2^52, so that no limb becomes negative.
+        const P4: [u64; 5] = [4 * (MASK - 18), 4 * MASK, 4 * MASK, 4 * MASK, 4 * MASK];
+        Self(std::array::from_fn(|i| self.0[i] + P4[i] - other.0[i]))
     }
 }
 
@@ -211,18 +213,24 @@ impl std::ops::Mul for Fe {
     /// Multiplies two loose elements; the result is reduced.
     #[inline]
     fn mul(self, other: Self) -> Self {
-        let [a0, a1, a2, a3, a4] = self.0.map(u128::from);
-        let [b0, b1, b2, b3, b4] = other.0.map(u128::from);
+        let [a0, a1, a2, a3, a4] = self.0;
+        let [b0, b1, b2, b3, b4] = other.0;
         // 2^255 = 19 mod p: products beyond limb 4 come back times 19.
         let (n1, n2, n3, n4) = (19 * b1, 19 * b2, 19 * b3, 19 * b4);
         Self::carry_wide([
-            a0 * b0 + a1 * n4 + a2 * n3 + a3 * n2 + a4 * n1,
-            a0 * b1 + a1 * b0 + a2 * n4 + a3 * n3 + a4 * n2,
-            a0 * b2 + a1 * b1 + a2 * b0 + a3 * n4 + a4 * n3,
-            a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0 + a4 * n4,
-            a0 * b4 + a1 * b3 + a2 * b2 + a3 * b1 + a4 * b0,
+            wide(a0, b0) + wide(a1, n4) + wide(a2, n3) + wide(a3, n2) + wide(a4, n1),
+            wide(a0, b1) + wide(a1, b0) + wide(a2, n4) + wide(a3, n3) + wide(a4, n2),
+            wide(a0, b2) + wide(a1, b1) + wide(a2, b0) + wide(a3, n4) + wide(a4, n3),
+            wide(a0, b3) + wide(a1, b2) + wide(a2, b1) + wide(a3, b0) + wide(a4, n4),
+            wide(a0, b4) + wide(a1, b3) + wide(a2, b2) + wide(a3, b1) + wide(a4, b0),
         ])
     }
+}
+
+/// The product of two limbs. Both factors stay `u64`, so that it is one instruction.
+#[inline]
+fn wide(a: u64, b: u64) -> u128 {
+    u128::from(a) * u128::from(b)
 }
 
 impl ConditionallySelectable for Fe {
