@@ -100,35 +100,39 @@ def main() -> None:
 
 def compare(twin: Twin, count: dict[str, Any], match: dict[str, Any]) -> Outcome:
     """Compares what the insurer learnt with the truth, identifier by identifier."""
-    truth = pq.read_table(twin.truth_list).to_pylist()
-    expected = {(row["set"], row["identifier"]): row for row in truth}
-    found = learnt(twin, Path(match["result"]))
-    wrong = sum(
-        (expected[key]["own_rows"], expected[key]["their_rows"]) != records
-        for key, records in found.items()
-        if key in expected
-    )
+    checked = check(twin, Path(match["result"]), "insurer")
     counts = {each["name"]: each["matches"] for each in count["sets"]}
     return Outcome(
-        expected=len(expected),
-        found=len(found),
-        missing=len(expected.keys() - found.keys()),
-        extra=len(found.keys() - expected.keys()),
-        wrong_records=wrong,
+        **checked,
         wrong_counts=sum(counts[name] != each.common for name, each in twin.truth.sets.items()),
         seconds=round(count["seconds"] + match["seconds"], 3),
         bytes_sent=sum(each["said_bytes"] + each["heard_bytes"] for each in (count, match)),
-        rows=match["rows"],
-        expected_rows=sum(each.joined_rows for each in twin.truth.sets.values()),
     )
 
 
-def learnt(twin: Twin, result: Path) -> dict[Key, tuple[int, int]]:
+def check(twin: Twin, result: Path, learner: str) -> dict[str, int]:
+    """Compares joined rows with the truth; for either party as the one that learns."""
+    ours, theirs = ("own_rows", "their_rows")[:: 1 if learner == "insurer" else -1]
+    truth = pq.read_table(twin.truth_list).to_pylist()
+    expected = {(row["set"], row["identifier"]): (row[ours], row[theirs]) for row in truth}
+    found = learnt(twin, result, learner)
+    return {
+        "expected": len(expected),
+        "found": len(found),
+        "missing": len(expected.keys() - found.keys()),
+        "extra": len(found.keys() - expected.keys()),
+        "wrong_records": sum(expected.get(key, each) != each for key, each in found.items()),
+        "rows": pq.read_metadata(result).num_rows,
+        "expected_rows": sum(each.joined_rows for each in twin.truth.sets.values()),
+    }
+
+
+def learnt(twin: Twin, result: Path, learner: str) -> dict[Key, tuple[int, int]]:
     """Returns the identifiers in the joined rows, with the records of both sides."""
     joined = pq.read_table(result)
     found: dict[Key, tuple[int, int]] = {}
     for name, columns in twin.columns.items():
-        for column in columns.own:
+        for column in columns.own if learner == "insurer" else columns.their:
             of_column = pc.and_(
                 pc.equal(joined["greenlane_set"], name),
                 pc.equal(joined["greenlane_column"], column),
@@ -137,10 +141,12 @@ def learnt(twin: Twin, result: Path) -> dict[Key, tuple[int, int]]:
             texts = rows[column].cast(pa.large_string()).combine_chunks()
             values, _ = _core.normalise(columns.kind, texts)
             own, their = rows["greenlane_own_records"], rows["greenlane_their_records"]
-            for value, ours, theirs in zip(
-                values.to_pylist(), own.to_pylist(), their.to_pylist(), strict=True
-            ):
-                found[name, value] = (ours, theirs)
+            found |= {
+                (name, value): (ours, theirs)
+                for value, ours, theirs in zip(
+                    values.to_pylist(), own.to_pylist(), their.to_pylist(), strict=True
+                )
+            }
     return found
 
 
