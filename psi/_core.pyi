@@ -1,5 +1,34 @@
-from typing import Any
+from typing import Any, final
 
+__all__ = [
+    "Entropy",
+    "Key",
+    "Outputs",
+    "Shuffle",
+    "check_ascending",
+    "compose",
+    "contains",
+    "dh_blind",
+    "dh_evaluate",
+    "distinct",
+    "hash_elements",
+    "kinds",
+    "label_width",
+    "lookup",
+    "map_to_curve25519",
+    "normalise",
+    "normaliser_digest",
+    "normaliser_version",
+    "open",
+    "pack_labels",
+    "reasons",
+    "seal",
+    "unpack_labels",
+    "use_threads",
+    "x25519",
+]
+
+@final
 class Entropy:
     @staticmethod
     def from_os() -> Entropy: ...
@@ -7,10 +36,12 @@ class Entropy:
     def from_seed_for_tests(seed: bytes) -> Entropy: ...
     def bytes(self, count: int) -> bytes: ...
 
+@final
 class Key:
     @staticmethod
     def draw(entropy: Entropy) -> Key: ...
 
+@final
 class Outputs:
     def __new__(cls) -> Outputs: ...
     def __len__(self) -> int: ...
@@ -19,6 +50,7 @@ class Outputs:
     def select(self, positions: list[int]) -> Outputs: ...
     def tags(self, tag: int) -> bytes: ...
 
+@final
 class Shuffle:
     @staticmethod
     def draw(rows: int, entropy: Entropy) -> Shuffle: ...

@@ -45,9 +45,10 @@ class Labels:
         """
         if self.block.ndim != 2 or len(self.block) != len(self.positions):
             raise ApiMisuse("labels need one row of the block for each position")
+        # Looked at before they are counted: a count takes memory up to the largest.
+        if len(self) and not 0 <= self.positions.min() <= self.positions.max() < elements:
+            raise ApiMisuse(f"a label belongs to element {self.positions.max()} of {elements}")
         records = np.bincount(self.positions, minlength=elements)
-        if len(records) > elements:
-            raise ApiMisuse(f"a label belongs to element {len(records) - 1} of {elements}")
         if not records.all():
             raise ApiMisuse(f"element {int(np.argmin(records))} has no record")
 

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from wiretap import OTHER, OURS, RECEIVER, SENDER, THEIRS, entropy, kind, learnt, listen, right
 
 from psi import Elements, Output
 from psi._core import Key, Outputs, dh_evaluate
 from psi.errors import DecoyMismatch, PeerMisbehaved
-from psi.subprotocols.decoys import OWN, SHARED, check_tags, own_decoys, shared_decoys
+from psi.subprotocols.decoys import (
+    OWN,
+    SHARED,
+    check_positions,
+    check_tags,
+    own_decoys,
+    shared_decoys,
+)
 from psi.wire.v1.messages_pb2 import Message
 
 pytestmark = pytest.mark.usefixtures("small_bins")
@@ -141,8 +149,24 @@ def test_a_sender_cannot_copy_a_point_to_a_few_places():
         assert type(heard.errors[RECEIVER]) is PeerMisbehaved
 
 
+@pytest.mark.parametrize(
+    ("at", "records", "right"),
+    [(0, 7, True), (5, 0, False), (5, 2, False), (36, 0, False), (37, 1, False), (99, 1, False)],
+)
+def test_only_shared_decoys_have_a_record_and_each_has_one(at, records, right):
+    """Rows 0 to 4 are real, 5 to 36 shared decoys, the rest own decoys and padding."""
+    row = np.zeros(100, np.uint32)
+    row[5 : 5 + SHARED] = 1
+    row[at] = records
+    if right:
+        check_positions(row, 5)
+    else:
+        with pytest.raises(DecoyMismatch):
+            check_positions(row, 5)
+
+
 class TestTags:
-    """`check_tags` against a sender that chooses what it lists. A tag has 8 bytes, entries nothing else."""
+    """`check_tags` against a sender that chooses what it lists; an entry is a tag of 8 bytes."""
 
     SID, TAG = bytes(32), 8
     SHARED_, RECEIVERS, SENDERS = shared_decoys(SID), own_decoys(b"r" * 32), own_decoys(b"s" * 32)

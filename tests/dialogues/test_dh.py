@@ -1,4 +1,4 @@
-"""The Diffie-Hellman match in memory: the plain intersection, for every output and shape of sets."""
+"""The Diffie-Hellman match in memory: the plain intersection, for every output and kind of set."""
 
 from __future__ import annotations
 
@@ -57,11 +57,21 @@ def test_both_roles_give_the_plain_intersection(ours, theirs, output):
 
 
 @pytest.mark.parametrize("output", Output)
-@pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 5), (5, 0), (1, 1), (BIN + 1, 3), (3, BIN + 1)])
-def test_sets_of_all_shapes_meet(n, m, output):
+@pytest.mark.parametrize(
+    ("n", "m"), [(0, 0), (0, 5), (5, 0), (1, 1), (31, 3), (32, 3), (33, 3), (3, 500), (500, 3)]
+)
+@pytest.mark.parametrize("exact", [True, False])
+def test_sets_of_all_shapes_meet(n, m, output, exact, small_bins):
+    """A bin holds 32 points, so with 64 decoys the exact sizes end before, at and after one."""
     ours, theirs = [f"x{i}" for i in range(n)], [f"x{2 * i}" for i in range(m)]
-    learnt, _ = run(ours, theirs, output)
+    learnt, _ = run(ours, theirs, output, exact=exact)
     assert learnt.cardinality == len(set(ours) & set(theirs))
+
+
+def test_a_sender_with_one_element_more_than_a_bin_of_full_size_meets_too():
+    ours, theirs = ["x0", "y"], [f"x{i}" for i in range(BIN - DECOYS + 1)]
+    learnt, _ = run(ours, theirs, Output.RECEIVER, exact=True)
+    assert learnt.cardinality == 1
 
 
 @pytest.mark.parametrize("output", [Output.RECEIVER, Output.BOTH])
@@ -166,6 +176,9 @@ def test_labels_must_fit_the_set():
         labels = Labels(np.array(positions, np.uint32), block)
         with pytest.raises(ApiMisuse):
             Sender(elements(["a"]), PARAMETERS[Output.BOTH], labels)
+    for far in (np.array([2**32 - 1], np.uint32), np.array([-1], np.int64)):
+        with pytest.raises(ApiMisuse):
+            Sender(elements(["a"]), PARAMETERS[Output.BOTH], Labels(far, one))
     wide = Labels(np.array([0], np.uint32), np.zeros((1, 1025), np.uint8))
     with pytest.raises(ApiMisuse):
         Sender(elements(["a"]), PARAMETERS[Output.BOTH], wide)

@@ -54,8 +54,12 @@ def parameters(output: Output, **changes: Any) -> Parameters:
 
 # Six identifiers each, three of them common, in different orders; some have more records than one.
 OURS, THEIRS = list("abcdef"), list("xfyabz")
-SENT = Labels(np.array([0, 1, 1, 2, 3, 3, 3, 4, 5], np.uint32), np.arange(27, dtype=np.uint8).reshape(9, 3))
-BACK = Labels(np.array([0, 0, 1, 2, 3, 4, 5], np.uint32), np.arange(14, dtype=np.uint8).reshape(7, 2))
+SENT = Labels(
+    np.array([0, 1, 1, 2, 3, 3, 3, 4, 5], np.uint32), np.arange(27, dtype=np.uint8).reshape(9, 3)
+)
+BACK = Labels(
+    np.array([0, 0, 1, 2, 3, 4, 5], np.uint32), np.arange(14, dtype=np.uint8).reshape(7, 2)
+)
 COMMON = {RECEIVER: {"a": 3, "b": 1, "f": 2}, SENDER: {"a": 2, "b": 1, "f": 1}}
 """What each side learns of the other: how many records an identifier has."""
 
@@ -79,7 +83,9 @@ def roles(
     )
 
 
-def listen(output: Output, tamper: Tamper | None = None, bare: bool = False, **options: Any) -> Heard:
+def listen(
+    output: Output, tamper: Tamper | None = None, bare: bool = False, **options: Any
+) -> Heard:
     """Runs both roles; `bare` is without the comparison of transcripts."""
     receiver, sender = roles(output, **options)
     dialogues = [r._converse() if bare else r.converse() for r in (receiver, sender)]

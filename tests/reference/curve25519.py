@@ -36,7 +36,7 @@ def clamp(scalar: bytes) -> int:
 
 
 def multiply(scalar: int, u: int) -> int:
-    """The Montgomery ladder: u([scalar] P) for a point P with coordinate u; 0 for the neutral point.
+    """The Montgomery ladder: u([scalar] P) for a point P with coordinate u; 0 at infinity.
 
     (x2 : z2) is [k] P and (x3 : z3) is [k + 1] P, for the bits k of the scalar read so far.
     """

@@ -1,4 +1,4 @@
-"""The Diffie-Hellman match on plain Python sets, slow and readable: the oracle of `psi` and its text.
+"""The Diffie-Hellman match on plain Python sets, slow and readable: the oracle of `psi`.
 
 `match` runs both parties at once and returns all that they say. Its parts stand below in the order
 in which it uses them. With the same seeds it says byte for byte what the toolkit says.
@@ -18,7 +18,6 @@ from math import ceil, log2
 from typing import Literal, TypeAlias
 
 from Crypto.Cipher import ChaCha20, ChaCha20_Poly1305
-
 from reference import curve25519
 
 DST = b"GREENLANE-V01-CS01-with-curve25519_XMD:SHA-512_ELL2_NU_"
@@ -76,7 +75,9 @@ def match(receiver: Party, sender: Party, output: Output, parameters: bytes, dom
 
     # The sender evaluates them, and its own.
     s_elements = [element(name, domain) for name in sender.records]
-    s_outputs = [own_output(sid, e, b) for e in s_elements + shared_decoys(sid) + own_decoys(s_seed)]
+    s_outputs = [
+        own_output(sid, e, b) for e in s_elements + shared_decoys(sid) + own_decoys(s_seed)
+    ]
     evaluated = [evaluate(point, b) for point in blinded]
     if output == "cardinality":
         evaluated = place(evaluated, sender.entropy.shuffle(r_total))
@@ -86,7 +87,7 @@ def match(receiver: Party, sender: Party, output: Output, parameters: bytes, dom
     # The sender says an entry for each record and each decoy.
     width = sender.label_width if labelled else 0
     labels = list(sender.records.values()) if labelled else [[b""] for _ in sender.records]
-    labels += [[sender.entropy.bytes(width)] for _ in range(DECOYS)]
+    labels += [[label] for label in random_labels(DECOYS, width, sender.entropy)]
     entries = seal(s_outputs, labels, tag, width, 0, s_total, sender.entropy)
     run.said["entry_bin.entries, forward"] = b"".join(entries)
 
@@ -113,9 +114,8 @@ def match(receiver: Party, sender: Party, output: Output, parameters: bytes, dom
     # The same way back, for the matches and the shared decoys.
     told = [i for i, name in enumerate(receiver.records) if name in run.receiver]
     back = [receiver.records[name] for name in run.receiver]
-    for i in range(SHARED):
-        told.append(len(receiver.records) + i)
-        back.append([receiver.entropy.bytes(receiver.label_width)])
+    told += range(len(receiver.records), len(receiver.records) + SHARED)
+    back += [[label] for label in random_labels(SHARED, receiver.label_width, receiver.entropy)]
     total = sum(map(len, back))
     outputs = [r_outputs[order[i]] for i in told]
     entries = seal(outputs, back, tag, receiver.label_width, 1, total, receiver.entropy)
@@ -199,6 +199,12 @@ def own_decoys(seed: bytes) -> list[bytes]:
 
 def _expand(label: bytes, seed: bytes, count: int) -> list[bytes]:
     return [sha256(label + seed + i.to_bytes(4, "little")).digest() for i in range(count)]
+
+
+def random_labels(count: int, width: int, entropy: Entropy) -> list[bytes]:
+    """The labels of decoys."""
+    block = entropy.bytes(count * width)
+    return [block[i * width : (i + 1) * width] for i in range(count)]
 
 
 def size_class(size: int) -> int:

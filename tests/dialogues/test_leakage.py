@@ -1,0 +1,187 @@
+"""What each side hears tells no more than it may: no repeats, no lengths, no hashes, no order.
+
+Runs here draw their entropy from the operating system unless a test says otherwise; where a test
+judges by chance, an honest run fails it with less than 2^-30.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256, sha512
+from typing import TypeAlias
+
+import numpy as np
+import pytest
+from wiretap import RECEIVER, SENDER, Heard, entropy, kind, listen, roles
+
+from psi import Elements, Labels, Output, Side
+from psi._core import Key, dh_evaluate
+from psi.subprotocols.decoys import size_class
+from psi.wire.v1 import messages_pb2 as wire
+
+pytestmark = pytest.mark.usefixtures("small_bins")
+
+Sets: TypeAlias = tuple[list[str], list[str]]
+FRAMING = 32
+"""More than the bytes of tags, lengths and numbers of any message; Hello has 6 fields."""
+
+
+def values(heard: Heard) -> Iterator[bytes]:
+    """All fields of bytes that were said, but for the parameters' digest, on which both agreed."""
+    for _, data in heard.messages:
+        message = wire.Message.FromString(data)
+        assert message.SerializeToString(deterministic=True) == data, "nothing else is said"
+        name = message.WhichOneof("body")
+        listed = [v for f, v in getattr(message, name).ListFields() if isinstance(v, bytes)]
+        assert len(data) - sum(map(len, listed)) <= FRAMING
+        yield from listed[1:] if name == "hello" else listed
+
+
+def windows(heard: Heard, width: int = 8) -> set[bytes]:
+    return {v[at : at + width] for v in values(heard) for at in range(len(v) - width + 1)}
+
+
+@pytest.mark.parametrize("output", Output)
+def test_two_runs_on_the_same_sets_share_no_eight_bytes(output):
+    first, again = (windows(listen(output, seeds=None)) for _ in "12")
+    assert len(first) > 5000
+    assert not first & again
+
+
+def sized(names: list[str], width: int, seed: int) -> Labels:
+    block = np.frombuffer(entropy(seed).bytes(len(names) * width), np.uint8)
+    return Labels(np.arange(len(names), dtype=np.uint32), block.reshape(len(names), width))
+
+
+def listen_to(output: Output, sets: Sets, labels: tuple[Labels | None, Labels | None]) -> Heard:
+    """A run under fresh entropy, whose sizes are classes."""
+    ours, theirs = sets
+    return listen(output, ours=ours, theirs=theirs, labels=labels, seeds=None, exact=False)
+
+
+def lengths(heard: Heard) -> list[tuple[object, int]]:
+    return [(role, len(data)) for role, data in heard.messages]
+
+
+def disjoint(n: int) -> Sets:
+    return [f"x{i}" for i in range(n)], [f"y{i}" for i in range(n)]
+
+
+def equal(n: int) -> Sets:
+    return [f"x{i}" for i in range(n)], [f"x{i}" for i in range(n)]
+
+
+@pytest.mark.parametrize("output", [Output.CARDINALITY, Output.RECEIVER])
+def test_lengths_and_order_of_messages_do_not_depend_on_the_matches(output):
+    seen = []
+    for sets in (disjoint(40), equal(40)):
+        for seed in (5, 6):
+            labels = (None, sized(sets[1], 24, seed))
+            seen.append(lengths(listen_to(output, sets, labels)))
+    assert all(other == seen[0] for other in seen)
+
+
+@pytest.mark.parametrize("output", [Output.CARDINALITY, Output.RECEIVER])
+def test_lengths_of_messages_depend_on_size_classes_only(output):
+    assert size_class(0) == size_class(64) != size_class(65)
+    runs = []
+    for ours, theirs in ((0, 64), (64, 1), (30, 30)):
+        sets = disjoint(ours)[0], disjoint(theirs)[1]
+        labels = (None, sized(sets[1], 16, 5))
+        runs.append(lengths(listen_to(output, sets, labels)))
+    assert runs[0] == runs[1] == runs[2]
+    sets = disjoint(65)
+    larger = lengths(listen_to(output, sets, (None, sized(sets[1], 16, 5))))
+    assert larger != runs[0]
+
+
+def test_only_what_the_receiver_tells_of_its_matches_has_a_length_that_depends_on_them():
+    """If both learn, the sender learns that number anyway."""
+    runs = [
+        listen_to(Output.BOTH, sets, (sized(sets[0], 8, 5), sized(sets[1], 8, 6)))
+        for sets in (disjoint(40), equal(40))
+    ]
+    told = {"confirmation", "entry_bin"}
+    for role in (RECEIVER, SENDER):
+        kept = [
+            [len(m) for m in run.said(role) if role is SENDER or kind(m) not in told]
+            for run in runs
+        ]
+        assert kept[0] == kept[1]
+    none, all_ = (sum(map(len, run.said(RECEIVER, "entry_bin"))) for run in runs)
+    assert 0 < none < all_
+
+
+@pytest.mark.parametrize("output", Output)
+def test_no_element_identifier_hash_or_clear_label_is_said(output):
+    ours = [f"sixteen bytes {i:02}" for i in range(20)]
+    theirs = [f"sixteen bytes {i:02}" for i in range(10, 30)]
+    labels = sized(ours, 16, 7), sized(theirs, 16, 8)
+    heard = listen_to(output, (ours, theirs), labels)
+    said = b"".join(data for _, data in heard.messages)
+    names = [name.encode() for name in ours + theirs]
+    secret = set(names)
+    for names_ in (ours, theirs):
+        block = Elements.hash(names_, "test").block
+        secret |= {block[at : at + 32] for at in range(0, len(block), 32)}
+    for hashed in (sha256, sha512):
+        secret |= {hashed(value).digest() for value in set(secret)}
+    secret |= {row.tobytes() for side in labels for row in side.block}
+    for value in secret:
+        assert value[:8] not in said
+
+
+def returned(seed: int, hello: bytes, blinded: list[bytes]) -> list[int]:
+    """For each point that comes back from a count, the place at which it was asked."""
+    _, sender = roles(Output.CARDINALITY, labels=(None, None), seeds=(1, seed))
+    side = Side(sender.converse())
+    side.start()
+    said = side.hear(hello)
+    for bin, points in enumerate(blinded):
+        body = wire.BlindedBin(bin=bin, points=points)
+        said += side.hear(wire.Message(blinded_bin=body).SerializeToString())
+    answers = b"".join(wire.Message.FromString(data).evaluated_bin.points for data in said)
+    stream = entropy(seed)
+    stream.bytes(64)  # its nonce and the seed of its decoys; then comes its key
+    evaluated = dh_evaluate(b"".join(blinded), Key.draw(stream))
+    asked = {evaluated[at : at + 32]: at // 32 for at in range(0, len(evaluated), 32)}
+    return [asked[answers[at : at + 32]] for at in range(0, len(answers), 32)]
+
+
+def test_the_order_of_a_counts_answers_tells_nothing_of_the_order_asked():
+    """200 senders under seeds 2 to 201; every statistic may be off by six deviations (2^-29)."""
+    heard = listen(Output.CARDINALITY, labels=(None, None))
+    blinded = [
+        wire.Message.FromString(data).blinded_bin.points
+        for data in heard.said(RECEIVER, "blinded_bin")
+    ]
+    n, runs = sum(map(len, blinded)) // 32, 200
+    orders = np.array(
+        [returned(seed, heard.said(RECEIVER)[0], blinded) for seed in range(2, runs + 2)]
+    )
+    assert (np.sort(orders) == np.arange(n)).all(), "each comes back once"
+    # Points that come back where they were asked: 1 a run, with variance 1.
+    fixed = int((orders == np.arange(n)).sum())
+    assert abs(fixed - runs) < 6 * runs**0.5, f"{fixed} in {runs} runs"
+    # Neighbours that stay neighbours: n - 1 pairs a run, each with 1/n.
+    pairs = int((np.diff(orders) == 1).sum())
+    assert abs(pairs - runs) < 6 * runs**0.5, f"{pairs} in {runs} runs"
+    # Rank correlation of a run has mean 0 and variance 1 / (n - 1).
+    correlation = np.mean([np.corrcoef(order, np.arange(n))[0, 1] for order in orders])
+    assert abs(correlation) < 6 / ((n - 1) * runs) ** 0.5, f"{correlation}"
+    # Each place is asked from everywhere: means of uniform numbers below n, variance (n^2 - 1)/12.
+    means = np.abs(orders.mean(axis=0) - (n - 1) / 2)
+    assert means.max() < 6.5 * ((n * n - 1) / 12 / runs) ** 0.5, f"{means.max()}"
+
+
+def test_answers_to_a_match_come_in_the_order_asked():
+    """So that the receiver, who drew that order, knows which is which."""
+    heard = listen(Output.RECEIVER)
+    stream = entropy(2)
+    stream.bytes(64)
+    key = Key.draw(stream)
+    asked, answers = (
+        b"".join(getattr(wire.Message.FromString(m), name).points for m in heard.said(role, name))
+        for role, name in ((RECEIVER, "blinded_bin"), (SENDER, "evaluated_bin"))
+    )
+    assert answers == dh_evaluate(asked, key)
