@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import Queue
 from typing import Any, Final
 
 from parties import logs
@@ -141,6 +143,9 @@ def _pipe(
 ) -> tuple[Any, int, float, float]:
     line.send_bytes(b"ready")
     line.recv_bytes()
+    # A reader of its own, since both sides may say at once more than a pipe holds.
+    arrived: Queue[bytes | None] = Queue()
+    threading.Thread(target=_read, args=(line, arrived), daemon=True).start()
     sent, began, cpu = 0, time.monotonic(), time.process_time()
     dialogue, heard = converse(), None
     while True:
@@ -148,11 +153,20 @@ def _pipe(
             want = dialogue.send(heard)
         except StopIteration as stop:
             return stop.value, sent, time.monotonic() - began, time.process_time() - cpu
-        if want is HEAR:
-            heard = line.recv_bytes()
-        else:
+        if want is not HEAR:
             line.send_bytes(want)
             sent, heard = sent + len(want), None
+        elif (heard := arrived.get()) is None:
+            raise PeerLost("the other side of the bench ended early")
+
+
+def _read(line: Connection, arrived: Queue[bytes | None]) -> None:
+    while True:
+        try:
+            arrived.put(line.recv_bytes())
+        except (EOFError, OSError):
+            arrived.put(None)
+            return
 
 
 def _tls(

@@ -22,6 +22,8 @@ LAMBDA: Final = 40
 """Statistical security in bits: how unlikely a wrong result is for one session."""
 NONCE: Final = 32
 """Bytes of a nonce: two of 2^64 sessions share one with 2^-128."""
+CHECK: Final = KAPPA // 8
+"""Bytes that show a session."""
 
 
 class Output(Enum):
@@ -100,12 +102,17 @@ class Session:
     """One run between two sides.
 
     Attributes:
-        id: 32 bytes that depend on the parameters and on both nonces.
+        id: 32 bytes that depend on all that both sides said in their Hello.
         theirs: what the other side brings.
     """
 
     id: bytes
     theirs: Offer
+
+    @property
+    def check(self) -> bytes:
+        """16 bytes that show the other side which session this one believes to be in."""
+        return hashlib.sha256(b"greenlane/session/check" + self.id).digest()[:CHECK]
 
 
 def agree(
@@ -125,17 +132,15 @@ def agree(
         BoundExceeded: the peer brings more than was agreed.
         MalformedMessage: its digest or nonce has another length.
     """
-    nonce = entropy.bytes(NONCE)
-    yield from say(
-        wire.Hello(
-            parameters=parameters.digest(),
-            nonce=nonce,
-            role=ours.role.value,
-            elements=ours.elements,
-            entries=ours.entries,
-            label_width=ours.label_width,
-        )
+    said = wire.Hello(
+        parameters=parameters.digest(),
+        nonce=entropy.bytes(NONCE),
+        role=ours.role.value,
+        elements=ours.elements,
+        entries=ours.entries,
+        label_width=ours.label_width,
     )
+    yield from say(said)
     hello = yield from hear(wire.Hello)
     if len(hello.parameters) != hashlib.sha256().digest_size or len(hello.nonce) != NONCE:
         raise MalformedMessage("Hello: a digest or nonce of another length")
@@ -144,7 +149,7 @@ def agree(
             f"the peer runs other parameters than {parameters.protocol}, "
             f"output {parameters.output.value}, domain {parameters.domain}"
         )
-    if hello.nonce == nonce:
+    if hello.nonce == said.nonce:
         raise PeerMisbehaved("the peer sent our own nonce back")
     if hello.role != _other(ours.role).value:
         raise PeerIncompatible(f"both sides want to be {ours.role.name.lower()}")
@@ -157,11 +162,16 @@ def agree(
             f"the peer's labels have {hello.label_width} bytes, "
             f"agreed are at most {parameters.max_label_width}"
         )
-    nonces = (nonce, hello.nonce) if ours.role is Role.RECEIVER else (hello.nonce, nonce)
+    hellos = (said, hello) if ours.role is Role.RECEIVER else (hello, said)
     return Session(
-        id=hashlib.sha256(b"greenlane/session/1" + parameters.digest() + b"".join(nonces)).digest(),
+        id=hashlib.sha256(b"greenlane/session/1" + b"".join(map(_framed, hellos))).digest(),
         theirs=Offer(_other(ours.role), hello.elements, hello.entries, hello.label_width),
     )
+
+
+def _framed(hello: wire.Hello) -> bytes:
+    sizes = (hello.role, hello.elements, hello.entries, hello.label_width)
+    return hello.parameters + hello.nonce + b"".join(n.to_bytes(8, "little") for n in sizes)
 
 
 def _other(role: Role) -> Role:

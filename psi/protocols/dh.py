@@ -16,9 +16,9 @@ Security: semi-honest, under the one-more gap Diffie-Hellman assumption with ran
     outputs = H'([1/a] points)
                       <------ EntryBin -------     for each record: tag || sealed label, from F(e)
     matches = outputs whose tags are there
-                      ------- DecoySeed ----->
-                      <------ DecoyTags ------     tags of all decoys
     decoys are where they must be
+                      ------- DecoySeed ----->     for cardinality alone, since the receiver does
+                      <------ DecoyTags ------     not know where its decoys stand
                       - Confirmation, EntryBin ->  if both are to learn: the same way back, for
                                                    the receiver's records of its matches
                       <-- TranscriptDigest -->
@@ -26,6 +26,7 @@ Security: semi-honest, under the one-more gap Diffie-Hellman assumption with ran
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator
 from math import ceil, log2
 from typing import Final, NamedTuple
@@ -35,12 +36,13 @@ import numpy.typing as npt
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
-from psi.elements import WIDTH, Elements, is_distinct
+from psi.elements import WIDTH, Elements
 from psi.errors import (
     ApiMisuse,
     BoundExceeded,
     MalformedMessage,
     PeerMisbehaved,
+    TranscriptMismatch,
     UnexpectedMessage,
     blame_the_peer,
 )
@@ -141,10 +143,9 @@ class Receiver:
         bins = yield from _hear_entries(session.theirs.entries, forward)
         with blame_the_peer("EntryBin"):
             found, labels = _core.open(outputs, bins, *forward)
-        yield from self._check_decoys(seed, outputs, bins, forward)
-
         records = np.frombuffer(found, np.uint32)
         if self._parameters.output is Output.CARDINALITY:
+            yield from self._check_decoys(seed, outputs, bins, forward)
             return Result(int(np.count_nonzero(records)) - SHARED, None, session.theirs.entries)
         slots = _slots(order, offer.elements)
         records = records[slots]
@@ -165,7 +166,8 @@ class Receiver:
         for bin in range(len(sizes) + ahead):
             if bin < len(sizes):
                 part = elements[bin * MESSAGE : (bin + 1) * MESSAGE]
-                yield from say(BlindedBin(bin=bin, points=_core.dh_blind(part, session.id, key)))
+                points = _core.dh_blind(part, session.id, key)
+                yield from say(BlindedBin(bin=bin, points=points, session=session.check))
                 self._meter.done += sizes[bin]
             if (due := bin - ahead) >= 0:
                 heard = yield from hear(EvaluatedBin)
@@ -175,7 +177,7 @@ class Receiver:
                 self._meter.done += sizes[due]
         # Distinct elements have distinct outputs. A point copied to many places would count its
         # match as often, and open all labels of its element for each of them.
-        if not is_distinct(outputs.tags(WIDTH)):
+        if not outputs.are_distinct():
             raise PeerMisbehaved("two of the evaluated points are the same")
         return outputs
 
@@ -184,8 +186,8 @@ class Receiver:
     ) -> Dialogue[None]:
         yield from say(DecoySeed(seed=seed))
         heard = yield from hear(DecoyTags)
-        tags = (heard.shared, heard.receivers, heard.senders)
-        if [len(listed) for listed in tags] != [count * form.tag for count in (SHARED, OWN, OWN)]:
+        tags = (heard.shared, heard.receivers)
+        if [len(listed) for listed in tags] != [count * form.tag for count in (SHARED, OWN)]:
             raise MalformedMessage("DecoyTags: a list of another length")
         check_tags(tags, form.tag, outputs, bins, form.width)
 
@@ -249,6 +251,7 @@ class Sender:
         self._labels = _checked(elements, labels, parameters)
         self._meter = meter or Meter()
         self._entropy = entropy or _core.Entropy.from_os()
+        self._total = _size(len(elements), exact)
         self._offer = Offer(
             role=Role.SENDER,
             elements=0,
@@ -277,14 +280,16 @@ class Sender:
 
         seed, real = entropy.bytes(SEED), len(self._elements)
         key = _core.Key.draw(entropy)
-        decoyed = disguise(self._elements.block, session.id, seed, real + DECOYS, entropy)
+        # As many elements as their class, so that the time tells no more than the size said.
+        decoyed = disguise(self._elements.block, session.id, seed, self._total, entropy)
         outputs = yield from self._evaluate(decoyed, key, session)
         positions, block = _decoyed(self._labels, real, DECOYS, entropy)
         sealed = _core.seal(
             outputs, positions.tolist(), block.tobytes(), *forward, offer.entries, entropy
         )
         yield from _say_entries(sealed, forward)
-        yield from self._show_decoys(seed, key, session, forward)
+        if self._parameters.output is Output.CARDINALITY:
+            yield from self._show_decoys(key, session, forward)
 
         if self._parameters.output is not Output.BOTH:
             return None
@@ -315,6 +320,8 @@ class Sender:
                 self._meter.done += own[bin]
             if bin < len(theirs):
                 heard = yield from hear(BlindedBin)
+                if not hmac.compare_digest(heard.session, session.check):
+                    raise TranscriptMismatch("the two sides did not hear the same Hello")
                 points = _points(heard, bin, theirs[bin])
                 with blame_the_peer("BlindedBin"):
                     evaluated = _core.dh_evaluate(points, key)
@@ -331,9 +338,7 @@ class Sender:
                 yield from say(EvaluatedBin(bin=bin, points=part))
         return outputs
 
-    def _show_decoys(
-        self, seed: bytes, key: _core.Key, session: Session, form: _Form
-    ) -> Dialogue[None]:
+    def _show_decoys(self, key: _core.Key, session: Session, form: _Form) -> Dialogue[None]:
         heard = yield from hear(DecoySeed)
         if len(heard.seed) != SEED:
             raise MalformedMessage("DecoySeed: a seed of another length")
@@ -347,7 +352,6 @@ class Sender:
             DecoyTags(
                 shared=tags(shared_decoys(session.id)),
                 receivers=tags(own_decoys(heard.seed)),
-                senders=tags(own_decoys(seed)),
             )
         )
 

@@ -81,17 +81,16 @@ def check_positions(records: npt.NDArray[np.uint32], real: int) -> None:
 
 
 def check_tags(
-    tags: tuple[bytes, bytes, bytes],
+    tags: tuple[bytes, bytes],
     width: int,
     outputs: _core.Outputs,
     bins: Sequence[bytes],
     entry_width: int,
 ) -> None:
-    """Checks the decoys by their tags, by a receiver that may not know where they stand.
+    """Checks the decoys by their tags, by a receiver that may not know where its own stand.
 
     Args:
-        tags: of the shared decoys, of the receiver's and of the sender's, as the sender computed
-            them.
+        tags: of the shared decoys and of the receiver's own, as the sender computed them.
         width: bytes of a tag.
         outputs: of all elements of the receiver, in any order.
         bins: all entries of the sender.
@@ -101,15 +100,14 @@ def check_tags(
         DecoyMismatch: a decoy is missing where it belongs, stands where it does not, or is listed
             twice, so that it would pass for another that came out wrong.
     """
-    own = [outputs.tags(width)]
-    expected = (("shared", True, True), ("receiver's", True, False), ("sender's", False, True))
-    for (whose, ours, theirs), listed in zip(expected, tags, strict=True):
+    own, entries = [outputs.tags(width)], list(bins)
+    for whose, listed, theirs in (("shared", tags[0], True), ("receiver's", tags[1], False)):
         distinct = {listed[at : at + width] for at in range(0, len(listed), width)}
         if len(distinct) * width != len(listed):
             raise DecoyMismatch(f"a {whose} decoy is listed twice")
-        if _core.contains(own, width, listed, width).count(ours) != len(listed) // width:
+        if _core.contains(own, width, listed, width).count(True) * width != len(listed):
             raise DecoyMismatch(f"a {whose} decoy is wrong among our own outputs")
-        if _core.contains(list(bins), entry_width, listed, width).count(theirs) != OWN:
+        if _core.contains(entries, entry_width, listed, width).count(theirs) * width != len(listed):
             raise DecoyMismatch(f"a {whose} decoy is wrong among the entries")
 
 

@@ -39,8 +39,11 @@ impl Key {
             let mut scalar = [0; 32];
             entropy.fill(&mut scalar);
             scalar = curve25519::clamp(scalar);
-            let eighth = (Scalar::from(8_u8) * Scalar::from_bytes_mod_order(scalar)).invert();
+            let mut reduced = Scalar::from_bytes_mod_order(scalar);
+            let mut eighth = (Scalar::from(8_u8) * reduced).invert();
             let mut inverse = eighth.to_bytes();
+            reduced.zeroize();
+            eighth.zeroize();
             if inverse[31] < 0x10 {
                 for i in (0..32).rev() {
                     inverse[i] = (inverse[i] << 3) | if i > 0 { inverse[i - 1] >> 5 } else { 0 };
@@ -129,6 +132,15 @@ impl Outputs {
         Ok(Self { rows: positions.iter().map(row).collect::<Result<_, _>>()? })
     }
 
+    /// Whether no output stands there twice.
+    pub fn are_distinct(&self) -> bool {
+        let mut sorted = self.rows.clone();
+        sorted.par_sort_unstable();
+        let distinct = sorted.windows(2).all(|pair| pair[0] != pair[1]);
+        sorted.zeroize();
+        distinct
+    }
+
     /// The outputs.
     pub fn rows(&self) -> &[[u8; 32]] {
         &self.rows
@@ -139,7 +151,15 @@ impl Outputs {
         points.par_iter_mut().for_each(|row| {
             *row = keyed.clone().chain_update(*row).finalize().into();
         });
-        self.rows.append(&mut points);
+        // Where the rows must move, their old place is wiped; a growing `Vec` would not do that.
+        if self.rows.capacity() < self.rows.len() + points.len() {
+            let capacity = (2 * self.rows.len()).max(self.rows.len() + points.len());
+            let mut moved = Vec::with_capacity(capacity);
+            moved.extend_from_slice(&self.rows);
+            std::mem::replace(&mut self.rows, moved).zeroize();
+        }
+        self.rows.extend_from_slice(&points);
+        points.zeroize();
     }
 }
 
@@ -158,6 +178,8 @@ mod tests {
         senders.extend_own(&elements, &sid, &b).unwrap();
         assert_eq!(receivers.rows, senders.rows);
         assert!(senders.select(&[100]).is_err());
+        assert!(senders.are_distinct());
+        assert!(!senders.select(&[3, 4, 3]).unwrap().are_distinct());
         let mut other = Outputs::default();
         other.extend_own(&elements, &[6; 32], &b).unwrap();
         assert!(other.rows.iter().zip(&senders.rows).all(|(x, y)| x != y));

@@ -24,6 +24,9 @@ const ENTRY: &[u8] = b"greenlane/entry";
 /// Bytes that sealing adds to a label (RFC 8439, section 2.5).
 pub const SEAL: usize = 16;
 
+/// The widest label, so that 2^32 rows times a width stay below 2^64.
+pub const WIDEST: usize = 1 << 16;
+
 /// The form that both sides have agreed on.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
@@ -42,10 +45,13 @@ impl Form {
     }
 
     fn check(&self) -> Result<(), Error> {
-        if (1..=32).contains(&self.tag) {
-            return Ok(());
+        if !(1..=32).contains(&self.tag) {
+            return Err(Error::Length { argument: "tag", expected: 32, actual: self.tag });
         }
-        Err(Error::Length { argument: "tag", expected: 32, actual: self.tag })
+        if self.label > WIDEST {
+            return Err(Error::Length { argument: "label", expected: WIDEST, actual: self.label });
+        }
+        Ok(())
     }
 
     /// Tag and sealing key of record `i` of the element with this output.

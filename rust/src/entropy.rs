@@ -38,11 +38,15 @@ impl Entropy {
 
     /// Draws a uniform index below `bound`, which is at least 1.
     ///
-    /// Takes the high half of a 64 x 32 bit product (Lemire, ACM TOMACS 29 (2019), without the
-    /// rejection step): for `bound` below 2^32 each index is off uniform by less than 2^-32
-    /// relatively. A shuffle hides an order and needs no more; keys never come from here.
+    /// Takes the high half of a 64 x 32 bit product and draws again where the low half would favour
+    /// some indices (Lemire, ACM TOMACS 29 (2019), algorithm 5).
     pub fn below(&mut self, bound: u32) -> u32 {
-        let word = u128::from(self.stream.next_u64());
-        ((word * u128::from(bound)) >> 64) as u32
+        let wide = u64::from(bound);
+        loop {
+            let product = u128::from(self.stream.next_u64()) * u128::from(bound);
+            if product as u64 >= wide.wrapping_neg() % wide {
+                return (product >> 64) as u32;
+            }
+        }
     }
 }

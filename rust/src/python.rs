@@ -101,6 +101,10 @@ impl Outputs {
         Ok(Self(py.detach(|| self.0.select(&positions))?))
     }
 
+    fn are_distinct(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.0.are_distinct())
+    }
+
     fn tags<'py>(&self, py: Python<'py>, tag: usize) -> PyResult<Bound<'py, PyBytes>> {
         let form = Form { tag, label: 0, direction: 0 };
         Ok(PyBytes::new(py, &py.detach(|| entries::tags(&self.0, form))?))

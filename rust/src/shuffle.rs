@@ -66,10 +66,11 @@ impl Shuffle {
     }
 
     fn check(&self, rows: &[u8], width: usize) -> Result<(), Error> {
-        let expected = self.slots.len() * width;
-        if width > 0 && rows.len() == expected {
+        let expected = self.slots.len().checked_mul(width);
+        if width > 0 && Some(rows.len()) == expected {
             return Ok(());
         }
+        let expected = expected.unwrap_or(usize::MAX);
         Err(Error::Length { argument: "rows", expected, actual: rows.len() })
     }
 }

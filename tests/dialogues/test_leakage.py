@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
+from reference import dh
 from wiretap import RECEIVER, SENDER, Heard, entropy, kind, listen, roles
 
 from psi import Elements, Labels, Output, Side
@@ -131,14 +132,23 @@ def test_no_element_identifier_hash_or_clear_label_is_said(output):
         assert value[:8] not in said
 
 
+def shown_session(*hellos: bytes) -> bytes:
+    """What a receiver shows of the session that these two words of greeting make."""
+    said = (wire.Message.FromString(data).hello for data in hellos)
+    framed = (
+        dh.hello(h.parameters, h.nonce, h.role, h.elements, h.entries, h.label_width) for h in said
+    )
+    return sha256(b"greenlane/session/check" + dh.session_id(*framed)).digest()[:16]
+
+
 def returned(seed: int, hello: bytes, blinded: list[bytes]) -> list[int]:
     """For each point that comes back from a count, the place at which it was asked."""
     _, sender = roles(Output.CARDINALITY, labels=(None, None), seeds=(1, seed))
     side = Side(sender.converse())
-    side.start()
+    session = shown_session(hello, *side.start())
     said = side.hear(hello)
     for bin, points in enumerate(blinded):
-        body = wire.BlindedBin(bin=bin, points=points)
+        body = wire.BlindedBin(bin=bin, points=points, session=session)
         said += side.hear(wire.Message(blinded_bin=body).SerializeToString())
     answers = b"".join(wire.Message.FromString(data).evaluated_bin.points for data in said)
     stream = entropy(seed)

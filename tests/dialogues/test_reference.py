@@ -36,7 +36,9 @@ def said(heard: Heard) -> dict[str, bytes]:
         if name in ("hello", "confirmation", "transcript_digest"):
             continue
         for field, value in getattr(message, name).ListFields():
-            if field.name != "bin":
+            if field.name == "session":
+                fields[f"{name}.session"] = value
+            elif field.name != "bin":
                 key = f"{name}.{field.name}{way}"
                 fields[key] = fields.get(key, b"") + value
     return fields

@@ -419,7 +419,7 @@ def test_a_secret_shows_nothing_of_itself_and_cannot_be_carried_off(secret):
         == {
             "Entropy": {"bytes", "from_os", "from_seed_for_tests"},
             "Key": {"draw"},
-            "Outputs": {"extend_evaluated", "extend_own", "select", "tags"},
+            "Outputs": {"are_distinct", "extend_evaluated", "extend_own", "select", "tags"},
             "Shuffle": {"apply", "draw", "undo"},
         }[name]
     )

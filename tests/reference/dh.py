@@ -54,13 +54,18 @@ def match(receiver: Party, sender: Party, output: Output, parameters: bytes, dom
     """Runs the match; `parameters` is the digest on which both agree."""
     run = Match()
     # Both say a nonce, and how much they bring.
-    r_nonce, s_nonce = receiver.entropy.bytes(32), sender.entropy.bytes(32)
-    sid = session_id(parameters, r_nonce, s_nonce)
     labelled = output != "cardinality"
     r_total = size_class(len(receiver.records))
     r_entries = size_class(count(receiver.records)) if output == "both" else 0
     s_total = size_class(count(sender.records) if labelled else len(sender.records))
     tag = tag_width(r_total, s_total, r_entries)
+    width = sender.label_width if labelled else 0
+    back_width = receiver.label_width if output == "both" else 0
+    sid = session_id(
+        hello(parameters, receiver.entropy.bytes(32), 1, r_total, r_entries, back_width),
+        hello(parameters, sender.entropy.bytes(32), 2, 0, s_total, width),
+    )
+    run.said["blinded_bin.session"] = sha256(b"greenlane/session/check" + sid).digest()[:16]
 
     # The receiver disguises, shuffles and blinds its elements.
     r_seed, s_seed = receiver.entropy.bytes(32), sender.entropy.bytes(32)
@@ -75,9 +80,9 @@ def match(receiver: Party, sender: Party, output: Output, parameters: bytes, dom
 
     # The sender evaluates them, and its own.
     s_elements = [element(name, domain) for name in sender.records]
-    s_outputs = [
-        own_output(sid, e, b) for e in s_elements + shared_decoys(sid) + own_decoys(s_seed)
-    ]
+    s_elements += shared_decoys(sid) + own_decoys(s_seed)
+    s_outputs = [own_output(sid, e, b) for e in s_elements]
+    sender.entropy.bytes(32 * (size_class(len(sender.records)) - len(s_elements)))  # padding
     evaluated = [evaluate(point, b) for point in blinded]
     if output == "cardinality":
         evaluated = place(evaluated, sender.entropy.shuffle(r_total))
@@ -85,23 +90,18 @@ def match(receiver: Party, sender: Party, output: Output, parameters: bytes, dom
     r_outputs = [evaluated_output(sid, point, a) for point in evaluated]
 
     # The sender says an entry for each record and each decoy.
-    width = sender.label_width if labelled else 0
     labels = list(sender.records.values()) if labelled else [[b""] for _ in sender.records]
     labels += [[label] for label in random_labels(DECOYS, width, sender.entropy)]
     entries = seal(s_outputs, labels, tag, width, 0, s_total, sender.entropy)
     run.said["entry_bin.entries, forward"] = b"".join(entries)
 
-    # The receiver looks for its outputs, then both show their decoys.
+    # The receiver looks for its outputs; if it cannot know which they are, it shows its decoys.
     found = [open_entries(entries, o, tag, width, 0) for o in r_outputs]
-    run.said["decoy_seed.seed"] = r_seed
-    for whose, decoys in (
-        ("shared", shared_decoys(sid)),
-        ("receivers", own_decoys(r_seed)),
-        ("senders", own_decoys(s_seed)),
-    ):
-        tags = [derive(own_output(sid, e, b), 0, 0)[:tag] for e in decoys]
-        run.said[f"decoy_tags.{whose}"] = b"".join(tags)
     if output == "cardinality":
+        run.said["decoy_seed.seed"] = r_seed
+        for whose, decoys in (("shared", shared_decoys(sid)), ("receivers", own_decoys(r_seed))):
+            tags = [derive(own_output(sid, e, b), 0, 0)[:tag] for e in decoys]
+            run.said[f"decoy_tags.{whose}"] = b"".join(tags)
         run.receiver = sum(map(bool, found)) - SHARED
         return run
     by_row = [found[order[i]] for i in range(r_total)]
@@ -165,9 +165,14 @@ def parameters_digest(fields: Iterable[bytes]) -> bytes:
     return sha256(b"".join(framed)).digest()
 
 
-def session_id(parameters: bytes, receivers_nonce: bytes, senders_nonce: bytes) -> bytes:
-    """32 bytes that no other session has."""
-    return sha256(b"greenlane/session/1" + parameters + receivers_nonce + senders_nonce).digest()
+def hello(parameters: bytes, nonce: bytes, *numbers: int) -> bytes:
+    """What a side says of itself, as the session's identifier takes it."""
+    return parameters + nonce + b"".join(number.to_bytes(8, "little") for number in numbers)
+
+
+def session_id(receivers: bytes, senders: bytes) -> bytes:
+    """32 bytes that no other session has, over both Hellos."""
+    return sha256(b"greenlane/session/1" + receivers + senders).digest()
 
 
 def transcript_digest(

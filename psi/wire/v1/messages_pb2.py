@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apsi/wire/v1/messages.proto\x12\x0bpsi.wire.v1\"\x91\x03\n\x07Message\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.psi.wire.v1.HelloH\x00\x12.\n\x0b\x62linded_bin\x18\x02 \x01(\x0b\x32\x17.psi.wire.v1.BlindedBinH\x00\x12\x32\n\revaluated_bin\x18\x03 \x01(\x0b\x32\x19.psi.wire.v1.EvaluatedBinH\x00\x12*\n\tentry_bin\x18\x04 \x01(\x0b\x32\x15.psi.wire.v1.EntryBinH\x00\x12\x31\n\x0c\x63onfirmation\x18\x05 \x01(\x0b\x32\x19.psi.wire.v1.ConfirmationH\x00\x12,\n\ndecoy_seed\x18\x06 \x01(\x0b\x32\x16.psi.wire.v1.DecoySeedH\x00\x12,\n\ndecoy_tags\x18\x07 \x01(\x0b\x32\x16.psi.wire.v1.DecoyTagsH\x00\x12:\n\x11transcript_digest\x18\x08 \x01(\x0b\x32\x1d.psi.wire.v1.TranscriptDigestH\x00\x42\x06\n\x04\x62ody\"\x83\x01\n\x05Hello\x12\x12\n\nparameters\x18\x01 \x01(\x0c\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x1f\n\x04role\x18\x03 \x01(\x0e\x32\x11.psi.wire.v1.Role\x12\x10\n\x08\x65lements\x18\x04 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x04\x12\x13\n\x0blabel_width\x18\x06 \x01(\r\")\n\nBlindedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0e\n\x06points\x18\x02 \x01(\x0c\"+\n\x0c\x45valuatedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0e\n\x06points\x18\x02 \x01(\x0c\"(\n\x08\x45ntryBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x0c\"\x1f\n\x0c\x43onfirmation\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x04\"\x19\n\tDecoySeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"?\n\tDecoyTags\x12\x0e\n\x06shared\x18\x01 \x01(\x0c\x12\x11\n\treceivers\x18\x02 \x01(\x0c\x12\x0f\n\x07senders\x18\x03 \x01(\x0c\"\"\n\x10TranscriptDigest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c*@\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n\rROLE_RECEIVER\x10\x01\x12\x0f\n\x0bROLE_SENDER\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apsi/wire/v1/messages.proto\x12\x0bpsi.wire.v1\"\x91\x03\n\x07Message\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.psi.wire.v1.HelloH\x00\x12.\n\x0b\x62linded_bin\x18\x02 \x01(\x0b\x32\x17.psi.wire.v1.BlindedBinH\x00\x12\x32\n\revaluated_bin\x18\x03 \x01(\x0b\x32\x19.psi.wire.v1.EvaluatedBinH\x00\x12*\n\tentry_bin\x18\x04 \x01(\x0b\x32\x15.psi.wire.v1.EntryBinH\x00\x12\x31\n\x0c\x63onfirmation\x18\x05 \x01(\x0b\x32\x19.psi.wire.v1.ConfirmationH\x00\x12,\n\ndecoy_seed\x18\x06 \x01(\x0b\x32\x16.psi.wire.v1.DecoySeedH\x00\x12,\n\ndecoy_tags\x18\x07 \x01(\x0b\x32\x16.psi.wire.v1.DecoyTagsH\x00\x12:\n\x11transcript_digest\x18\x08 \x01(\x0b\x32\x1d.psi.wire.v1.TranscriptDigestH\x00\x42\x06\n\x04\x62ody\"\x83\x01\n\x05Hello\x12\x12\n\nparameters\x18\x01 \x01(\x0c\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x1f\n\x04role\x18\x03 \x01(\x0e\x32\x11.psi.wire.v1.Role\x12\x10\n\x08\x65lements\x18\x04 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x04\x12\x13\n\x0blabel_width\x18\x06 \x01(\r\":\n\nBlindedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0e\n\x06points\x18\x02 \x01(\x0c\x12\x0f\n\x07session\x18\x03 \x01(\x0c\"+\n\x0c\x45valuatedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0e\n\x06points\x18\x02 \x01(\x0c\"(\n\x08\x45ntryBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x0c\"\x1f\n\x0c\x43onfirmation\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x04\"\x19\n\tDecoySeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\".\n\tDecoyTags\x12\x0e\n\x06shared\x18\x01 \x01(\x0c\x12\x11\n\treceivers\x18\x02 \x01(\x0c\"\"\n\x10TranscriptDigest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c*@\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n\rROLE_RECEIVER\x10\x01\x12\x0f\n\x0bROLE_SENDER\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,16 +38,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELLO']._serialized_start=448
   _globals['_HELLO']._serialized_end=579
   _globals['_BLINDEDBIN']._serialized_start=581
-  _globals['_BLINDEDBIN']._serialized_end=622
-  _globals['_EVALUATEDBIN']._serialized_start=624
-  _globals['_EVALUATEDBIN']._serialized_end=667
-  _globals['_ENTRYBIN']._serialized_start=669
-  _globals['_ENTRYBIN']._serialized_end=709
-  _globals['_CONFIRMATION']._serialized_start=711
-  _globals['_CONFIRMATION']._serialized_end=742
-  _globals['_DECOYSEED']._serialized_start=744
-  _globals['_DECOYSEED']._serialized_end=769
-  _globals['_DECOYTAGS']._serialized_start=771
+  _globals['_BLINDEDBIN']._serialized_end=639
+  _globals['_EVALUATEDBIN']._serialized_start=641
+  _globals['_EVALUATEDBIN']._serialized_end=684
+  _globals['_ENTRYBIN']._serialized_start=686
+  _globals['_ENTRYBIN']._serialized_end=726
+  _globals['_CONFIRMATION']._serialized_start=728
+  _globals['_CONFIRMATION']._serialized_end=759
+  _globals['_DECOYSEED']._serialized_start=761
+  _globals['_DECOYSEED']._serialized_end=786
+  _globals['_DECOYTAGS']._serialized_start=788
   _globals['_DECOYTAGS']._serialized_end=834
   _globals['_TRANSCRIPTDIGEST']._serialized_start=836
   _globals['_TRANSCRIPTDIGEST']._serialized_end=870

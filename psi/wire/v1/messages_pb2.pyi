@@ -52,12 +52,14 @@ class Hello(_message.Message):
     def __init__(self, parameters: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., role: _Optional[_Union[Role, str]] = ..., elements: _Optional[int] = ..., entries: _Optional[int] = ..., label_width: _Optional[int] = ...) -> None: ...
 
 class BlindedBin(_message.Message):
-    __slots__ = ("bin", "points")
+    __slots__ = ("bin", "points", "session")
     BIN_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     bin: int
     points: bytes
-    def __init__(self, bin: _Optional[int] = ..., points: _Optional[bytes] = ...) -> None: ...
+    session: bytes
+    def __init__(self, bin: _Optional[int] = ..., points: _Optional[bytes] = ..., session: _Optional[bytes] = ...) -> None: ...
 
 class EvaluatedBin(_message.Message):
     __slots__ = ("bin", "points")
@@ -88,14 +90,12 @@ class DecoySeed(_message.Message):
     def __init__(self, seed: _Optional[bytes] = ...) -> None: ...
 
 class DecoyTags(_message.Message):
-    __slots__ = ("shared", "receivers", "senders")
+    __slots__ = ("shared", "receivers")
     SHARED_FIELD_NUMBER: _ClassVar[int]
     RECEIVERS_FIELD_NUMBER: _ClassVar[int]
-    SENDERS_FIELD_NUMBER: _ClassVar[int]
     shared: bytes
     receivers: bytes
-    senders: bytes
-    def __init__(self, shared: _Optional[bytes] = ..., receivers: _Optional[bytes] = ..., senders: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, shared: _Optional[bytes] = ..., receivers: _Optional[bytes] = ...) -> None: ...
 
 class TranscriptDigest(_message.Message):
     __slots__ = ("digest",)
