@@ -27,9 +27,6 @@ Security: semi-honest, under the one-more gap Diffie-Hellman assumption with ran
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
-from math import ceil, log2
-from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,12 +40,12 @@ from psi.errors import (
     MalformedMessage,
     PeerMisbehaved,
     TranscriptMismatch,
-    UnexpectedMessage,
     blame_the_peer,
 )
 from psi.matches import Labels, Matches, Result
 from psi.meter import Meter
-from psi.parameters import LAMBDA, Offer, Output, Parameters, Role, Session, agree
+from psi.parameters import Offer, Output, Parameters, Role, Session, agree
+from psi.subprotocols import bins
 from psi.subprotocols.decoys import (
     DECOYS,
     OWN,
@@ -61,22 +58,22 @@ from psi.subprotocols.decoys import (
     shared_decoys,
     size_class,
 )
+from psi.subprotocols.entries import (
+    Form,
+    decoyed,
+    forms,
+    hear_entries,
+    matches_of,
+    say_entries,
+)
 from psi.subprotocols.transcript import witnessed
 from psi.wire.v1.messages_pb2 import (
     BlindedBin,
     Confirmation,
     DecoySeed,
     DecoyTags,
-    EntryBin,
     EvaluatedBin,
 )
-
-MESSAGE: Final = 1 << 20
-"""Bytes of a bin: a message of 1 MiB is the fastest on gRPC, and the bound on what waits."""
-BIN: Final = MESSAGE // WIDTH
-"""Points of a bin."""
-SEAL: Final = 16
-"""Bytes that sealing adds to a label."""
 
 
 class Receiver:
@@ -134,23 +131,23 @@ class Receiver:
         session = yield from agree(self._parameters, offer, bound, entropy)
         if session.theirs.elements or session.theirs.entries < DECOYS:
             raise PeerMisbehaved("the sender's Hello has impossible sizes")
-        forward, back = _forms(offer, session.theirs)
+        forward, back = forms(offer, session.theirs)
 
         seed, real = entropy.bytes(SEED), len(self._elements)
         order = _core.Shuffle.draw(offer.elements, entropy)
         disguised = disguise(self._elements.block, session.id, seed, offer.elements, entropy)
         outputs = yield from self._evaluate(order.apply(disguised, WIDTH), session)
-        bins = yield from _hear_entries(session.theirs.entries, forward)
+        heard_bins = yield from hear_entries(session.theirs.entries, forward)
         with blame_the_peer("EntryBin"):
-            found, labels = _core.open(outputs, bins, *forward)
-        records = np.frombuffer(found, np.uint32)
+            found, labels = _core.open(outputs, heard_bins, *forward)
+        in_slots = np.frombuffer(found, np.uint32)
         if self._parameters.output is Output.CARDINALITY:
-            yield from self._check_decoys(seed, outputs, bins, forward)
-            return Result(int(np.count_nonzero(records)) - SHARED, None, session.theirs.entries)
+            yield from self._check_decoys(seed, outputs, heard_bins, forward)
+            return Result(int(np.count_nonzero(in_slots)) - SHARED, None, session.theirs.entries)
         slots = _slots(order, offer.elements)
-        records = records[slots]
+        records = in_slots[slots]
         check_positions(records, real)
-        matches = _matches(records[:real], labels, slots, np.frombuffer(found, np.uint32), forward)
+        matches = matches_of(records[:real], labels, slots, in_slots, forward)
         if self._parameters.output is Output.BOTH:
             yield from self._confirm(matches, outputs, slots, back)
         return Result(len(matches.positions), matches, session.theirs.entries)
@@ -158,20 +155,20 @@ class Receiver:
     def _evaluate(self, elements: bytes, session: Session) -> Dialogue[_core.Outputs]:
         """Learns the outputs of shuffled elements, in their order unless the sender shuffles."""
         key, outputs = _core.Key.draw(self._entropy), _core.Outputs()
-        sizes = list(_bins(len(elements) // WIDTH))
+        sizes = list(bins.sizes(len(elements) // WIDTH))
         self._meter.total += 2 * sum(sizes)
         # Says one bin ahead, so that both sides compute at the same time. A sender that shuffles
         # answers only when it has heard all.
         ahead = len(sizes) if self._parameters.output is Output.CARDINALITY else 1
         for bin in range(len(sizes) + ahead):
             if bin < len(sizes):
-                part = elements[bin * MESSAGE : (bin + 1) * MESSAGE]
+                part = bins.part(elements, bin)
                 points = _core.dh_blind(part, session.id, key)
                 yield from say(BlindedBin(bin=bin, points=points, session=session.check))
                 self._meter.done += sizes[bin]
             if (due := bin - ahead) >= 0:
                 heard = yield from hear(EvaluatedBin)
-                points = _points(heard, due, sizes[due])
+                points = bins.points(heard, due, sizes[due])
                 with blame_the_peer("EvaluatedBin"):
                     outputs.extend_evaluated(points, session.id, key)
                 self._meter.done += sizes[due]
@@ -182,28 +179,28 @@ class Receiver:
         return outputs
 
     def _check_decoys(
-        self, seed: bytes, outputs: _core.Outputs, bins: list[bytes], form: _Form
+        self, seed: bytes, outputs: _core.Outputs, entries: list[bytes], form: Form
     ) -> Dialogue[None]:
         yield from say(DecoySeed(seed=seed))
         heard = yield from hear(DecoyTags)
         tags = (heard.shared, heard.receivers)
         if [len(listed) for listed in tags] != [count * form.tag for count in (SHARED, OWN)]:
             raise MalformedMessage("DecoyTags: a list of another length")
-        check_tags(tags, form.tag, outputs, bins, form.width)
+        check_tags(tags, form.tag, outputs, entries, form.width)
 
     def _confirm(
         self,
         matches: Matches,
         outputs: _core.Outputs,
         slots: npt.NDArray[np.uint32],
-        form: _Form,
+        form: Form,
     ) -> Dialogue[None]:
         """Tells the sender our records of the matches, and the shared decoys."""
         real = len(self._elements)
         told = np.concatenate([matches.positions, np.arange(real, real + SHARED, dtype=np.uint32)])
         rank = np.full(real + SHARED, -1, dtype=np.int64)
         rank[told] = np.arange(len(told))
-        positions, block = _decoyed(self._labels, real, SHARED, self._entropy)
+        positions, block = decoyed(self._labels, real, SHARED, self._entropy)
         kept = rank[positions] >= 0
         entries = int(np.count_nonzero(kept))
         yield from say(Confirmation(entries=entries))
@@ -215,7 +212,7 @@ class Receiver:
             entries,
             self._entropy,
         )
-        yield from _say_entries(sealed, form)
+        yield from say_entries(sealed, form)
 
 
 class Sender:
@@ -276,18 +273,18 @@ class Sender:
         session = yield from agree(self._parameters, offer, bound, entropy)
         if session.theirs.elements < DECOYS:
             raise PeerMisbehaved("the receiver's Hello has impossible sizes")
-        forward, back = _forms(session.theirs, offer)
+        forward, back = forms(session.theirs, offer)
 
         seed, real = entropy.bytes(SEED), len(self._elements)
         key = _core.Key.draw(entropy)
         # As many elements as their class, so that the time tells no more than the size said.
-        decoyed = disguise(self._elements.block, session.id, seed, self._total, entropy)
-        outputs = yield from self._evaluate(decoyed, key, session)
-        positions, block = _decoyed(self._labels, real, DECOYS, entropy)
+        disguised = disguise(self._elements.block, session.id, seed, self._total, entropy)
+        outputs = yield from self._evaluate(disguised, key, session)
+        positions, block = decoyed(self._labels, real, DECOYS, entropy)
         sealed = _core.seal(
             outputs, positions.tolist(), block.tobytes(), *forward, offer.entries, entropy
         )
-        yield from _say_entries(sealed, forward)
+        yield from say_entries(sealed, forward)
         if self._parameters.output is Output.CARDINALITY:
             yield from self._show_decoys(key, session, forward)
 
@@ -296,13 +293,13 @@ class Sender:
         told = yield from hear(Confirmation)
         if told.entries > session.theirs.entries:
             raise BoundExceeded("the receiver tells of more records than it has")
-        bins = yield from _hear_entries(told.entries, back)
+        heard_bins = yield from hear_entries(told.entries, back)
         with blame_the_peer("EntryBin"):
-            found, labels = _core.open(outputs, bins, *back)
+            found, labels = _core.open(outputs, heard_bins, *back)
         records = np.frombuffer(found, np.uint32)
         check_positions(records, real)
         slots = np.arange(real, dtype=np.uint32)
-        matches = _matches(records[:real], labels, slots, records, back)
+        matches = matches_of(records[:real], labels, slots, records, back)
         return Result(len(matches.positions), matches, session.theirs.elements)
 
     def _evaluate(
@@ -311,18 +308,19 @@ class Sender:
         """Evaluates the receiver's points, and its own elements while it waits for them."""
         outputs, held = _core.Outputs(), list[bytes]()
         shuffles = self._parameters.output is Output.CARDINALITY
-        own, theirs = list(_bins(len(elements) // WIDTH)), list(_bins(session.theirs.elements))
+        own = list(bins.sizes(len(elements) // WIDTH))
+        theirs = list(bins.sizes(session.theirs.elements))
         self._meter.total += sum(own) + sum(theirs)
         for bin in range(max(len(own), len(theirs))):
             if bin < len(own):
-                part = elements[bin * MESSAGE : (bin + 1) * MESSAGE]
+                part = bins.part(elements, bin)
                 outputs.extend_own(part, session.id, key)
                 self._meter.done += own[bin]
             if bin < len(theirs):
                 heard = yield from hear(BlindedBin)
                 if not hmac.compare_digest(heard.session, session.check):
                     raise TranscriptMismatch("the two sides did not hear the same Hello")
-                points = _points(heard, bin, theirs[bin])
+                points = bins.points(heard, bin, theirs[bin])
                 with blame_the_peer("BlindedBin"):
                     evaluated = _core.dh_evaluate(points, key)
                 self._meter.done += theirs[bin]
@@ -334,11 +332,11 @@ class Sender:
             order = _core.Shuffle.draw(session.theirs.elements, self._entropy)
             shuffled = order.apply(b"".join(held), WIDTH)
             for bin in range(len(theirs)):
-                part = shuffled[bin * MESSAGE : (bin + 1) * MESSAGE]
+                part = bins.part(shuffled, bin)
                 yield from say(EvaluatedBin(bin=bin, points=part))
         return outputs
 
-    def _show_decoys(self, key: _core.Key, session: Session, form: _Form) -> Dialogue[None]:
+    def _show_decoys(self, key: _core.Key, session: Session, form: Form) -> Dialogue[None]:
         heard = yield from hear(DecoySeed)
         if len(heard.seed) != SEED:
             raise MalformedMessage("DecoySeed: a seed of another length")
@@ -354,38 +352,6 @@ class Sender:
                 receivers=tags(own_decoys(heard.seed)),
             )
         )
-
-
-class _Form(NamedTuple):
-    """The form of entries in one direction, as `_core` takes it."""
-
-    tag: int
-    label: int
-    direction: int
-
-    @property
-    def width(self) -> int:
-        return self.tag + (self.label + SEAL if self.label else 0)
-
-    @property
-    def rows(self) -> int:
-        """Entries of a bin."""
-        return max(1, MESSAGE // self.width)
-
-
-def _forms(receiver: Offer, sender: Offer) -> tuple[_Form, _Form]:
-    """The forms of entries from the sender to the receiver, and back.
-
-    A tag must tell an entry from every other that is looked for: one side looks for one tag an
-    element and one more a record found, so at most elements + entries, among all entries. So that a
-    wrong one is found, or two entries share a tag, with at most 2^-LAMBDA, a tag has
-    LAMBDA + log2((elements + entries) x entries) bits, and the entries of the larger direction
-    decide for both.
-    """
-    pairs = (receiver.elements + sender.entries) * sender.entries
-    pairs += (sender.entries + receiver.entries) * receiver.entries
-    tag = ceil((LAMBDA + log2(pairs)) / 8)
-    return _Form(tag, sender.label_width, 0), _Form(tag, receiver.label_width, 1)
 
 
 def _checked(elements: Elements, labels: Labels | None, parameters: Parameters) -> Labels:
@@ -407,77 +373,6 @@ def _size(size: int, exact: bool) -> int:
     return size + DECOYS if exact else size_class(size)
 
 
-def _bins(points: int) -> Iterator[int]:
-    """The number of points in each bin."""
-    for start in range(0, points, BIN):
-        yield min(BIN, points - start)
-
-
-def _points(heard: BlindedBin | EvaluatedBin, bin: int, count: int) -> bytes:
-    name = type(heard).__name__
-    if heard.bin != bin:
-        raise UnexpectedMessage(f"{name} {bin} is due, {heard.bin} came")
-    if len(heard.points) != count * WIDTH:
-        raise MalformedMessage(f"{name} {bin}: {len(heard.points)} bytes, {count * WIDTH} are due")
-    return heard.points
-
-
-def _decoyed(
-    labels: Labels, elements: int, decoys: int, entropy: _core.Entropy
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
-    """Adds one record with a random label for each decoy, behind the real ones."""
-    positions = np.arange(elements, elements + decoys, dtype=np.uint32)
-    block = np.frombuffer(entropy.bytes(decoys * labels.width), np.uint8)
-    return (
-        np.concatenate([labels.positions, positions]),
-        np.concatenate([labels.block, block.reshape(decoys, labels.width)]),
-    )
-
-
-def _say_entries(sealed: bytes, form: _Form) -> Dialogue[None]:
-    step = form.rows * form.width
-    for bin, start in enumerate(range(0, len(sealed), step)):
-        yield from say(EntryBin(bin=bin, entries=sealed[start : start + step]))
-
-
-def _hear_entries(count: int, form: _Form) -> Dialogue[list[bytes]]:
-    bins: list[bytes] = []
-    for bin, start in enumerate(range(0, count, form.rows)):
-        heard = yield from hear(EntryBin)
-        if heard.bin != bin:
-            raise UnexpectedMessage(f"EntryBin {bin} is due, {heard.bin} came")
-        due = min(form.rows, count - start) * form.width
-        if len(heard.entries) != due:
-            raise MalformedMessage(f"EntryBin {bin}: {len(heard.entries)} bytes, {due} are due")
-        bins.append(heard.entries)
-    return bins
-
-
 def _slots(order: _core.Shuffle, count: int) -> npt.NDArray[np.uint32]:
     """Where each row stands after the shuffle."""
     return np.frombuffer(order.undo(np.arange(count, dtype=np.uint32).tobytes(), 4), np.uint32)
-
-
-def _matches(
-    records: npt.NDArray[np.uint32],
-    labels: bytes,
-    slots: npt.NDArray[np.uint32],
-    found: npt.NDArray[np.uint32],
-    form: _Form,
-) -> Matches:
-    """Brings what was found, slot by slot, into the order of our own elements.
-
-    Args:
-        records: for each of our elements, how many the peer has.
-        labels: of all records found, in the order of slots.
-        slots: the slot of each of our elements.
-        found: for each slot, how many records the peer has.
-        form: of the entries.
-    """
-    positions = np.flatnonzero(records).astype(np.uint32)
-    counts = records[positions]
-    starts = np.cumsum(found, dtype=np.int64) - found
-    block = np.frombuffer(labels, np.uint8).reshape(int(found.sum(dtype=np.int64)), form.label)
-    first = np.repeat(starts[slots[positions]], counts)
-    within = np.arange(len(first)) - np.repeat(np.cumsum(counts, dtype=np.int64) - counts, counts)
-    return Matches(positions, counts, block[first + within])

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from psi import Elements, Labels, Output, Parameters, Side, converse
 from psi._core import Entropy
 from psi.errors import ApiMisuse, BoundExceeded, PeerError, PeerIncompatible, UnexpectedMessage
-from psi.protocols.dh import BIN, Receiver, Sender
+from psi.protocols.dh import Receiver, Sender
+from psi.subprotocols.bins import BIN
 from psi.subprotocols.decoys import DECOYS, size_class
 from psi.wire.v1.messages_pb2 import Message
 

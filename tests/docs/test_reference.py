@@ -24,8 +24,8 @@ from parties.identifiers import rejects
 from parties.settings import IdentifierSettings, NodeSettings, PeerSettings, SourceSettings
 from psi import _core
 from psi.errors import PeerError, PeerIncompatible, PsiError
-from psi.protocols import dh
-from psi.subprotocols import decoys
+from psi.parameters import Offer, Role
+from psi.subprotocols import bins, decoys, entries
 
 OPERATIONS = "docs/operations.md"
 
@@ -227,8 +227,8 @@ NUMBERS = [
     ("docs/protocols.md", f"multiple of {disclosure.STEP}"),
     ("docs/protocols.md", f"| shared decoys | {decoys.SHARED} |"),
     ("docs/protocols.md", f"| own decoys | {decoys.OWN} each |"),
-    ("docs/protocols.md", f"| message | {dh.MESSAGE >> 20} MiB |"),
-    ("docs/protocols.md", f"| seal | {dh.SEAL} bytes |"),
+    ("docs/protocols.md", f"| message | {bins.MESSAGE >> 20} MiB |"),
+    ("docs/protocols.md", f"| seal | {entries.SEAL} bytes |"),
     ("docs/protocols.md", f"| longest message | {frames.LONGEST_MESSAGE >> 20} MiB |"),
     ("docs/protocols.md", f"| queue | {line.QUEUE} messages"),
     ("docs/protocols.md", f"| heartbeat | {line.HEARTBEAT_SECONDS:g} s"),
@@ -250,8 +250,8 @@ def test_the_tag_widths_in_the_documents_are_computed_so() -> None:
 
 def tag(size: int) -> int:
     padded = decoys.size_class(size)
-    receiver = dh.Offer(dh.Role.RECEIVER, padded, 0, 0)
-    forward, _ = dh._forms(receiver, dh.Offer(dh.Role.SENDER, 0, padded, 0))
+    receiver = Offer(Role.RECEIVER, padded, 0, 0)
+    forward, _ = entries.forms(receiver, Offer(Role.SENDER, 0, padded, 0))
     return int(forward.tag)
 
 

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from reference import curve25519, dh
 
 from psi import _core, parameters
-from psi.protocols import dh as protocol
 from psi.subprotocols import decoys
+from psi.subprotocols.entries import SEAL, forms
 
 LENGTHS = [0, 1, 2, 63, 64, 65, 127, 128, 129]
 SID = sha256(b"session").digest()
@@ -309,7 +309,7 @@ def test_no_label_of_a_peer_raises_anything_but_a_value_error(block, width, colu
 def test_sizes_seals_and_decoys_are_those_of_the_reference():
     assert (decoys.SHARED, decoys.OWN) == (dh.SHARED, dh.OWN)
     assert parameters.LAMBDA == dh.LAMBDA
-    assert protocol.SEAL == 16
+    assert SEAL == 16
     for size in [*range(300), 10**4, 10**6, 2**24]:
         assert decoys.size_class(size) == dh.size_class(size)
     assert rows(decoys.shared_decoys(SID), 32) == dh.shared_decoys(SID)
@@ -321,7 +321,7 @@ def test_sizes_seals_and_decoys_are_those_of_the_reference():
 def test_a_tag_is_as_wide_as_the_reference_says(r, s, r_entries):
     receiver = parameters.Offer(parameters.Role.RECEIVER, r, r_entries, 0)
     sender = parameters.Offer(parameters.Role.SENDER, 0, s, 0)
-    forward, back = protocol._forms(receiver, sender)
+    forward, back = forms(receiver, sender)
     assert forward.tag == back.tag == dh.tag_width(r, s, r_entries)
     # The bound itself: a wrong one is found with at most 2^-40.
     assert ((r + s) * s + (s + r_entries) * r_entries) * 2.0 ** (-8 * forward.tag) <= 2.0**-40

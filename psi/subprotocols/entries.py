@@ -1,0 +1,132 @@
+"""Entries: what one side tells the other about its records, for matches alone.
+
+An entry is a tag and a sealed label, made from the output of one element and the number of the
+record among those of that element (`rust/src/entries.rs`). Who has the output finds and opens it.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log2
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from psi import _core
+from psi.dialogue import Dialogue, hear, say
+from psi.matches import Labels, Matches
+from psi.parameters import LAMBDA, Offer
+from psi.subprotocols import bins
+from psi.wire.v1.messages_pb2 import EntryBin
+
+SEAL: Final = 16
+"""Bytes that sealing adds to a label."""
+
+
+class Form(NamedTuple):
+    """The form of entries in one direction, as `_core` takes it.
+
+    Attributes:
+        tag: bytes of a tag.
+        label: bytes of a label before it is sealed.
+        direction: 0 from the sender to the receiver, 1 back.
+    """
+
+    tag: int
+    label: int
+    direction: int
+
+    @property
+    def width(self) -> int:
+        """Bytes of an entry."""
+        return self.tag + (self.label + SEAL if self.label else 0)
+
+    @property
+    def rows(self) -> int:
+        """Entries of a bin."""
+        return max(1, bins.MESSAGE // self.width)
+
+
+def forms(receiver: Offer, sender: Offer) -> tuple[Form, Form]:
+    """The forms of entries from the sender to the receiver, and back.
+
+    A tag must tell an entry from every other that is looked for: one side looks for one tag an
+    element and one more a record found, so at most elements + entries, among all entries. So that a
+    wrong one is found, or two entries share a tag, with at most 2^-LAMBDA, a tag has
+    LAMBDA + log2((elements + entries) x entries) bits, and the entries of the larger direction
+    decide for both.
+    """
+    pairs = (receiver.elements + sender.entries) * sender.entries
+    pairs += (sender.entries + receiver.entries) * receiver.entries
+    tag = ceil((LAMBDA + log2(pairs)) / 8)
+    return Form(tag, sender.label_width, 0), Form(tag, receiver.label_width, 1)
+
+
+def decoyed(
+    labels: Labels, elements: int, decoys: int, entropy: _core.Entropy
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+    """Adds one record with a random label for each decoy, behind the real ones.
+
+    Args:
+        labels: the real records.
+        elements: how many real elements there are; decoys stand behind them.
+        decoys: how many decoys.
+        entropy: where their labels come from.
+
+    Returns:
+        for each record the element it belongs to, and all labels.
+    """
+    positions = np.arange(elements, elements + decoys, dtype=np.uint32)
+    block = np.frombuffer(entropy.bytes(decoys * labels.width), np.uint8)
+    return (
+        np.concatenate([labels.positions, positions]),
+        np.concatenate([labels.block, block.reshape(decoys, labels.width)]),
+    )
+
+
+def say_entries(sealed: bytes, form: Form) -> Dialogue[None]:
+    """Says sealed entries, bin by bin."""
+    step = form.rows * form.width
+    for bin, start in enumerate(range(0, len(sealed), step)):
+        yield from say(EntryBin(bin=bin, entries=sealed[start : start + step]))
+
+
+def hear_entries(count: int, form: Form) -> Dialogue[list[bytes]]:
+    """Hears as many entries, bin by bin.
+
+    Raises:
+        UnexpectedMessage: a bin is not the one that is due.
+        MalformedMessage: a bin has another length.
+    """
+    heard_bins: list[bytes] = []
+    for bin, start in enumerate(range(0, count, form.rows)):
+        heard = yield from hear(EntryBin)
+        due = min(form.rows, count - start) * form.width
+        bins.check(heard, bin, len(heard.entries), due)
+        heard_bins.append(heard.entries)
+    return heard_bins
+
+
+def matches_of(
+    records: npt.NDArray[np.uint32],
+    labels: bytes,
+    slots: npt.NDArray[np.uint32],
+    found: npt.NDArray[np.uint32],
+    form: Form,
+) -> Matches:
+    """Brings what was found, slot by slot, into the order of our own elements.
+
+    Args:
+        records: for each of our elements, how many the peer has.
+        labels: of all records found, in the order of slots.
+        slots: the slot of each of our elements.
+        found: for each slot, how many records the peer has.
+        form: of the entries.
+    """
+    positions = np.flatnonzero(records).astype(np.uint32)
+    counts = records[positions]
+    starts = np.cumsum(found, dtype=np.int64) - found
+    block = np.frombuffer(labels, np.uint8).reshape(int(found.sum(dtype=np.int64)), form.label)
+    first = np.repeat(starts[slots[positions]], counts)
+    within = np.arange(len(first)) - np.repeat(np.cumsum(counts, dtype=np.int64) - counts, counts)
+    return Matches(positions, counts, block[first + within])
