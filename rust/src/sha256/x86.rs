@@ -55,9 +55,9 @@ fn compress<const N: usize>(state: &State, blocks: &[Block; N], out: &mut [Diges
     let (abef, cdgh) = (_mm_set_epi32(a, b, e, f), _mm_set_epi32(c, d, g, h));
     let (mut s0, mut s1) = ([abef; N], [cdgh; N]);
     let mut w = [[_mm_setzero_si128(); 4]; N];
-    for lane in 0..N {
-        for i in 0..4 {
-            w[lane][i] = load(&blocks[lane], 16 * i);
+    for (w, block) in w.iter_mut().zip(blocks) {
+        for (row, bytes) in w.iter_mut().zip(block.as_chunks::<16>().0) {
+            *row = load(bytes);
         }
     }
     for (t, k) in K.iter().enumerate() {
@@ -73,8 +73,8 @@ fn compress<const N: usize>(state: &State, blocks: &[Block; N], out: &mut [Diges
             s0[lane] = _mm_sha256rnds2_epu32(s0[lane], s1[lane], _mm_shuffle_epi32::<0x0e>(sum));
         }
     }
-    for lane in 0..N {
-        let (x, y) = (_mm_add_epi32(s0[lane], abef), _mm_add_epi32(s1[lane], cdgh));
+    for ((s0, s1), out) in s0.into_iter().zip(s1).zip(out) {
+        let (x, y) = (_mm_add_epi32(s0, abef), _mm_add_epi32(s1, cdgh));
         let words = [
             _mm_extract_epi32::<3>(x),
             _mm_extract_epi32::<2>(x),
@@ -85,7 +85,7 @@ fn compress<const N: usize>(state: &State, blocks: &[Block; N], out: &mut [Diges
             _mm_extract_epi32::<1>(y),
             _mm_extract_epi32::<0>(y),
         ];
-        for (bytes, word) in out[lane].chunks_exact_mut(4).zip(words) {
+        for (bytes, word) in out.chunks_exact_mut(4).zip(words) {
             bytes.copy_from_slice(&word.to_be_bytes());
         }
     }
@@ -105,13 +105,9 @@ fn schedule(w: &[__m128i; 4], now: usize) -> __m128i {
 /// Four big-endian words.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 #[inline]
-fn load(block: &Block, at: usize) -> __m128i {
-    let half = |at: usize| {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&block[at..at + 8]);
-        i64::from_le_bytes(bytes)
-    };
+fn load(bytes: &[u8; 16]) -> __m128i {
+    let number = u128::from_le_bytes(*bytes);
     // Reverses the bytes of each word.
     let reverse = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
-    _mm_shuffle_epi8(_mm_set_epi64x(half(at + 8), half(at)), reverse)
+    _mm_shuffle_epi8(_mm_set_epi64x((number >> 64) as i64, number as i64), reverse)
 }
