@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Final, TypeVar
 
@@ -19,13 +20,12 @@ from parties.disclosure import TYPES, Column
 from parties.identifiers import domain
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings, Way
+from parties.wire import PROTOCOL_VERSION
 from parties.wire.v1 import job_pb2 as wire
 from psi import PROTOCOLS, Dialogue, Output, Parameters, _core
 from psi.dialogue import HEAR
 from psi.errors import ApiMisuse, MalformedMessage, PeerIncompatible
 
-PROTOCOL_VERSION: Final = 1
-"""Of `job.proto`, of `psi/wire/v1`, and of every computation below them."""
 MOST_SETS: Final = 64
 """Identifier sets of one job; ten kinds of identifiers, each in a few combinations."""
 MOST_COLUMNS: Final = 256
@@ -205,10 +205,16 @@ def _standing(settings: Settings, peer: PeerSettings, columns: Sequence[Column])
         software=version("greenlane"),
         role=settings.node.role,
         normaliser_version=_core.normaliser_version(),
-        normaliser_digest=_core.normaliser_digest(),
+        normaliser_digest=_rules(),
         columns=[wire.Column(name=each.name, type=each.type) for each in columns],
         max_elements=peer.max_elements,
     )
+
+
+@cache
+def _rules() -> bytes:
+    """The digest over the normaliser's behaviour: it runs all rules, which takes 40 ms, once."""
+    return _core.normaliser_digest()
 
 
 def _check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standing) -> None:
@@ -218,7 +224,7 @@ def _check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standin
             f"{peer.name} runs protocol version {theirs.protocol_version}, "
             f"this node {PROTOCOL_VERSION}; update the older node",
         )
-    if theirs.normaliser_digest != _core.normaliser_digest():
+    if theirs.normaliser_digest != _rules():
         raise Refusal(
             "other-normaliser",
             f"{peer.name} normalises identifiers by other rules than version "
@@ -226,11 +232,6 @@ def _check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standin
         )
     if {theirs.role, settings.node.role} != {"insurer", "police"}:
         raise Refusal("same-role", f"{peer.name} and this node must be one insurer and one police")
-
-
-def _terms(
-    settings: Settings, peer: PeerSettings, job: Job, theirs: wire.Standing, words: bytes
-) -> Terms:
     if len(theirs.columns) > MOST_COLUMNS:
         raise MalformedMessage(f"Standing: {len(theirs.columns)} columns, at most {MOST_COLUMNS}")
     if len({column.name for column in theirs.columns}) < len(theirs.columns):
@@ -239,6 +240,11 @@ def _terms(
         raise MalformedMessage("Standing: a column without a name, or of an unknown type")
     if not theirs.max_elements:
         raise MalformedMessage("Standing: no bound on set sizes")
+
+
+def _terms(
+    settings: Settings, peer: PeerSettings, job: Job, theirs: wire.Standing, words: bytes
+) -> Terms:
     names = {settings.node.role: settings.node.name, theirs.role: peer.san}
     agreed = [job.session, names["insurer"], names["police"]]
     return Terms(

@@ -6,15 +6,17 @@ from collections.abc import Callable
 
 import structlog
 
+from parties import logs
 from parties.agreement import accept, hear_proposal
 from parties.disclosure import disclosed
-from parties.errors import PartyError
+from parties.errors import PartyError, code_of
 from parties.folders import session_folder
 from parties.jobs import deliver, prepare, run
+from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
 from parties.sources import open_source
-from psi import Dialogue, Meter
+from psi import Dialogue, Meter, PsiError
 
 
 def answers(settings: Settings) -> Callable[[str, str], Dialogue[None]]:
@@ -30,9 +32,10 @@ def _answer(settings: Settings, name: str, session: str) -> Dialogue[None]:
     log = structlog.get_logger().bind(peer=name, session=session)
     try:
         yield from _converse(settings, name, session, log)
-    except PartyError as error:
+    except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
-        log.warning("job_refused", code=error.code, why=str(error))
+        event = "job_refused" if isinstance(error, Refusal) else "job_failed"
+        log.warning(event, code=code_of(error), why=str(error))
         raise
 
 
@@ -43,15 +46,16 @@ def _converse(
     proposed = yield from hear_proposal(settings, peer, session)
     job = proposed.job
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
-    folder = session_folder(settings.node.results, session)
-    source = open_source(settings.source)  # 1 rows
-    columns = disclosed(source, peer.disclose) if job.we_disclose else ()
-    ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
-    terms = yield from accept(settings, peer, proposed, columns)
-    exact = not settings.node.pad_sizes
-    learnt = yield from run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
-    rows = None
-    if job.way == "match" and job.we_learn:
-        result = folder / "joined.parquet"
-        rows = deliver(learnt, source, peer.name, result, "parquet")  # 6 joined rows
+    logs.must_be_writable()
+    with session_folder(settings.node.results, session) as folder:
+        source = open_source(settings.source)  # 1 rows
+        columns = disclosed(source, peer.disclose) if job.we_disclose else ()
+        ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
+        terms = yield from accept(settings, peer, proposed, columns)
+        exact = not settings.node.pad_sizes
+        learnt = yield from run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
+        rows = None
+        if job.way == "match" and job.we_learn:
+            result = folder / "joined.parquet"
+            rows = deliver(learnt, source, peer.name, result, "parquet")  # 6 joined rows
     log.info("job_done", rows=rows, **totals(job, learnt))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import structlog
 
+from parties import logs
 from parties.agreement import Job, propose
 from parties.channel import Identity, Peer
 from parties.disclosure import disclosed
+from parties.errors import LocalFault
 from parties.folders import session_folder
 from parties.jobs import Learnt, Prepared, deliver, prepare, run
 from parties.joining import Format
@@ -60,18 +63,23 @@ def ask(settings: Settings, question: Question, meter: Meter) -> JobReport:
         we_receive=question.receive,
         both_learn=question.both,
     )
-    folder = session_folder(settings.node.results, job.session)
-    source = open_source(settings.source)  # 1 rows
-    columns = disclosed(source, peer.disclose) if job.we_disclose else ()
-    ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
+    if question.out is not None and not os.access(question.out.parent, os.W_OK | os.X_OK):
+        raise LocalFault(f"{question.out}: its folder is missing or may not be written")
+    log = structlog.get_logger().bind(peer=peer.name, session=job.session)
+    log.info("job_asked", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
+    logs.must_be_writable()
     identity = Identity(settings.node.certificate, settings.node.key)
     node = Peer(identity, peer, patience=settings.node.patience)
-    learnt = node.call(_converse(settings, peer, job, ours, meter), job.session)  # 4, 5
     rows, result = None, None
-    if job.way == "match" and job.we_learn:
-        result = question.out or folder / f"joined.{question.format}"
-        rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
-    structlog.get_logger().info("job_done", session=job.session, **totals(job, learnt))
+    with session_folder(settings.node.results, job.session) as folder:
+        source = open_source(settings.source)  # 1 rows
+        columns = disclosed(source, peer.disclose) if job.we_disclose else ()
+        ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
+        learnt = node.call(_converse(settings, peer, job, ours, meter), job.session)  # 4, 5
+        if job.way == "match" and job.we_learn:
+            result = question.out or folder / f"joined.{question.format}"
+            rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
+    log.info("job_done", rows=rows, **totals(job, learnt))
     return JobReport(
         session=job.session,
         way=job.way,

@@ -15,7 +15,7 @@ or 8 (every other `PeerError`). 0 is done, 1 is a bug of ours, 2 is wrong usage,
 
 from __future__ import annotations
 
-from psi.errors import BoundExceeded, PeerError, PeerIncompatible
+from psi.errors import BoundExceeded, PeerError, PeerIncompatible, PsiError
 
 BUG = 1
 INTERRUPTED = 130
@@ -83,6 +83,15 @@ class LocalFault(PartyError):
 
     exit_code = 9
     code = "local"
+
+
+def code_of(error: PartyError | PsiError) -> str:
+    """Returns the stable word for this error, as it stands in logs and in JSON."""
+    if isinstance(error, PartyError):
+        return error.code
+    # DecoyMismatch -> decoy-mismatch
+    name = type(error).__name__
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).removeprefix("-")
 
 
 def exit_code(error: BaseException) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from parties.errors import LocalFault
 
 
-def session_folder(results: Path, session: str) -> Path:
-    """Makes the folder for what a session leaves, and returns it.
+@contextmanager
+def session_folder(results: Path, session: str) -> Iterator[Path]:
+    """Makes the folder for what a session leaves; it goes again if the session leaves nothing.
 
     Raises:
         LocalFault: it cannot be made.
@@ -21,4 +24,8 @@ def session_folder(results: Path, session: str) -> Path:
         raise LocalFault(
             f"{results}: the results folder cannot be used: {fault.strerror}"
         ) from None
-    return folder
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):  # it holds something
+            folder.rmdir()

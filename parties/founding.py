@@ -15,7 +15,7 @@ from parties.certificates import create_authority, issue
 from parties.credentials import Identity
 from parties.errors import LocalFault, SettingsError
 from parties.settings import Role, Settings
-from parties.settings_file import ADDRESS, NAME, load
+from parties.settings_file import ADDRESS, MOST_PORT, NAME, load
 
 FILE: Final = "greenlane.toml"
 AUTHORITY: Final = "tls/authority.pem"
@@ -49,8 +49,10 @@ def found(folder: Path, role: Role, name: str, listen: str) -> Path:
     """
     if not NAME.fullmatch(name):
         raise SettingsError("a node's name has small letters, digits, dots and hyphens only")
-    if not ADDRESS.fullmatch(listen):
-        raise SettingsError("the address to listen at must be host:port")
+    if not ADDRESS.fullmatch(listen) or int(listen.rpartition(":")[2]) > MOST_PORT:
+        raise SettingsError(
+            f"the address to listen at must be host:port, a port at most {MOST_PORT}"
+        )
     settings = folder / FILE
     if settings.exists():
         raise LocalFault(f"{settings} is there already; choose another folder or move it away")
@@ -76,10 +78,19 @@ def introduce(one: Path, other: Path) -> None:
         LocalFault: a folder cannot be written.
     """
     ours, theirs = load(one), load(other)
-    if ours.node.role == theirs.node.role:
-        raise SettingsError(f"both nodes are {ours.node.role}; one must be insurer, one police")
+    must_fit(ours.node.role, theirs)
     for here, there in ((ours, theirs), (theirs, ours)):
         _add_peer(here, there)
+
+
+def must_fit(role: Role, other: Settings) -> None:
+    """Checks that a node of this role can have the other as its peer.
+
+    Raises:
+        SettingsError: both have one role.
+    """
+    if role == other.node.role:
+        raise SettingsError(f"both nodes are {role}; one must be insurer, one police")
 
 
 def _add_peer(here: Settings, there: Settings) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from parties.agreement import Job, Terms
@@ -64,14 +65,19 @@ def prepare(
     columns: Sequence[Column],
     folder: Path,
 ) -> Prepared:
-    """Reads the identifiers of all sets of a job; rejects go to a report in the folder.
+    """Reads the identifiers of all sets of a job; rejects, if any, go to a report in the folder.
 
     Raises:
         SourceError: the source is wrong, or a set has no identifier.
         LocalFault: the report cannot be written.
     """
-    with RejectReport(folder) as report:
-        identified = tuple(identify(source, spec, report) for spec in sets)
+    report = RejectReport(folder)
+    try:
+        with report:
+            identified = tuple(identify(source, spec, report) for spec in sets)
+    finally:
+        if not report.counted:
+            report.path.unlink(missing_ok=True)
     return Prepared(source, identified, tuple(columns), report.counted)
 
 
@@ -85,12 +91,11 @@ def run(
         SourceError: the source changed since it was prepared.
         PeerError: the peer said something else than an honest one.
     """
+    for own in ours.sets:  # all of them, before anything is said of the first
+        _check_size(own, terms.max_elements, with_records=job.we_disclose)
     learnt = []
     for spec, own in zip(job.sets, ours.sets, strict=True):
-        labels = None
-        if job.we_disclose:
-            labels = records(ours.source, spec, own, ours.columns)
-        _check_size(spec.name, max(len(own), len(labels or ())), terms.max_elements)
+        labels = records(ours.source, spec, own, ours.columns) if job.we_disclose else None
         receiver, sender = PROTOCOLS[job.protocol]
         role = receiver if job.we_receive else sender
         result = yield from role(
@@ -132,10 +137,12 @@ def _learnt(
     return Learnt(spec, own, result.cardinality, result.peer_entries, hits)
 
 
-def _check_size(name: str, size: int, bound: int) -> None:
+def _check_size(own: IdentifiedSet, bound: int, *, with_records: bool) -> None:
+    # A record is a row that names an identifier, so there are at least as many of them.
+    size = int(np.asarray(own.counts).sum(dtype=np.int64)) if with_records else len(own)
     if size > bound:
         raise Refusal(
             "set-too-large",
-            f"identifiers.{name}: {size} identifiers or records, the nodes have agreed on at most "
-            f"{bound}; raise max_elements of the peer on both nodes",
+            f"identifiers.{own.name}: {size} {'records' if with_records else 'identifiers'}, the "
+            f"nodes have agreed on at most {bound}; raise max_elements of the peer on both nodes",
         )

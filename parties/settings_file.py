@@ -28,6 +28,7 @@ from psi import _core
 NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 """A name of a node, a peer or a set: what also fits a DNS label, a file name and a log."""
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
+MOST_PORT: Final = 65_535
 FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
 MOST_ELEMENTS: Final = 1 << 30
 """The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
@@ -136,6 +137,8 @@ def _peer(table: _Table) -> PeerSettings:
     table.finish()
     if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:
         table.wrong("ca", "pin the peer by exactly one of ca, certificate and fingerprint")
+    if len(set(peer.disclose)) < len(peer.disclose):
+        table.wrong("disclose", "names a column twice")
     return peer
 
 
@@ -184,8 +187,8 @@ class _Table:
             self.wrong(
                 key, f"does not have the form it must have: {form.pattern if form else 'text'}"
             )
-        if form is ADDRESS and not 0 <= int(text.rpartition(":")[2]) <= 65_535:
-            self.wrong(key, "a port is a number from 0 to 65535")
+        if form is ADDRESS and int(text.rpartition(":")[2]) > MOST_PORT:
+            self.wrong(key, f"a port is a number from 0 to {MOST_PORT}")
         return text
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
@@ -196,7 +199,7 @@ class _Table:
 
     def columns(self, key: str) -> tuple[tuple[str, ...], ...]:
         entries = self._take(key, list, "must be a list of columns")
-        columns = tuple((each,) if isinstance(each, str) else tuple(each) for each in entries)
+        columns = tuple(tuple(each) if isinstance(each, list) else (each,) for each in entries)
         if not all(isinstance(name, str) and name for entry in columns for name in entry):
             self.wrong(key, "must be a list of column names, or of lists of them")
         return columns

@@ -18,6 +18,12 @@ to the wire:
     peer, node, answering, admission, services     the two ends
 """
 
+import os
+
+# gRPC's core writes lines of its own to stderr, with addresses and stack traces. The log says what
+# is worth knowing; an operator who wants more sets the variable.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 from parties.channel.answering import Answer, Ended
 from parties.channel.line import Carried
 from parties.channel.node import Node

@@ -13,6 +13,7 @@ import grpc
 from parties.channel.frames import code_is_well_formed
 from parties.channel.line import CallerFault
 from parties.errors import PartyError, PeerLost, PeerRefused, PeerUnreachable
+from parties.refusals import SENTENCES
 from psi.errors import (
     BoundExceeded,
     DecoyMismatch,
@@ -104,5 +105,7 @@ def error_for(code: str, peer: str, *, opened: bool) -> PartyError | PsiError:
         return PeerUnreachable(f"{peer} is being stopped: try again when it runs")
     if code in _LOST:
         return PeerLost(f"{peer} {_LOST[code]}; nothing was learnt, the run may be tried again")
+    if code in SENTENCES:
+        return PeerRefused(f"{peer} {SENTENCES[code]}", code)
     word = code if code_is_well_formed(code) else "refused"
     return PeerRefused(f"{peer} ended the run: {word}", word)

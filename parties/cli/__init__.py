@@ -2,6 +2,9 @@
 
 Every command has `--json`: one object on stdout, also for errors, `{"error": {...}}`. Exit codes
 are those of `parties.errors`.
+
+The commands import what they need when they run. The help, wrong usage and Ctrl-C while the program
+starts thus do not wait for pyarrow, DuckDB and gRPC, which take most of a second.
 """
 
 from __future__ import annotations
@@ -14,7 +17,6 @@ from parties.cli.output import run
 app = typer.Typer(
     name="greenlane",
     help="Private matching between insurers and police.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parties import logs
-from parties.asking import Question, ask
 from parties.cli.output import give
-from parties.cli.progress import Progress
-from parties.settings_file import load
-from parties.threads import use
-from psi import Meter
+
+if TYPE_CHECKING:
+    from parties.asking import Question
 
 SettingsPath = Annotated[Path, typer.Option("--settings", help="The settings file of this node.")]
 PeerName = Annotated[str, typer.Option("--peer", help="The node to ask, as in [peers.NAME].")]
@@ -53,6 +51,8 @@ def match(
     as_json: AsJson = False,
 ) -> None:
     """Learns which of our identifiers the peer knows; joins our rows with its agreed columns."""
+    from parties.asking import Question
+
     question = Question(
         way="match",
         peer=peer,
@@ -75,11 +75,23 @@ def count(
     """Learns how many of our identifiers the peer knows, and nobody learns which."""
     if learns is Learns.BOTH:
         raise typer.BadParameter("a count is learnt by one side; run it once each way")
+    from parties.asking import Question
+
     question = Question(way="count", peer=peer, sets=tuple(sets or ()), receive=learns is Learns.US)
     _ask(settings, question, as_json=as_json)
 
 
 def _ask(path: Path, question: Question, *, as_json: bool) -> None:
+    from parties import logs
+    from parties.asking import ask
+    from parties.cli.progress import Progress
+    from parties.settings_file import load
+    from parties.threads import use
+    from psi import Meter
+
+    # Whoever ends the program in another way than with Ctrl-C gets the same order as with it.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     settings = load(path)
     logs.set_up(settings.node.log)
     use(settings.node.threads)

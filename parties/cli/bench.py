@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from parties.benching import Bench, measure
 from parties.cli.asking import AsJson
 from parties.cli.output import give
-from psi import PROTOCOLS
 
 
 def bench(
@@ -23,6 +21,9 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Times a protocol between two processes of this machine."""
+    from parties.benching import Bench, measure
+    from psi import PROTOCOLS
+
     if protocol not in PROTOCOLS:
         raise typer.BadParameter(f"no such protocol; there is: {', '.join(PROTOCOLS)}")
     taken = measure(Bench(protocol, receiver, sender, threads, in_memory))

@@ -4,24 +4,46 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
-import click
 import typer
 
-from parties.errors import BUG, LocalFault, PartyError, exit_code
-from psi.errors import PsiError
+_OF_THIS_MACHINE: Final = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EPIPE,
+)
+"""What the operating system says when no code of ours is wrong."""
+
+
+INTERRUPTED: Final = 130
+"""As `parties.errors` has it, which is not read before it is needed."""
 
 
 def give(values: dict[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
-    """Prints a result: one JSON object, or lines for people."""
-    if as_json:
-        print(json.dumps(values, ensure_ascii=False), flush=True)
-    else:
-        print("\n".join(lines), flush=True)
+    """Prints a result: one JSON object, or lines for people.
+
+    Raises:
+        LocalFault: nobody reads it.
+    """
+    try:
+        print(json.dumps(values, ensure_ascii=False) if as_json else "\n".join(lines), flush=True)
+    except BrokenPipeError:
+        from parties.errors import LocalFault
+
+        raise LocalFault("nobody reads stdout any more; the command itself was done") from None
 
 
 def run(app: Callable[..., Any]) -> None:
@@ -32,44 +54,53 @@ def run(app: Callable[..., Any]) -> None:
     """
     as_json = "--json" in sys.argv
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as leave:
-        raise SystemExit(leave.exit_code) from None
-    except click.ClickException as misuse:
-        _say(f"{misuse.format_message()}; see --help", "usage", 2, as_json=as_json)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        _say("interrupted; nothing was learnt", "interrupted", 130, as_json=as_json)
-    except (PartyError, PsiError) as error:
-        _say(str(error), _code(error), exit_code(error), as_json=as_json)
-    except OSError as fault:
-        if fault.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EMFILE):
-            _bug(fault, as_json=as_json)
-        reason = f"the operating system says: {fault.strerror}"
-        _say(reason, LocalFault.code, LocalFault.exit_code, as_json=as_json)
-    except Exception as error:  # a bug of ours
-        _bug(error, as_json=as_json)
-    raise SystemExit(0)
+        # None if a command returned, else the code with which it left; 130 for Ctrl-C.
+        status = app(standalone_mode=False) or 0
+    except typer.TyperException as misuse:
+        sentence = f"{_message(misuse).rstrip('.')}; see --help"
+        _say(sentence, "usage", 2, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    except Exception as error:
+        _say(*_described(error), as_json=as_json)
+    if status == INTERRUPTED:
+        _say("interrupted; nothing was learnt", "interrupted", status, as_json=as_json)
+    raise SystemExit(status)
 
 
-def _bug(error: Exception, *, as_json: bool) -> None:
-    # Texts of foreign errors may hold data: the type and the place say enough to look for the bug.
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    place = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-    sentence = f"a bug of Greenlane: {type(error).__name__} in {place}; please report it"
-    _say(sentence, "internal", BUG, as_json=as_json)
+def _message(misuse: typer.TyperException) -> str:
+    return str(getattr(misuse, "format_message", misuse.__str__)())
 
 
-def _code(error: PartyError | PsiError) -> str:
-    if isinstance(error, PartyError):
-        return error.code
-    # DecoyMismatch -> decoy-mismatch
-    name = type(error).__name__
-    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).removeprefix("-")
+def _described(error: Exception) -> tuple[str, str, int]:
+    """Returns sentence, code word and exit code."""
+    from parties.errors import BUG, LocalFault, PartyError, code_of, exit_code
+    from psi.errors import PsiError
+
+    match error:
+        case PartyError() | PsiError():
+            return str(error), code_of(error), exit_code(error)
+        case OSError() if error.errno in _OF_THIS_MACHINE:
+            reason = f"the operating system says: {error.strerror}"
+            return reason, LocalFault.code, LocalFault.exit_code
+        case _:
+            # Texts of foreign errors may hold data: the type and the place say enough to look for
+            # the bug.
+            frames = traceback.extract_tb(error.__traceback__)[-3:]
+            place = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+            sentence = f"a bug of Greenlane: {type(error).__name__} in {place}; please report it"
+            return sentence, "internal", BUG
 
 
 def _say(sentence: str, code: str, status: int, *, as_json: bool) -> None:
-    if as_json:
-        error = {"code": code, "message": sentence, "exit_code": status}
-        print(json.dumps({"error": error}, ensure_ascii=False))
+    try:
+        if as_json:
+            error = {"code": code, "message": sentence, "exit_code": status}
+            print(json.dumps({"error": error}, ensure_ascii=False))
+        sys.stdout.flush()
+    except OSError:
+        # Nobody reads stdout, or its disk is full. Python would try once more when it ends, and
+        # write an error of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     typer.echo(f"greenlane: {sentence}", err=True)
     raise SystemExit(status)

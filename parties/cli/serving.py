@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from types import FrameType
+from typing import TYPE_CHECKING, Final
 
-from parties import logs, metrics
-from parties.answering import answers
-from parties.channel import Identity, Node
 from parties.cli.asking import AsJson, SettingsPath
-from parties.cli.output import give
-from parties.settings_file import load
-from parties.threads import use
+from parties.cli.output import INTERRUPTED, give
 
-GRACE = 30.0
+if TYPE_CHECKING:
+    from parties.channel import Node
+
+GRACE: Final = 30.0
 """Seconds for running jobs at the first signal to stop; service managers wait 30 to 90 s before
 they kill. A second signal ends the node at once."""
+
+STOP: Final = (signal.SIGTERM, signal.SIGINT)
+LOOK_SECONDS: Final = 0.1
+"""Between two looks at whether the node has stopped; a person takes it for at once."""
 
 
 def serve(settings: SettingsPath, as_json: AsJson = False) -> None:
     """Runs this node until it is told to stop (SIGTERM or Ctrl-C)."""
+    # Blocked here and so in every thread that is started from here, a signal waits until it is
+    # asked for. A handler would run only when the main thread wakes, which a signal that reaches
+    # another thread does not bring about.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+    try:
+        _serve(settings, as_json=as_json)
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+        raise
+
+
+def _serve(settings: SettingsPath, *, as_json: bool) -> None:
+    from parties import logs, metrics
+    from parties.answering import answers
+    from parties.channel import Identity, Node
+    from parties.settings_file import load
+    from parties.threads import use
+
     loaded = load(settings)
     node = loaded.node
-    logs.set_up(node.log)
+    logs.set_up(node.log, complain=True)
     use(node.threads)
     if node.metrics is not None:
         metrics.serve(node.metrics)
     identity = Identity(node.certificate, node.key)
     server = Node(node.listen, identity, loaded.peers, answers(loaded), patience=node.patience)
     port = server.start()
-    stop, at_once = threading.Event(), threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        (at_once if stop.is_set() else stop).set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
     host = node.listen.rpartition(":")[0]
     give(
         {"name": node.name, "role": node.role, "listen": f"{host}:{port}"},
         [f"{node.name} ({node.role}) listens at {host}:{port}"],
         as_json=as_json,
     )
-    stop.wait()
+    signal.sigwait(STOP)
+    _stop(server)
+
+
+def _stop(server: Node) -> None:
+    """Lets running jobs finish; a second signal ends the program, whatever runs."""
     stopper = threading.Thread(target=server.stop, args=(GRACE,), daemon=True)
     stopper.start()
-    while stopper.is_alive() and not at_once.is_set():
-        stopper.join(0.1)
+    while stopper.is_alive():
+        if signal.sigtimedwait(STOP, LOOK_SECONDS) is not None:
+            # Python would wait for the threads of running jobs. What they write has no name yet.
+            print("greenlane: interrupted; nothing was learnt", file=sys.stderr, flush=True)
+            os._exit(INTERRUPTED)

@@ -10,13 +10,8 @@ from typing import Annotated
 
 import typer
 
-from parties import checking
-from parties.agreement import PROTOCOL_VERSION
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
-from parties.founding import FILE, found, introduce
-from parties.settings_file import load
-from psi import _core
 
 
 class RoleName(StrEnum):
@@ -40,6 +35,11 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Makes settings, development certificates and a few made-up rows for a node."""
+    from parties.founding import FILE, found, introduce, must_fit
+    from parties.settings_file import load
+
+    if peer is not None:
+        must_fit(role.value, load(peer / FILE))  # before anything is made
     settings = found(folder, role.value, name or role.value, listen or f"127.0.0.1:{_PORTS[role]}")
     lines = [f"made {settings}"]
     if peer is not None:
@@ -52,6 +52,9 @@ def init(
 
 def check(settings: SettingsPath, as_json: AsJson = False) -> None:
     """Reads all that the settings name and says what is wrong; opens nothing to the world."""
+    from parties import checking
+    from parties.settings_file import load
+
     findings = list(checking.check(load(settings)))
     lines = [f"{each.level:5}  {each.where}: {each.text}" for each in findings]
     wrong = [each for each in findings if each.level == "wrong"]
@@ -64,6 +67,9 @@ def check(settings: SettingsPath, as_json: AsJson = False) -> None:
 
 def version(as_json: AsJson = False) -> None:
     """Prints the versions that two nodes compare."""
+    from parties.wire import PROTOCOL_VERSION
+    from psi import _core
+
     values = {
         "greenlane": version_of("greenlane"),
         "protocol": PROTOCOL_VERSION,

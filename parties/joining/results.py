@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +23,9 @@ Format = Literal["parquet", "csv", "arrow"]
 def write(batches: Iterator[pa.RecordBatch], path: Path, format: Format) -> int:
     """Writes batches to a file and returns how many rows it has.
 
-    The file is written under a hidden temporary name beside its place, readable by its owner only,
-    and gets its name when it is complete and on the disk. Whatever stood there is replaced then.
+    The file is readable by its owner only and gets its name when it is complete and on the disk.
+    Whatever stood there is replaced then. Until then it has no name, so that a program that is
+    killed leaves nothing; or a hidden one beside its place, where a file system needs one.
 
     Args:
         batches: at least one; all have one schema.
@@ -38,12 +40,12 @@ def write(batches: Iterator[pa.RecordBatch], path: Path, format: Format) -> int:
     """
     temporary: Path | None = None
     try:
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        temporary = Path(name)
+        number, temporary = created(path)
         with os.fdopen(number, "wb") as file:
             rows = write_all(batches, file, format)
             file.flush()
             os.fsync(file.fileno())
+            temporary = temporary or named(number, path)
         temporary.replace(path)
         temporary = None
         keep(path.parent)
@@ -54,6 +56,31 @@ def write(batches: Iterator[pa.RecordBatch], path: Path, format: Format) -> int:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def created(path: Path) -> tuple[int, Path | None]:
+    """Opens a new file in the folder of `path`; returns its number, and its name if it needs one.
+
+    Raises:
+        OSError: the folder is missing or may not be written, or the disk is full.
+    """
+    try:
+        return os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o600), None
+    except OSError:  # not every file system can; or there is a reason that the next line meets too
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        return number, Path(name)
+
+
+def named(number: int, path: Path) -> Path:
+    """Gives a file without a name one beside `path`; a name cannot be given over an existing one.
+
+    Raises:
+        OSError: the system does not give it.
+    """
+    name = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    # The folder goes with an absolute path for nothing; but only with one does Python follow links.
+    os.link(f"/proc/self/fd/{number}", name, src_dir_fd=number, follow_symlinks=True)
+    return name
 
 
 class Writer(Protocol):

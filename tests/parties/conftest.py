@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,10 +99,8 @@ class Loopback:
         with self.channel(port, identity) as channel:
             call = channel.stream_stream(METHOD)(iter(frames), timeout=10)
             heard: list[bytes] = []
-            try:
+            with suppress(grpc.RpcError):
                 heard.extend(call)
-            except grpc.RpcError:
-                pass
             trailing = dict(call.trailing_metadata() or ())
             code = trailing.get("greenlane-code")
             assert code is None or isinstance(code, str)
@@ -194,10 +192,8 @@ class Relay:
         for end in self._sockets:
             with ExitStack() as stack:
                 stack.callback(end.close)
-                try:
+                with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
 
     def _serve(self, listener: socket.socket, target: int) -> None:
         while not self._over.is_set():
@@ -208,13 +204,9 @@ class Relay:
             node = socket.create_connection(("127.0.0.1", target), 5)
             self._sockets += [caller, node]
             for source, sink, kept in ((caller, node, None), (node, caller, self.to_caller)):
-                threading.Thread(
-                    target=self._carry, args=(source, sink, kept), daemon=True
-                ).start()
+                threading.Thread(target=self._carry, args=(source, sink, kept), daemon=True).start()
 
-    def _carry(
-        self, source: socket.socket, sink: socket.socket, kept: bytearray | None
-    ) -> None:
+    def _carry(self, source: socket.socket, sink: socket.socket, kept: bytearray | None) -> None:
         try:
             while data := source.recv(65536):
                 if kept is not None:
@@ -241,10 +233,8 @@ def relay_to() -> Iterator[Any]:
 
             def stop() -> None:
                 relay._over.set()
-                try:
+                with suppress(OSError):
                     listener.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
                 relay.cut()
                 thread.join(5)
 

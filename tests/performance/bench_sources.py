@@ -29,7 +29,8 @@ from parties.sources import open_source
 from psi import _core
 _core.use_threads(1)
 def peak():  # ru_maxrss would include the parent's
-    return round(int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) / 1024)
+    status = Path('/proc/self/status').read_text()
+    return round(int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) / 1024)
 base = peak()
 began, cpu = time.monotonic(), time.process_time()
 source = open_source(SourceSettings(sys.argv[1], (Path(sys.argv[2]),)))

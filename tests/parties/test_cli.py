@@ -1,0 +1,226 @@
+"""The program: what it prints, where, and with which exit code; and how soon."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parties import cli, errors
+from parties.cli import asking, output
+from parties.cli.progress import Progress, line
+from parties.errors import CertificateError, LocalFault, PeerLost, PeerRefused, SettingsError
+from psi import Meter
+from psi.errors import ApiMisuse, BoundExceeded, DecoyMismatch, MalformedMessage, PeerIncompatible
+
+ROOT = Path(__file__).parents[2]
+
+
+def program(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "parties", *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+
+
+def imported(*command: str) -> set[str]:
+    """The packages that a command brings in."""
+    code = (
+        "import sys\nfrom parties.cli import main\n"
+        "try:\n main()\nexcept SystemExit:\n pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
+def test_help_and_wrong_usage_do_not_wait_for_what_only_jobs_need() -> None:
+    for command in (("--help",), ("match", "--help"), ("match",)):
+        assert imported(*command).isdisjoint({"duckdb", "grpc", "pyarrow", "psi", "structlog"})
+
+
+def test_the_version_needs_neither_database_nor_network() -> None:
+    assert imported("version").isdisjoint({"duckdb", "grpc", "structlog"})
+
+
+def test_the_version_is_what_two_nodes_compare() -> None:
+    told = json.loads(program("version", "--json").stdout)
+    assert told.keys() == {"greenlane", "protocol", "normaliser", "normaliser_digest"}
+    assert len(told["normaliser_digest"]) == 64
+
+
+def test_a_node_is_made_and_checked_and_nothing_is_made_twice(tmp_path: Path) -> None:
+    made = program("init", "insurer", str(tmp_path / "A"), "--json")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert json.loads(made.stdout) == {
+        "settings": str(tmp_path / "A/greenlane.toml"),
+        "name": "insurer",
+        "role": "insurer",
+    }
+    again = program("init", "insurer", str(tmp_path / "A"), "--json")
+    assert again.returncode == 9
+    assert json.loads(again.stdout)["error"]["message"] in again.stderr
+
+
+# --- in this process
+
+
+@pytest.fixture
+def leaves(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[..., tuple[int, str, str]]:
+    """Runs something as the program would, and returns exit code, stdout and stderr."""
+
+    def run(app: Callable[..., Any], *options: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["greenlane", *options])
+        with pytest.raises(SystemExit) as leave:
+            output.run(app)
+        said = capsys.readouterr()
+        return int(leave.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "command", ["init", "check", "serve", "match", "count", "bench", "version"]
+)
+def test_every_command_has_help_and_json(leaves: Any, command: str) -> None:
+    status, out, err = leaves(cli.app, command, "--help")
+    assert (status, err) == (0, "")
+    assert "--json" in out
+    assert leaves(cli.app, command, "--nonsense")[0] == 2
+
+
+ERRORS: list[tuple[BaseException, int, str]] = [
+    (SettingsError("x"), 3, "settings"),
+    (errors.SourceError("x"), 4, "source"),
+    (CertificateError("x"), 5, "certificate"),
+    (errors.PeerUnreachable("x"), 6, "peer-unreachable"),
+    (PeerLost("x"), 6, "peer-lost"),
+    (PeerRefused("x", "same-role"), 7, "same-role"),
+    (PeerIncompatible("x"), 7, "peer-incompatible"),
+    (BoundExceeded("x"), 7, "bound-exceeded"),
+    (MalformedMessage("x"), 8, "malformed-message"),
+    (DecoyMismatch("x"), 8, "decoy-mismatch"),
+    (LocalFault("x"), 9, "local"),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "code"), ERRORS, ids=lambda each: str(each))
+def test_every_error_has_its_exit_code_and_its_word(
+    leaves: Any, error: BaseException, status: int, code: str
+) -> None:
+    def app(**_: Any) -> None:
+        raise error
+
+    assert leaves(app) == (status, "", "greenlane: x\n")
+    told = {"error": {"code": code, "message": "x", "exit_code": status}}
+    assert leaves(app, "--json") == (status, json.dumps(told) + "\n", "greenlane: x\n")
+
+
+def test_the_text_of_a_foreign_error_is_not_shown(leaves: Any) -> None:
+    def app(**_: Any) -> None:
+        raise ValueError("11010519491231002X is not a number")
+
+    status, out, err = leaves(app)
+    assert (status, out) == (1, "")
+    assert err.startswith("greenlane: a bug of Greenlane: ValueError in app:")
+    assert "1101" not in err
+    assert leaves(lambda **_: (_ for _ in ()).throw(ApiMisuse("x")))[0] == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EACCES, errno.EMFILE])
+def test_what_the_system_refuses_is_a_fault_of_this_machine(leaves: Any, number: int) -> None:
+    def app(**_: Any) -> None:
+        raise OSError(number, os.strerror(number), "/secret/path")
+
+    status, _, err = leaves(app)
+    assert status == 9
+    assert err == f"greenlane: the operating system says: {os.strerror(number)}\n"
+
+
+def test_an_interrupt_is_one_sentence_wherever_it_comes(leaves: Any) -> None:
+    def raises(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for app in (raises, lambda **_: 130):  # as typer makes of it
+        assert leaves(app) == (130, "", "greenlane: interrupted; nothing was learnt\n")
+
+
+def test_a_command_that_left_with_a_code_says_no_more(leaves: Any) -> None:
+    assert leaves(lambda **_: 4) == (4, "", "")
+    assert leaves(lambda **_: None) == (0, "", "")
+
+
+def test_a_result_is_one_object_or_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    output.give({"name": "浙"}, ["one", "two"], as_json=True)
+    output.give({"name": "浙"}, ["one", "two"], as_json=False)
+    assert capsys.readouterr().out == '{"name": "浙"}\none\ntwo\n'
+
+
+def test_nobody_at_stdout_is_a_fault_of_this_machine() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "parties", "version"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr.count("\n")) == (9, 1)
+    assert done.stderr.startswith("greenlane: nobody reads stdout any more")
+
+
+def test_progress_is_a_share_and_a_time() -> None:
+    assert line(0, 100, 5) == "0 %"
+    assert line(50, 100, 90) == "50 %, 1:30 left"
+    assert line(100, 100, 90) == "100 %, 0:00 left"
+
+
+def test_progress_is_shown_to_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(Meter(100, 50)):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_gprcs_own_lines_are_off_unless_an_operator_wants_them() -> None:
+    show = "import os, parties.channel; print(os.environ['GRPC_VERBOSITY'])"
+    for given, expected in ((None, "NONE"), ("debug", "debug")):
+        environment = {k: v for k, v in os.environ.items() if k != "GRPC_VERBOSITY"}
+        if given:
+            environment["GRPC_VERBOSITY"] = given
+        done = subprocess.run(
+            [sys.executable, "-c", show],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment,
+            cwd=ROOT,
+            check=True,
+        )
+        assert done.stdout.strip() == expected
+
+
+def test_options_are_those_of_a_question() -> None:
+    assert [each.value for each in asking.Learns] == ["us", "peer", "both"]
+    assert [each.value for each in asking.FileFormat] == ["parquet", "csv", "arrow"]
