@@ -15,23 +15,30 @@ from parties.jobs import deliver, prepare, run
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
-from parties.sources import open_source
+from parties.sources import Source, open_source
 from psi import Dialogue, Meter, PsiError
 
 
-def answers(settings: Settings) -> Callable[[str, str], Dialogue[None]]:
-    """Returns the function that makes this node's side of a caller's dialogue."""
+def answers(
+    settings: Settings, source: Source | None = None
+) -> Callable[[str, str], Dialogue[None]]:
+    """Returns the function that makes this node's side of a caller's dialogue.
+
+    Args:
+        settings: of this node.
+        source: rows to answer with, for example an `ArrowSource`; those of the settings if None.
+    """
 
     def answer(peer: str, session: str) -> Dialogue[None]:
-        return _answer(settings, peer, session)
+        return _answer(settings, source, peer, session)
 
     return answer
 
 
-def _answer(settings: Settings, name: str, session: str) -> Dialogue[None]:
+def _answer(settings: Settings, source: Source | None, name: str, session: str) -> Dialogue[None]:
     log = structlog.get_logger().bind(peer=name, session=session)
     try:
-        yield from _converse(settings, name, session, log)
+        yield from _converse(settings, source, name, session, log)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
         event = "job_refused" if isinstance(error, Refusal) else "job_failed"
@@ -40,7 +47,11 @@ def _answer(settings: Settings, name: str, session: str) -> Dialogue[None]:
 
 
 def _converse(
-    settings: Settings, name: str, session: str, log: structlog.stdlib.BoundLogger
+    settings: Settings,
+    source: Source | None,
+    name: str,
+    session: str,
+    log: structlog.stdlib.BoundLogger,
 ) -> Dialogue[None]:
     peer = settings.peer(name)
     proposed = yield from hear_proposal(settings, peer, session)
@@ -48,7 +59,7 @@ def _converse(
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
     with session_folder(settings.node.results, session) as folder:
-        source = open_source(settings.source)  # 1 rows
+        source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         terms = yield from accept(settings, peer, proposed, columns)

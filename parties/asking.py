@@ -20,7 +20,7 @@ from parties.jobs import Learnt, Prepared, deliver, prepare, run
 from parties.joining import Format
 from parties.reports import JobReport, set_reports, totals
 from parties.settings import PeerSettings, Settings, Way
-from parties.sources import open_source
+from parties.sources import Source, open_source
 from psi import Dialogue, Meter
 
 
@@ -47,8 +47,16 @@ class Question:
     format: Format = "parquet"
 
 
-def ask(settings: Settings, question: Question, meter: Meter) -> JobReport:
+def ask(
+    settings: Settings, question: Question, meter: Meter, source: Source | None = None
+) -> JobReport:
     """Asks another node, and writes what was learnt.
+
+    Args:
+        settings: of this node.
+        question: what is asked.
+        meter: counts what is done.
+        source: rows to ask with, for example an `ArrowSource`; those of the settings if None.
 
     Raises:
         PartyError: see `parties.errors`; nothing was learnt.
@@ -72,7 +80,7 @@ def ask(settings: Settings, question: Question, meter: Meter) -> JobReport:
     node = Peer(identity, peer, patience=settings.node.patience)
     rows, result = None, None
     with session_folder(settings.node.results, job.session) as folder:
-        source = open_source(settings.source)  # 1 rows
+        source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         learnt = node.call(_converse(settings, peer, job, ours, meter), job.session)  # 4, 5
