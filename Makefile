@@ -18,7 +18,8 @@ build: $(STAMP)/core ## the environment and the core
 demo: build ## two nodes on loopback: count, then match, on a made-up twin of both files
 	$(BIN)/python examples/joint_match.py $(DEMO)
 
-test: build ## all tests
+test: build ## all tests, and the linters
+	cd rust && cargo clippy --locked --release --all-targets -- -D warnings
 	cd rust && cargo test --locked --release
 	cd rust && cargo test --locked --release --features portable
 	$(BIN)/pytest
@@ -32,7 +33,7 @@ lint: build ## formatters, linters, types, import contracts, generated code
 	cd rust && cargo fmt --check
 	cd rust && cargo clippy --locked --release --all-targets -- -D warnings
 	cd rust && cargo clippy --locked --release --all-targets --features python -- -D warnings
-	$(BIN)/python tests/wire_is_current.py
+	$(BIN)/python scripts/wire_is_current.py
 
 format: build ## rewrites the code in its form
 	$(BIN)/ruff format .

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from parties.disclosure import TYPES, Column
+from parties.disclosure import TYPES, WIDEST, Column
 from parties.identifiers import domain
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings, Way
@@ -25,9 +25,12 @@ from parties.wire.v1 import job_pb2 as wire
 from psi import PROTOCOLS, Dialogue, Output, Parameters, _core
 from psi.dialogue import HEAR
 from psi.errors import ApiMisuse, MalformedMessage, PeerIncompatible
+from psi.subprotocols.decoys import DECOYS, size_class
 
 MOST_SETS: Final = 64
 """Identifier sets of one job; ten kinds of identifiers, each in a few combinations."""
+LONGEST_NAME: Final = 128
+"""Characters of a column's name; databases allow 63 to 128."""
 MOST_COLUMNS: Final = 256
 """Columns that a node discloses; a label of 1,024 bytes holds fewer."""
 
@@ -84,16 +87,20 @@ class Terms:
     """What both nodes have agreed on for a job.
 
     Attributes:
+        peer: the other node's name.
         context: 32 bytes over everything agreed, the same on both nodes.
         max_elements: the largest set, or number of records, of either.
         their_columns: what they disclose for matches.
         their_software: version of their release.
+        with_labels: whether a side discloses columns, so that labels have a width at all.
     """
 
+    peer: str
     context: bytes
     max_elements: int
     their_columns: tuple[Column, ...]
     their_software: str
+    with_labels: bool
 
     def parameters(self, job: Job, spec: IdentifierSettings) -> Parameters:
         """What both sides of one set's dialogue must agree on."""
@@ -103,6 +110,7 @@ class Terms:
             domain=domain(spec),
             context=self.context + spec.name.encode(),
             max_elements=self.max_elements,
+            max_label_width=WIDEST if self.with_labels else 0,
         )
 
 
@@ -137,7 +145,7 @@ def propose(
         _check_standing(settings, peer, acceptance.standing)
     except Refusal as refusal:
         raise PeerIncompatible(str(refusal)) from refusal
-    return _terms(settings, peer, job, acceptance.standing, said + heard)
+    return _terms(settings, peer, job, columns, acceptance.standing, said + heard)
 
 
 def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialogue[Proposed]:
@@ -196,7 +204,8 @@ def accept(
     acceptance = wire.Acceptance(standing=_standing(settings, peer, columns))
     said = acceptance.SerializeToString(deterministic=True)
     yield said
-    return _terms(settings, peer, proposed.job, proposed.standing, proposed.said + said)
+    words = proposed.said + said
+    return _terms(settings, peer, proposed.job, columns, proposed.standing, words)
 
 
 def _standing(settings: Settings, peer: PeerSettings, columns: Sequence[Column]) -> wire.Standing:
@@ -236,21 +245,34 @@ def _check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standin
         raise MalformedMessage(f"Standing: {len(theirs.columns)} columns, at most {MOST_COLUMNS}")
     if len({column.name for column in theirs.columns}) < len(theirs.columns):
         raise MalformedMessage("Standing: a column stands there twice")
-    if any(not column.name or column.type not in TYPES for column in theirs.columns):
-        raise MalformedMessage("Standing: a column without a name, or of an unknown type")
+    for column in theirs.columns:
+        if not 0 < len(column.name) <= LONGEST_NAME or not column.name.isprintable():
+            raise MalformedMessage(
+                f"Standing: a column's name has 1 to {LONGEST_NAME} printable characters"
+            )
+        if column.type not in TYPES:
+            raise MalformedMessage("Standing: a column of an unknown type")
     if not theirs.max_elements:
         raise MalformedMessage("Standing: no bound on set sizes")
 
 
 def _terms(
-    settings: Settings, peer: PeerSettings, job: Job, theirs: wire.Standing, words: bytes
+    settings: Settings,
+    peer: PeerSettings,
+    job: Job,
+    ours: Sequence[Column],
+    theirs: wire.Standing,
+    words: bytes,
 ) -> Terms:
     names = {settings.node.role: settings.node.name, theirs.role: peer.san}
     agreed = [job.session, names["insurer"], names["police"]]
     return Terms(
+        peer=peer.name,
         context=hashlib.sha256("\n".join(agreed).encode() + b"\n" + words).digest(),
-        max_elements=min(peer.max_elements, theirs.max_elements),
+        # Rounded up to what fills a size class: a refusal then tells no more than the class.
+        max_elements=size_class(min(peer.max_elements, theirs.max_elements)) - DECOYS,
         their_columns=tuple(Column(column.name, column.type) for column in theirs.columns),
+        with_labels=bool(theirs.columns or ours),
         their_software=theirs.software[:32],
     )
 

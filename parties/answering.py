@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 
 from parties import logs
 from parties.agreement import accept, hear_proposal
 from parties.disclosure import disclosed
-from parties.errors import PartyError, code_of
+from parties.errors import PartyError, PeerLost, code_of
 from parties.folders import session_folder
+from parties.identifiers.rejects import NAME
 from parties.jobs import deliver, prepare, run
 from parties.refusals import Refusal
 from parties.reports import totals
@@ -46,6 +49,16 @@ def _answer(settings: Settings, source: Source | None, name: str, session: str) 
         raise
 
 
+@contextmanager
+def _swept(folder: Path) -> Iterator[None]:
+    """Removes the report of rejects if the peer ended the job; else callers could fill the disk."""
+    try:
+        yield
+    except (GeneratorExit, PsiError, PeerLost):
+        (folder / NAME).unlink(missing_ok=True)
+        raise
+
+
 def _converse(
     settings: Settings,
     source: Source | None,
@@ -58,7 +71,7 @@ def _converse(
     job = proposed.job
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
-    with session_folder(settings.node.results, session) as folder:
+    with session_folder(settings.node.results, session) as folder, _swept(folder):
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from parties.errors import SourceError
 from parties.identifiers import IdentifiedSet, columns_of, elements_of
@@ -31,6 +32,8 @@ TYPES: Final = {
     "time": pa.timestamp("us"),
 }
 """Types of columns that cross; every other type crosses as text."""
+CONTROL: Final = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
+"""Control characters other than tab and line ends, which no file of records has."""
 STEP: Final = 16
 """Widths of labels are multiples of this: the peer learns the longest row to 16 bytes."""
 WIDEST: Final = 1024
@@ -61,6 +64,12 @@ def disclosed(source: Source, names: Sequence[str]) -> tuple[Column, ...]:
             raise SourceError(
                 f"{source.label}: there is no column {name!r} to disclose; "
                 "correct `disclose` of the peer"
+            )
+        kind = source.schema.field(name).type
+        if pa.types.is_nested(kind) or _is_bytes(kind):
+            raise SourceError(
+                f"{source.label}: column {name!r} is {kind} and cannot be disclosed; "
+                "make it text or a number"
             )
     return tuple(Column(name, _type(source.schema.field(name).type)) for name in names)
 
@@ -116,17 +125,27 @@ def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table 
     try:
         texts = _core.unpack_labels(labels.tobytes(), labels.shape[1], len(columns))
         cells = [text.cast(TYPES[each.type]) for text, each in zip(texts, columns, strict=True)]
-    except (ValueError, pa.ArrowInvalid):
-        # The texts of these errors may hold what the peer sent.
-        raise MalformedMessage("a label does not hold the columns that were agreed") from None
+    except (ValueError, pa.ArrowException):
+        texts = None  # raised below, outside of the handler: these texts may hold what was sent
+    if texts is None or any(pc.any(pc.match_substring_regex(t, CONTROL)).as_py() for t in texts):
+        raise MalformedMessage("a label does not hold the columns that were agreed")
     return pa.table(cells, names=[each.name for each in columns])
 
 
 def _packed(batch: pa.RecordBatch, names: Sequence[str], label: str) -> npt.NDArray[np.uint8]:
     if not names:
         return np.empty((batch.num_rows, 0), np.uint8)
-    texts = [_text(batch.column(name)) for name in names]
-    width = -(-_core.label_width(texts) // STEP) * STEP
+    width = 0
+    try:
+        texts = [_text(batch.column(name)) for name in names]
+        width = -(-_core.label_width(texts) // STEP) * STEP
+    except (pa.ArrowException, ValueError):
+        pass  # raised below, outside of the handler: Arrow's text may quote a value
+    if not width:
+        raise SourceError(
+            f"{label}: a value of the columns to disclose is out of range or too long; correct it "
+            "or disclose fewer columns"
+        )
     if width > WIDEST:
         raise SourceError(
             f"{label}: the columns to disclose need {width} bytes in one row, at most {WIDEST} "
@@ -141,6 +160,15 @@ def _text(column: pa.Array) -> pa.Array:
     if column.type != crossing and not pa.types.is_string(column.type):
         column = column.cast(crossing)
     return column.cast(pa.large_string())
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
 
 
 def _type(kind: pa.DataType) -> str:

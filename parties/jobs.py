@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +17,16 @@ import pyarrow as pa
 from parties.agreement import Job, Terms
 from parties.disclosure import Column, records, table
 from parties.identifiers import IdentifiedSet, RejectReport, identify
-from parties.joining import Format, Hits, join, write
+from parties.joining import Format, Hits, check_names, join, write
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings
 from parties.sources import Source
 from psi import PROTOCOLS, Dialogue, Elements, Meter, Result
+from psi.errors import BoundExceeded
+
+MOST_ROWS: Final = 1 << 28
+"""Joined rows of a set: some 30 GB as Parquet. A peer that says many records for one identifier
+multiplies all of our rows that name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +94,13 @@ def run(
 
     Raises:
         Refusal: one of our sets is larger than was agreed.
-        SourceError: the source changed since it was prepared.
+        SourceError: the source changed since it was prepared, or has columns that the join adds.
         PeerError: the peer said something else than an honest one.
     """
     for own in ours.sets:  # all of them, before anything is said of the first
         _check_size(own, terms.max_elements, with_records=job.we_disclose)
+    if job.way == "match" and job.we_learn:
+        check_names(ours.source, terms.peer, [column.name for column in terms.their_columns])
     learnt = []
     for spec, own in zip(job.sets, ours.sets, strict=True):
         labels = records(ours.source, spec, own, ours.columns) if job.we_disclose else None
@@ -113,9 +121,17 @@ def deliver(learnt: Sequence[Learnt], source: Source, peer: str, path: Path, for
     """Writes the joined rows of all sets into one file and returns how many there are.
 
     Raises:
+        BoundExceeded: a set would have too many joined rows.
         SourceError: the source changed since it was prepared.
         LocalFault: the file cannot be written.
     """
+    for each in learnt:
+        if each.hits is not None and (rows := each.hits.joined_rows()) > MOST_ROWS:
+            raise BoundExceeded(
+                f"identifiers.{each.spec.name}: {rows} joined rows, at most {MOST_ROWS} are "
+                "written; many rows of ours meet many records of the peer's, which has to explain "
+                "that or to disclose no columns"
+            )
     return write(_joined(learnt, source, peer), path, format)
 
 

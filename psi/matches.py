@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,8 @@ class Labels:
         block: records x width bytes, uint8; width 0 if only the number of records is told.
     """
 
-    positions: npt.NDArray[np.uint32]
-    block: npt.NDArray[np.uint8]
+    positions: npt.NDArray[np.uint32] = field(repr=False)
+    block: npt.NDArray[np.uint8] = field(repr=False)
 
     @classmethod
     def none(cls, elements: int) -> Labels:
@@ -63,9 +63,9 @@ class Matches:
         labels: of those records, uint8, sum(records) x width, in the order of positions.
     """
 
-    positions: npt.NDArray[np.uint32]
-    records: npt.NDArray[np.uint32]
-    labels: npt.NDArray[np.uint8]
+    positions: npt.NDArray[np.uint32] = field(repr=False)
+    records: npt.NDArray[np.uint32] = field(repr=False)
+    labels: npt.NDArray[np.uint8] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

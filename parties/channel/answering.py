@@ -65,7 +65,7 @@ class Answering:
         self._peer = peer
         self._answer = answer
         self._admission = admission
-        self._line = Line(patience)
+        self._line = Line(patience, first_within=True)
         self._session: str | None = None
         self._began = monotonic()
 

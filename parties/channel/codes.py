@@ -12,7 +12,7 @@ import grpc
 
 from parties.channel.frames import code_is_well_formed
 from parties.channel.line import CallerFault
-from parties.errors import PartyError, PeerLost, PeerRefused, PeerUnreachable
+from parties.errors import CertificateError, PartyError, PeerLost, PeerRefused, PeerUnreachable
 from parties.refusals import SENTENCES
 from psi.errors import (
     BoundExceeded,
@@ -70,10 +70,22 @@ _LOST: Final = {
 }
 
 
+UNKNOWN: Final = "other"
+"""What stands in our log and metrics for a word that we do not know."""
+
+_KNOWN: Final = frozenset(
+    [word for *_, word in _WORDS]
+    + [*_LOST, *SENTENCES]
+    + [error.code for error in (CertificateError, PartyError, PeerUnreachable, PeerRefused)]
+)
+
+
 def status_and_code(error: BaseException) -> tuple[grpc.StatusCode, str]:
     """Returns what the peer is told about an error of ours."""
     if isinstance(error, CallerFault):
-        return grpc.StatusCode.ABORTED, error.code
+        # A caller may say any word; those that we do not know would fill logs and metrics.
+        known = error.code if error.code in _KNOWN else UNKNOWN
+        return grpc.StatusCode.ABORTED, known
     for kind, status, code in _WORDS:
         if isinstance(error, kind):
             return status, code

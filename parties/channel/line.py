@@ -65,10 +65,13 @@ class Line:
 
     Args:
         patience: seconds without a sign of life after which the peer is lost.
+        first_within: whether the peer's first message must come within the patience, whatever signs
+            of life it gives; a caller has read its files before it calls.
     """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, *, first_within: bool = False) -> None:
         self._patience = patience
+        self._first_due = first_within
         self._heartbeat = min(HEARTBEAT_SECONDS, patience / 3)
         self._changed = threading.Condition()
         self._writer = Writer()
@@ -125,7 +128,9 @@ class Line:
             PeerLost: the peer gave no sign of life; or whatever else ended the line.
         """
         with self._changed:
-            self._wait(lambda: bool(self._to_hear) or self._peer_ended)
+            ready = lambda: bool(self._to_hear) or self._peer_ended  # noqa: E731
+            self._wait(ready, alive=not self._first_due)
+            self._first_due = False
             if not self._to_hear:
                 raise UnexpectedMessage("a message is due, the end of the dialogue came")
             data = self._to_hear.popleft()
@@ -150,7 +155,7 @@ class Line:
     def settle(self) -> None:
         """Waits until the other end has closed the call as it must after both Endings."""
         with self._changed:
-            self._wait(lambda: self._over)
+            self._wait(lambda: self._over, alive=False)
             if self._broken is not None:
                 raise self._broken
 
@@ -251,8 +256,13 @@ class Line:
             self._broken = error
         self._changed.notify_all()
 
-    def _wait(self, ready: Callable[[], bool]) -> None:
-        """Waits, with the lock held, until `ready`, for as long as the peer gives signs of life."""
+    def _wait(self, ready: Callable[[], bool], *, alive: bool = True) -> None:
+        """Waits, with the lock held, until `ready`.
+
+        Args:
+            ready: what is waited for.
+            alive: whether signs of life of the peer make the wait longer than the patience.
+        """
         began = monotonic()
         while not ready():
             if self._broken is not None:
@@ -260,8 +270,9 @@ class Line:
             # While we do not hear what has come, no sign of life can reach us; so it counts only
             # from now. If it stays so, both ends talk and neither hears, and that must end too.
             alive_at = max(began, self._heard_at) if self._deaf else self._heard_at
-            left = alive_at + self._patience - monotonic()
+            left = (alive_at if alive else began) + self._patience - monotonic()
             if left <= 0:
-                self._break(PeerLost(f"the peer gave no sign of life for {self._patience:g} s"))
+                what = "sign of life" if alive else "answer"
+                self._break(PeerLost(f"the peer gave no {what} for {self._patience:g} s"))
             else:
                 self._changed.wait(left)

@@ -159,11 +159,14 @@ class Node:
         # Both ends of a Greenlane call speak TLS 1.3. gRPC for Python has no switch for that.
         shown = None
         if pem is not None and version == b"TLSv1.3":
-            certificate = x509.load_pem_x509_certificate(pem)
-            peer = self._trust.peer_of(certificate)
+            try:
+                certificate = x509.load_pem_x509_certificate(pem)
+                shown = fingerprint(certificate)
+                peer = self._trust.peer_of(certificate)
+            except Exception:  # a stranger's certificate may be wrong in any way
+                peer = None
             if peer is not None:
                 return peer
-            shown = fingerprint(certificate)
         _log.warning("caller_not_recognised", certificate=shown)
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "")
 

@@ -43,7 +43,12 @@ def fetch_leaf(address: str, pin: Pin) -> x509.Certificate:
             ) from error
     if leaf is None:
         raise PeerUnreachable(f"{pin.peer} at {address} shows no certificate")
-    return x509.load_der_x509_certificate(leaf)
+    try:
+        return x509.load_der_x509_certificate(leaf)
+    except Exception:  # what a stranger shows may be wrong in any way; the library names many
+        raise CertificateError(
+            f"what {pin.peer} at {address} shows as its certificate is none"
+        ) from None
 
 
 def learn_leaf(address: str, pin: Pin) -> Pin:
@@ -102,7 +107,11 @@ def _show_ourselves(
 
 
 def _check(leaf: x509.Certificate, pin: Pin, address: str) -> None:
-    if why := pin.why_not(leaf):
+    try:
+        why = pin.why_not(leaf)
+    except Exception:  # extensions of a stranger's certificate may be wrong in any way
+        why = "cannot be understood"
+    if why:
         raise CertificateError(
             f"the certificate of {pin.peer} at {address} {why}: ask {pin.peer} for what to pin, or "
             "to renew it; until that is clear, this may be somebody else"

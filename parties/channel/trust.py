@@ -86,6 +86,9 @@ class Trust:
                 self._learnt[pin.peer] = learn_leaf(addresses[pin.peer], pin)
             except PartyError as error:
                 _log.warning("peer_certificate_not_learnt", peer=pin.peer, reason=str(error))
+            except Exception as error:  # whoever answers there must not stop us from asking again
+                reason = type(error).__name__
+                _log.warning("peer_certificate_not_learnt", peer=pin.peer, reason=reason)
         if not self._learnt.keys().isdisjoint(pin.peer for pin in missing):
             pins = tuple(self._learnt.get(pin.peer, pin) for pin in self._now.pins)
             # No file has an empty stamp, so the next handshake gives TLS the new roots.

@@ -13,6 +13,6 @@ out as n x m rows, cut into batches.
 from __future__ import annotations
 
 from parties.joining.results import Format, write
-from parties.joining.rows import COLUMNS, Hits, join
+from parties.joining.rows import COLUMNS, Hits, check_names, join
 
-__all__ = ["COLUMNS", "Format", "Hits", "join", "write"]
+__all__ = ["COLUMNS", "Format", "Hits", "check_names", "join", "write"]

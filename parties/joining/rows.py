@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,6 +83,12 @@ class Hits:
         elements = np.frombuffer(identified.elements, dtype=np.uint8).reshape(-1, 32)[at]
         return cls(elements.tobytes(), np.asarray(identified.counts)[at], told, records)
 
+    def joined_rows(self) -> int:
+        """How many rows a join has, if every row names each identifier in one way."""
+        if self.records is None or self.their_records is None:
+            return int(self.own_records.sum(dtype=np.int64))
+        return int(self.own_records.astype(np.int64) @ np.maximum(self.their_records, 1))
+
     def offsets(self) -> Positions | None:
         """Returns m + 1 positions in `records`: match i has those from i up to i + 1."""
         if self.records is None or self.their_records is None:
@@ -122,13 +128,27 @@ def joined_schema(source: Source, hits: Hits, peer: str) -> pa.Schema:
         SourceError: a column of the source has a name that the join adds.
     """
     theirs = [] if hits.records is None else list(hits.records.schema)
+    check_names(source, peer, [field.name for field in theirs])
     added = [*COLUMNS, *(field.with_name(f"{peer}.{field.name}") for field in theirs)]
-    for column in added:
-        if column.name in source.schema.names:
-            raise SourceError(
-                f"{source.label}: the join adds a column {column.name!r}; rename that in the file"
-            )
     return pa.schema([*source.schema, *added])
+
+
+def check_names(source: Source, peer: str, columns: Sequence[str]) -> None:
+    """Checks, before anything is said about a set, that a join will have room for its columns.
+
+    Args:
+        source: own rows.
+        peer: its name.
+        columns: those that it discloses.
+
+    Raises:
+        SourceError: a column of the source has a name that the join adds.
+    """
+    for name in [*COLUMNS.names, *(f"{peer}.{column}" for column in columns)]:
+        if name in source.schema.names:
+            raise SourceError(
+                f"{source.label}: the join adds a column {name!r}; rename that in the file"
+            )
 
 
 def _join(

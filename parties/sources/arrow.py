@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from parties.errors import SourceError
-from parties.sources.source import BATCH_ROWS, distinct_names, wanted
+from parties.sources.source import BATCH_ROWS, distinct_names, sound, wanted
 
 
 class ArrowSource:
@@ -54,7 +54,7 @@ class ArrowSource:
         """As `Source.batches` says."""
         names = wanted(self.schema, columns, self._label)
         batches = self._table.select(names).to_batches(max_chunksize=BATCH_ROWS)
-        return (batch for batch in batches if batch.num_rows)
+        return sound((batch for batch in batches if batch.num_rows), self._label)
 
     def place(self, row: int) -> tuple[str, int]:
         """As `Source.place` says."""

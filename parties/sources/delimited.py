@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
@@ -101,10 +102,13 @@ class DelimitedSource:
 
     def _parse(self, block: bytes, header: list[str] | None, names: list[str]) -> pa.Table:
         """Parses whole rows; the first block has the header as its first row."""
-        # From a buffer, not from a Python stream: Arrow reads ahead of a stream in a thread of its
-        # own, which aborts the process if the program ends while it reads.
+        # From memory of Arrow's own. Its reader threads drop the block when they like, maybe while
+        # the program ends; if it were a Python object, they would want the interpreter for that
+        # and abort the process.
+        own = pa.allocate_buffer(len(block))
+        np.frombuffer(own, np.uint8)[:] = np.frombuffer(block, np.uint8)
         return arrow_csv.read_csv(
-            pa.BufferReader(block),
+            pa.BufferReader(own),
             arrow_csv.ReadOptions(column_names=header, block_size=len(block)),
             arrow_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
             arrow_csv.ConvertOptions(

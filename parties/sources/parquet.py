@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from parties.errors import SourceError
 from parties.sources.files import Files
-from parties.sources.source import BATCH_ROWS, distinct_names, slices, wanted
+from parties.sources.source import BATCH_ROWS, distinct_names, slices, sound, wanted
 
 READ_BYTES = 1 << 20
 """How much of a column is read at a time: without a buffer a whole column chunk of a row group is
@@ -65,7 +65,7 @@ def read(path: Path, label: str, names: list[str]) -> Iterator[pa.RecordBatch]:
     rows = 0
     try:
         with pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+            for batch in sound(file.iter_batches(batch_size=BATCH_ROWS, columns=names), label):
                 for piece in slices(batch.select(names)):
                     yield piece
                     rows += piece.num_rows

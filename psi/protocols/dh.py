@@ -129,8 +129,11 @@ class Receiver:
         offer, entropy = self._offer, self._entropy
         bound = size_class(self._parameters.max_elements)
         session = yield from agree(self._parameters, offer, bound, entropy)
+        counts = self._parameters.output is Output.CARDINALITY
         if session.theirs.elements or session.theirs.entries < DECOYS:
             raise PeerMisbehaved("the sender's Hello has impossible sizes")
+        if counts and session.theirs.label_width:
+            raise PeerMisbehaved("the sender has labels although only a number is to be learnt")
         forward, back = forms(offer, session.theirs)
 
         seed, real = entropy.bytes(SEED), len(self._elements)

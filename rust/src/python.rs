@@ -3,7 +3,7 @@
 //! as classes that show nothing of themselves.
 
 use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, FixedSizeBinaryArray, LargeStringArray};
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -358,11 +358,18 @@ fn rows<'a, const N: usize>(
     }
 }
 
+/// Arrow's own import does not look whether texts are UTF-8, and files may hold anything; a `&str`
+/// that is not would be undefined behaviour.
 fn texts(array: &PyArray) -> PyResult<&LargeStringArray> {
-    array
+    let texts = array
         .array()
         .as_string_opt::<i64>()
-        .ok_or_else(|| PyTypeError::new_err("an array of large_string is due"))
+        .ok_or_else(|| PyTypeError::new_err("an array of large_string is due"))?;
+    texts
+        .to_data()
+        .validate_full()
+        .map_err(|_| PyValueError::new_err("a text is not UTF-8, or its array is damaged"))?;
+    Ok(texts)
 }
 
 fn binaries(array: &PyArray) -> PyResult<&FixedSizeBinaryArray> {

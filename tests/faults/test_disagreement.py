@@ -179,6 +179,8 @@ MALFORMED = {
     "a column twice": _columns(("a", "text"), ("a", "text")),
     "a column of no type": _columns(("a", "blob")),
     "a column without a name": _columns(("", "text")),
+    "a column with a line end": _columns(("a\nb", "text")),
+    "a column with a long name": _columns(("a" * 129, "text")),
     "many columns": _columns(*((str(i), "text") for i in range(257))),
     "no bound": _no_bound,
 }
@@ -209,28 +211,46 @@ def test_an_acceptance_that_makes_no_sense_is_the_peers_fault(two: Any, fault: s
     assert [end.code for end in ends] == ["malformed-message"]
 
 
-# --- sizes
+# --- sizes: a bound counts as the size class that it fills, of which the first has room for 64
+
+
+def resident_ids(count: int) -> list[str]:
+    """Valid ones, all of one day and place."""
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    heads = [f"11010519800101{serial:03}" for serial in range(count)]
+    sums = (sum(int(d) * w for d, w in zip(head, weights, strict=True)) for head in heads)
+    return [head + "10X98765432"[total % 11] for head, total in zip(heads, sums, strict=True)]
+
+
+def add_claims(two: Any, persons: list[str]) -> None:
+    with two.insurer.rows.open("a", encoding="utf-8") as file:
+        file.writelines(f"D-{i},{person},,,,,1.00\n" for i, person in enumerate(persons))
 
 
 def test_our_own_set_over_the_peers_bound_is_told_before_anything_is_said_of_it(two: Any) -> None:
     two.police.change("disclose =", "max_elements = 1\ndisclose =")
+    add_claims(two, resident_ids(70))
     with two.answering() as ends:
         assert two.ask("match", "--set", "phone").status == 0
         ending = two.ask("match", "--set", "phone", "--set", "person")
-        ending.fails(7, "set-too-large", r"identifiers.person: 2 identifiers, .* at most 1; raise")
+        ending.fails(
+            7, "set-too-large", r"identifiers.person: 72 identifiers, .* at most 64; raise"
+        )
     assert [end.code for end in ends] == ["done", "set-too-large"]
 
 
 def test_our_own_records_count_as_well_if_the_peer_learns_them(two: Any) -> None:
     two.police.change("disclose =", "max_elements = 2\ndisclose =")
+    add_claims(two, resident_ids(1) * 70)
     with two.answering():
         assert two.ask("match", "--set", "person").status == 0
         ending = two.ask("match", "--set", "person", "--learns", "peer")
-        ending.fails(7, "set-too-large", r"identifiers.person: 3 records, .* at most 2; raise")
+        ending.fails(7, "set-too-large", r"identifiers.person: 73 records, .* at most 64; raise")
 
 
 def test_the_peers_set_over_our_bound_is_told(two: Any) -> None:
     two.police.change("disclose =", "max_elements = 1\ndisclose =")
+    add_claims(two, resident_ids(70))
     with two.answering(role="insurer") as ends:
         ending = two.ask("match", "--set", "person", asker="police")
         ending.fails(7, "set-too-large", "^insurer has or accepts no set as large as that")

@@ -18,7 +18,7 @@ import pytest
 from parties.channel import Carried
 from parties.channel.frames import LONGEST_MESSAGE
 from parties.channel.line import QUEUE
-from parties.channel.options import LONGEST_FRAME
+from parties.channel.options import LONGEST_FRAME, METHOD
 from parties.errors import (
     CertificateError,
     PeerLost,
@@ -510,3 +510,29 @@ def test_no_thread_is_left_when_calls_are_over(loopback: Any, dialogues: Any) ->
             return
         time.sleep(0.01)
     raise AssertionError(names)
+
+
+def test_a_caller_that_only_breathes_gets_no_place_for_ever(loopback: Any, dialogues: Any) -> None:
+    """Signs of life do not stand in for the first message, or four callers could stop a node."""
+
+    def frames() -> Iterator[bytes]:
+        yield opening()
+        for sequence in range(2, 100):
+            time.sleep(0.05)
+            yield heartbeat(sequence)
+
+    with loopback.node(lambda *_: dialogues.hear(1), patience=0.3) as police:
+        began = time.monotonic()
+        with loopback.channel(police.port) as channel:
+            call = channel.stream_stream(METHOD)(frames(), timeout=10)
+            with pytest.raises(grpc.RpcError):
+                list(call)
+        assert time.monotonic() - began < 4
+    assert [end.code for end in police.ends] == ["peer-lost"]
+
+
+def test_a_word_that_nobody_knows_does_not_stand_in_the_log(loopback: Any, dialogues: Any) -> None:
+    frame = wire.Frame(sequence=2, fault=wire.Fault(code="made-up-by-a-stranger"))
+    with loopback.node(lambda *_: dialogues.hear(1)) as police:
+        loopback.say_raw(police.port, [opening(), frame.SerializeToString()])
+    assert [end.code for end in police.ends] == ["other"]

@@ -191,3 +191,35 @@ def test_no_matches_are_a_table_without_rows() -> None:
     assert told is not None
     assert told.schema.types == [pa.large_string(), pa.timestamp("us")]
     assert told.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([["a"], ["b"]]),
+        pa.array([{"a": 1}, None]),
+        pa.array([b"\xff", b"a"]),
+    ],
+    ids=["list", "struct", "bytes"],
+)
+def test_a_column_that_cannot_cross_is_refused_before_a_run(values: pa.Array) -> None:
+    with pytest.raises(SourceError, match="cannot be disclosed"):
+        disclosed(ArrowSource(pa.table({"x": values})), ["x"])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(["x" * 70_000, "a"]),
+        pa.array([1, 2], pa.timestamp("ns")),
+        pa.array([1 << 62, 2], pa.timestamp("s")),
+    ],
+    ids=["long", "too fine a time", "a time out of range"],
+)
+def test_a_value_that_cannot_cross_is_the_sources_fault(values: pa.Array) -> None:
+    table = pa.table({"plate": ["浙A12345", "浙A12346"], "x": values})
+    source = ArrowSource(table)
+    spec = IdentifierSettings("plate", "plate", (("plate",),))
+    with pytest.raises(SourceError, match="out of range or too long") as refused:
+        records(source, spec, identify(source, spec), disclosed(source, ["x"]))
+    assert refused.value.__context__ is None

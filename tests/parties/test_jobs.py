@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from parties import jobs
 from parties.agreement import Job, Terms
-from parties.disclosure import disclosed
+from parties.disclosure import Column, disclosed
 from parties.errors import LocalFault, SourceError
 from parties.folders import session_folder
 from parties.jobs import Learnt, Prepared, deliver, prepare, run
@@ -18,6 +19,7 @@ from parties.refusals import Refusal
 from parties.settings import IdentifierSettings
 from parties.sources import ArrowSource
 from psi import Meter, Side, converse
+from psi.errors import BoundExceeded
 
 PLATE = IdentifierSettings("plate", "plate", (("plate",),))
 PHONE = IdentifierSettings("phone", "phone", (("phone",),))
@@ -45,8 +47,10 @@ def both(
     ours, theirs = side(CLAIMS, ["claim"], tmp_path), side(RECORDS, ["record"], tmp_path)
     job = Job(SESSION, way, (PLATE, PHONE), we_receive=True, both_learn=both_learn)
     their_job = Job(SESSION, way, (PLATE, PHONE), we_receive=False, both_learn=both_learn)
-    terms = Terms(b"c" * 32, bound, theirs.columns if job.they_learn or way == "match" else (), "")
-    their_terms = Terms(b"c" * 32, bound, ours.columns if both_learn else (), "")
+    told = theirs.columns if way == "match" else ()
+    terms = Terms("police", b"c" * 32, bound, told, "", way == "match")
+    back = ours.columns if both_learn else ()
+    their_terms = Terms("insurer", b"c" * 32, bound, back, "", way == "match")
     sides = (
         Side(run(job, terms, ours, exact=True, meter=Meter())),
         Side(run(their_job, their_terms, theirs, exact=True, meter=Meter())),
@@ -99,7 +103,7 @@ def test_a_set_over_the_bound_is_refused_before_anything_is_said_of_any_set(
 ) -> None:
     ours = side(rows, [], tmp_path)
     job = Job(SESSION, "match", (PHONE, PLATE), we_receive=rows is CLAIMS)
-    dialogue = run(job, Terms(b"", bound, (), ""), ours, exact=True, meter=Meter())
+    dialogue = run(job, Terms("police", b"", bound, (), "", False), ours, exact=True, meter=Meter())
     with pytest.raises(
         Refusal, match=f"{what}, the nodes have agreed on at most {bound}"
     ) as refused:
@@ -142,3 +146,23 @@ def test_a_session_folder_is_for_its_owner_and_goes_if_nothing_is_left_in_it(
     ):
         pass
     assert (folder / "x").exists()
+
+
+def test_a_peer_cannot_multiply_our_rows_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt, _, ours, _ = both(tmp_path, "match")
+    monkeypatch.setattr(jobs, "MOST_ROWS", 3)
+    with pytest.raises(BoundExceeded, match="4 joined rows, at most 3"):
+        deliver(learnt, ours.source, "police", tmp_path / "x", "parquet")
+    assert not (tmp_path / "x").exists()
+
+
+def test_columns_that_would_meet_are_refused_before_anything_is_said(tmp_path: Path) -> None:
+    rows = CLAIMS | {"police.record": CLAIMS["claim"]}
+    ours = side(rows, [], tmp_path)
+    job = Job(SESSION, "match", (PLATE,), we_receive=True)
+    terms = Terms("police", b"", 100, (Column("record", "text"),), "", True)
+    dialogue = run(job, terms, ours, exact=True, meter=Meter())
+    with pytest.raises(SourceError, match=r"the join adds a column 'police\.record'"):
+        dialogue.send(None)

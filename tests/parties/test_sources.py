@@ -21,11 +21,13 @@ from parties.settings import SourceSettings
 from parties.sources import (
     BATCH_ROWS,
     ArrowSource,
+    ParquetSource,
     Source,
     delimited_rows,
     delimited_text,
     open_source,
 )
+from psi import _core
 
 SECRET = "11010519491231002X"
 
@@ -592,3 +594,30 @@ def test_what_is_no_arrow_data_is_refused() -> None:
     assert "is not a table" in refusal(lambda: ArrowSource(pa.array([SECRET])))
     twice = pa.Table.from_arrays([pa.array([SECRET]), pa.array([1])], ["a", "a"])
     assert "columns 1 and 2 have the same name" in refusal(lambda: ArrowSource(twice))
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"41\xf0", b"\xf0"])
+def test_a_text_that_is_not_utf8_is_an_error_and_no_crash(tmp_path: Path, bad: bytes) -> None:
+    """Arrow takes such bytes over as text unseen; the kernels may not."""
+    texts = pa.array([b"fine", bad], pa.binary()).view(pa.string())
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"plate": texts}), path)
+    with pytest.raises(SourceError, match="not UTF-8 after row 0"):
+        list(ParquetSource((path,)).batches(["plate"]))
+    with pytest.raises(SourceError, match="not UTF-8"):
+        list(ArrowSource(pa.table({"plate": texts})).batches())
+    with pytest.raises(ValueError, match="not UTF-8"):
+        _core.normalise("plate", texts.cast(pa.large_binary()).view(pa.large_string()))
+
+
+def test_a_program_that_has_read_a_csv_file_ends_as_it_should(tmp_path: Path) -> None:
+    """Arrow's reader threads once dropped a Python object while the interpreter was ending."""
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n1,2\n3,4\n", encoding="utf-8")
+    program = (
+        "import sys; from pathlib import Path; from parties.sources import DelimitedSource; "
+        "list(DelimitedSource((Path(sys.argv[1]),), 'gb18030', ',').batches(['a']))"
+    )
+    for _ in range(10):
+        done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+        assert done.returncode == 0
