@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -91,7 +90,6 @@ class Terms:
         context: 32 bytes over everything agreed, the same on both nodes.
         max_elements: the largest set, or number of records, of either.
         their_columns: what they disclose for matches.
-        their_software: version of their release.
         with_labels: whether a side discloses columns, so that labels have a width at all.
     """
 
@@ -99,7 +97,6 @@ class Terms:
     context: bytes
     max_elements: int
     their_columns: tuple[Column, ...]
-    their_software: str
     with_labels: bool
 
     def parameters(self, job: Job, spec: IdentifierSettings) -> Parameters:
@@ -211,7 +208,6 @@ def accept(
 def _standing(settings: Settings, peer: PeerSettings, columns: Sequence[Column]) -> wire.Standing:
     return wire.Standing(
         protocol_version=PROTOCOL_VERSION,
-        software=version("greenlane"),
         role=settings.node.role,
         normaliser_version=_core.normaliser_version(),
         normaliser_digest=_rules(),
@@ -273,7 +269,6 @@ def _terms(
         max_elements=size_class(min(peer.max_elements, theirs.max_elements)) - DECOYS,
         their_columns=tuple(Column(column.name, column.type) for column in theirs.columns),
         with_labels=bool(theirs.columns or ours),
-        their_software=theirs.software[:32],
     )
 
 

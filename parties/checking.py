@@ -71,16 +71,18 @@ def _node(settings: Settings) -> Iterator[Finding]:
             yield Finding("fine", "node.certificate", f"{seen.days_left:.0f} days left")
         if node.key.stat().st_mode & 0o077:
             yield Finding("doubt", "node.key", f"{node.key} is open to others: chmod 600 it")
-    yield _results(node.results)
+    yield _writable("node.results", node.results)
+    if node.log is not None:
+        yield _writable("node.log", node.log.parent)
 
 
-def _results(results: Path) -> Finding:
-    folder = results
+def _writable(where: str, wanted: Path) -> Finding:
+    folder = wanted
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if os.access(folder, os.W_OK | os.X_OK) and folder.is_dir():
-        return Finding("fine", "node.results", "can be written")
-    return _wrong("node.results", LocalFault(f"{results} cannot be written"))
+        return Finding("fine", where, "can be written")
+    return _wrong(where, LocalFault(f"{wanted} cannot be written"))
 
 
 def _source(settings: Settings) -> Iterator[Finding]:

@@ -55,6 +55,7 @@ def test_a_node_that_is_fine_is_told_piece_by_piece(file: Path) -> None:
     assert [each.where for each in findings(file, "fine")] == [
         "node.certificate",
         "node.results",
+        "node.log",
         "peers.police",
         "source",
         "identifiers.person",
@@ -64,6 +65,12 @@ def test_a_node_that_is_fine_is_told_piece_by_piece(file: Path) -> None:
     ]
     assert findings(file, "wrong") == findings(file, "doubt") == []
     assert not (file.parent / "results").exists(), "a check makes nothing"
+
+
+def test_a_log_that_cannot_be_written_is_wrong(file: Path) -> None:
+    change(file, 'log = "greenlane.log"', 'log = "greenlane.toml/x.log"')
+    found = the(file, "wrong")
+    assert (found.where, found.exit_code) == ("node.log", 9)
 
 
 def test_a_certificate_for_another_name_is_wrong(file: Path) -> None:
@@ -132,7 +139,7 @@ def test_each_set_is_looked_at_by_itself(file: Path) -> None:
     rows.write_text(rows.read_text("utf-8").replace(",plate,", ",number_plate,"), "utf-8")
     found = the(file, "wrong")
     assert (found.where, found.exit_code) == ("identifiers.plate", 4)
-    assert len(findings(file, "fine")) == 7
+    assert len(findings(file, "fine")) == 8
 
 
 def test_rejected_cells_are_a_doubt_with_counts_and_no_value(file: Path) -> None:

@@ -48,9 +48,9 @@ def both(
     job = Job(SESSION, way, (PLATE, PHONE), we_receive=True, both_learn=both_learn)
     their_job = Job(SESSION, way, (PLATE, PHONE), we_receive=False, both_learn=both_learn)
     told = theirs.columns if way == "match" else ()
-    terms = Terms("police", b"c" * 32, bound, told, "", way == "match")
+    terms = Terms("police", b"c" * 32, bound, told, way == "match")
     back = ours.columns if both_learn else ()
-    their_terms = Terms("insurer", b"c" * 32, bound, back, "", way == "match")
+    their_terms = Terms("insurer", b"c" * 32, bound, back, way == "match")
     sides = (
         Side(run(job, terms, ours, exact=True, meter=Meter())),
         Side(run(their_job, their_terms, theirs, exact=True, meter=Meter())),
@@ -103,7 +103,7 @@ def test_a_set_over_the_bound_is_refused_before_anything_is_said_of_any_set(
 ) -> None:
     ours = side(rows, [], tmp_path)
     job = Job(SESSION, "match", (PHONE, PLATE), we_receive=rows is CLAIMS)
-    dialogue = run(job, Terms("police", b"", bound, (), "", False), ours, exact=True, meter=Meter())
+    dialogue = run(job, Terms("police", b"", bound, (), False), ours, exact=True, meter=Meter())
     with pytest.raises(
         Refusal, match=f"{what}, the nodes have agreed on at most {bound}"
     ) as refused:
@@ -162,7 +162,7 @@ def test_columns_that_would_meet_are_refused_before_anything_is_said(tmp_path: P
     rows = CLAIMS | {"police.record": CLAIMS["claim"]}
     ours = side(rows, [], tmp_path)
     job = Job(SESSION, "match", (PLATE,), we_receive=True)
-    terms = Terms("police", b"", 100, (Column("record", "text"),), "", True)
+    terms = Terms("police", b"", 100, (Column("record", "text"),), True)
     dialogue = run(job, terms, ours, exact=True, meter=Meter())
     with pytest.raises(SourceError, match=r"the join adds a column 'police\.record'"):
         dialogue.send(None)

@@ -33,22 +33,20 @@ class IdentifierSet(_message.Message):
     def __init__(self, name: _Optional[str] = ..., domain: _Optional[str] = ...) -> None: ...
 
 class Standing(_message.Message):
-    __slots__ = ("protocol_version", "software", "role", "normaliser_version", "normaliser_digest", "columns", "max_elements")
+    __slots__ = ("protocol_version", "role", "normaliser_version", "normaliser_digest", "columns", "max_elements")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
-    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     NORMALISER_VERSION_FIELD_NUMBER: _ClassVar[int]
     NORMALISER_DIGEST_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     MAX_ELEMENTS_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
-    software: str
     role: str
     normaliser_version: str
     normaliser_digest: bytes
     columns: _containers.RepeatedCompositeFieldContainer[Column]
     max_elements: int
-    def __init__(self, protocol_version: _Optional[int] = ..., software: _Optional[str] = ..., role: _Optional[str] = ..., normaliser_version: _Optional[str] = ..., normaliser_digest: _Optional[bytes] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., max_elements: _Optional[int] = ...) -> None: ...
+    def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., normaliser_version: _Optional[str] = ..., normaliser_digest: _Optional[bytes] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., max_elements: _Optional[int] = ...) -> None: ...
 
 class Proposal(_message.Message):
     __slots__ = ("standing", "way", "protocol", "caller_receives", "both_learn", "sets")
