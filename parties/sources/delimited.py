@@ -15,7 +15,7 @@ import pyarrow.csv as arrow_csv
 
 from parties.errors import SourceError
 from parties.sources.delimited_rows import first_fault, header
-from parties.sources.delimited_text import MARKS, blocks_of_rows
+from parties.sources.delimited_text import MARKS, blocks_of_rows, looks_like_utf8
 from parties.sources.files import Files
 from parties.sources.source import distinct_names, slices, wanted
 
@@ -75,6 +75,8 @@ class DelimitedSource:
                     raise SourceError(
                         f"{label}: begins with the mark of {encoding}; set encoding to {encoding}"
                     )
+            if self._encoding == "gb18030" and looks_like_utf8(path):
+                raise SourceError(f"{label}: is UTF-8 and not GB18030; set encoding to utf-8")
             names = header(path, label, self._encoding, self._delimiter)
         except OSError as fault:
             raise SourceError(f"{label}: cannot be read: {fault.strerror}") from None

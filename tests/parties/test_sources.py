@@ -621,3 +621,17 @@ def test_a_program_that_has_read_a_csv_file_ends_as_it_should(tmp_path: Path) ->
     for _ in range(10):
         done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
         assert done.returncode == 0
+
+
+def test_utf8_that_is_declared_gb18030_is_refused_and_not_garbled(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("plate,name\n" + "浙A12345,张伟\n粤B12345,李娜\n" * 3, encoding="utf-8")
+    settings = SourceSettings("csv", (path,), "gb18030")
+    with pytest.raises(SourceError, match="is UTF-8 and not GB18030; set encoding to utf-8"):
+        open_source(settings)
+    path.write_text("plate,name\n" + "浙A12345,张伟\n粤B12345,李娜\n" * 3, encoding="gb18030")
+    (batch,) = open_source(settings).batches()
+    assert batch.num_rows == 6
+    path.write_text("plate,name\n浙A12345,联通\n", encoding="gb18030")  # few and odd: no verdict
+    (batch,) = open_source(settings).batches()
+    assert batch.column("name").to_pylist() == ["联通"]
