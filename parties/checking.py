@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from parties.certificates import RENEW_BEFORE_DAYS, inspect
+from parties.certificates import inspect
 from parties.channel.pinning import read_pin
 from parties.credentials import Identity, read_credentials
 from parties.disclosure import disclosed
@@ -65,7 +65,7 @@ def _node(settings: Settings) -> Iterator[Finding]:
         if node.name not in seen.names:
             why = f"{node.certificate} is for {', '.join(seen.names) or 'no name'}, not {node.name}"
             yield _wrong("node.name", SettingsError(f"{why}; peers would refuse it"))
-        elif seen.days_left < RENEW_BEFORE_DAYS:
+        elif seen.renewal_is_due:
             yield Finding("doubt", "node.certificate", f"{seen.days_left:.0f} days left: renew it")
         else:
             yield Finding("fine", "node.certificate", f"{seen.days_left:.0f} days left")

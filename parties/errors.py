@@ -7,6 +7,7 @@
     ├── PeerUnreachable   6   nobody answers at the peer's address
     ├── PeerLost          6   the connection broke before the dialogue was over; may be tried again
     ├── PeerRefused       7   the peer said no, with a code
+    ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
     └── LocalFault        9   this machine: port taken, disk full, no permission
 
 Errors of the toolkit (`psi.errors`) leave the program as 7 (`PeerIncompatible`, `BoundExceeded`)

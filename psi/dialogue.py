@@ -2,7 +2,7 @@
 
 A role's `converse()` is a generator. It says with `yield from say(message)`, hears with
 `yield from hear(MessageType)` and returns what the role has learnt. It opens nothing, waits for
-nothing and reads no clock, so the same code runs in memory, over gRPC and under a fuzzer.
+nothing and reads no clock, so the same code runs in memory, over gRPC and on random bytes.
 `Side` turns a dialogue into bytes in, bytes out; `converse` runs two sides against each other.
 """
 

@@ -26,7 +26,6 @@ FLIGHTS = pa.array(
 )
 """Each flight number in three spellings: as it should be, with a leading zero, with a space."""
 
-PERSON_COLUMNS = ("insured", "driver", "claimant")
 FIELDS = (
     *("line", "insured", "driver", "claimant", "phone", "plate", "vin", "time", "policy_days"),
     *("place", "shop", "hospital", "flight", "amount", "company"),
