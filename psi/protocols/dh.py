@@ -276,6 +276,8 @@ class Sender:
         session = yield from agree(self._parameters, offer, bound, entropy)
         if session.theirs.elements < DECOYS:
             raise PeerMisbehaved("the receiver's Hello has impossible sizes")
+        if session.theirs.label_width and self._parameters.output is not Output.BOTH:
+            raise PeerMisbehaved("the receiver has labels although it is not to tell any")
         forward, back = forms(session.theirs, offer)
 
         seed, real = entropy.bytes(SEED), len(self._elements)

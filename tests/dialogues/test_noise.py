@@ -227,7 +227,9 @@ def test_the_largest_sizes_agreed_take_memory_only_when_they_are_heard(output):
         name = "elements" if role is RECEIVER else "entries"
         listener = side(OTHER[role], output)
         listener.start()
-        data = hello(output, role, **{name: BOUND}, label_width=1024)
+        # A count has no labels, and a receiver that is not to tell has none either.
+        wide = role is SENDER and output is not Output.CARDINALITY
+        data = hello(output, role, **{name: BOUND}, label_width=1024 if wide else 0)
         assert peak(lambda listener=listener, data=data: listener.hear(data)) < 200_000
 
 
@@ -302,3 +304,16 @@ def test_errors_name_no_byte_of_the_peer():
                 return [(OTHER[role], noise if k == number else said)]
 
             assert "SECRET" not in str(listen(output, replace).errors[OTHER[author]])
+
+
+@pytest.mark.parametrize(
+    ("role", "output"),
+    [
+        (SENDER, Output.CARDINALITY),
+        (RECEIVER, Output.CARDINALITY),
+        (RECEIVER, Output.RECEIVER),
+    ],
+)
+def test_labels_where_none_are_to_be_told_are_misbehaviour(role, output):
+    listener = side(OTHER[role], output)
+    assert type(hear_all(listener, [hello(output, role, label_width=16)])) is PeerMisbehaved
