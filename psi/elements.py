@@ -40,7 +40,7 @@ class Elements:
     def __init__(self, block: bytes) -> None:
         if len(block) % WIDTH:
             raise ApiMisuse(f"elements have {WIDTH} bytes each, the block has {len(block)}")
-        if not is_distinct(block):
+        if not _is_distinct(block):
             raise ApiMisuse("a set holds each element once; group equal identifiers first")
         self._block = block
 
@@ -72,7 +72,7 @@ class Elements:
         return len(self._block) // WIDTH
 
 
-def is_distinct(block: bytes) -> bool:
+def _is_distinct(block: bytes) -> bool:
     """Whether no two rows of a block, n x 32 bytes, are equal."""
     try:
         _core.check_ascending(block)

@@ -128,8 +128,8 @@ class Line:
             PeerLost: the peer gave no sign of life; or whatever else ended the line.
         """
         with self._changed:
-            ready = lambda: bool(self._to_hear) or self._peer_ended  # noqa: E731
-            self._wait(ready, alive=not self._first_due)
+            alive = not self._first_due
+            self._wait(lambda: bool(self._to_hear) or self._peer_ended, alive=alive)
             self._first_due = False
             if not self._to_hear:
                 raise UnexpectedMessage("a message is due, the end of the dialogue came")

@@ -144,7 +144,7 @@ class Receiver:
         with blame_the_peer("EntryBin"):
             found, labels = _core.open(outputs, heard_bins, *forward)
         in_slots = np.frombuffer(found, np.uint32)
-        if self._parameters.output is Output.CARDINALITY:
+        if counts:
             yield from self._check_decoys(seed, outputs, heard_bins, forward)
             return Result(int(np.count_nonzero(in_slots)) - SHARED, None, session.theirs.entries)
         slots = _slots(order, offer.elements)
