@@ -1,17 +1,18 @@
-"""Two nodes agree on a job: the first two messages of every dialogue between them.
+"""Two nodes agree on a job: the first three messages of every dialogue between them.
 
-The caller says a proposal; the answering node refuses it with a code word, or accepts. Nothing that
-depends on either file has been said by then. What was agreed goes into the context of each set's
-dialogue, where both ends prove once more that they mean the same.
+The caller says a proposal; the answering node refuses it with a code word, or accepts and says the
+sizes of its sets, as it would show them anyway. The caller then chooses how each set is matched.
+What was agreed goes into the context of each set's dialogue, where both ends prove once more that
+they mean the same.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -21,9 +22,10 @@ from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings, Way
 from parties.wire import PROTOCOL_VERSION
 from parties.wire.v1 import job_pb2 as wire
-from psi import PROTOCOLS, Dialogue, Output, Parameters, _core
+from psi import Dialogue, Output, Parameters, _core
 from psi.dialogue import HEAR
-from psi.errors import ApiMisuse, MalformedMessage, PeerIncompatible
+from psi.errors import ApiMisuse, BoundExceeded, MalformedMessage, PeerIncompatible
+from psi.planner import able
 from psi.subprotocols.decoys import DECOYS, size_class
 
 MOST_SETS: Final = 64
@@ -32,6 +34,9 @@ LONGEST_NAME: Final = 128
 """Characters of a column's name; databases allow 63 to 128."""
 MOST_COLUMNS: Final = 256
 """Columns that a node discloses; a label of 1,024 bytes holds fewer."""
+
+MOST_PROTOCOLS: Final = 64
+"""Names of protocols that a node lists; there are fewer."""
 
 M = TypeVar("M", bound=Message)
 
@@ -47,8 +52,7 @@ class Job:
         way: count or match.
         sets: identifier sets, in order; each is a dialogue of its own.
         we_receive: whether we are the receiver.
-        both_learn: whether the sender learns its matches too.
-        protocol: its name in `psi.protocols`.
+        both_learn: whether both learn; who receives is then a matter of cost.
     """
 
     session: str
@@ -56,7 +60,6 @@ class Job:
     sets: tuple[IdentifierSettings, ...]
     we_receive: bool
     both_learn: bool = False
-    protocol: str = "dh"
 
     @property
     def we_learn(self) -> bool:
@@ -82,6 +85,26 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """How one set is matched, seen from this node.
+
+    Attributes:
+        protocol: its name in `psi.protocols`.
+        we_receive: whether we are the receiver.
+        reason: of the choice, one sentence; empty at the node that did not choose.
+    """
+
+    protocol: str
+    we_receive: bool
+    reason: str = ""
+
+
+Choose: TypeAlias = Callable[[int, Sequence[int], Collection[str]], Sequence[Chosen]]
+"""Chooses for each set: from the largest set, or number of records, that both accept, the peer's
+sizes, and the names of the protocols that both allow."""
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What both nodes have agreed on for a job.
 
@@ -91,6 +114,7 @@ class Terms:
         max_elements: the largest set, or number of records, of either.
         their_columns: what they disclose for matches.
         with_labels: whether a side discloses columns, so that labels have a width at all.
+        chosen: how each set is matched.
     """
 
     peer: str
@@ -98,11 +122,12 @@ class Terms:
     max_elements: int
     their_columns: tuple[Column, ...]
     with_labels: bool
+    chosen: tuple[Chosen, ...]
 
-    def parameters(self, job: Job, spec: IdentifierSettings) -> Parameters:
+    def parameters(self, job: Job, spec: IdentifierSettings, chosen: Chosen) -> Parameters:
         """What both sides of one set's dialogue must agree on."""
         return Parameters(
-            protocol=job.protocol,
+            protocol=chosen.protocol,
             output=job.output,
             domain=domain(spec),
             context=self.context + spec.name.encode(),
@@ -112,24 +137,30 @@ class Terms:
 
 
 def propose(
-    settings: Settings, peer: PeerSettings, job: Job, columns: Sequence[Column]
+    settings: Settings,
+    peer: PeerSettings,
+    job: Job,
+    columns: Sequence[Column],
+    choose: Choose,
 ) -> Dialogue[Terms]:
-    """Proposes a job, hears whether it is accepted; the calling end.
+    """Proposes a job, hears whether it is accepted, chooses how; the calling end.
 
     Args:
         settings: ours.
         peer: the node we call.
         job: what we ask.
         columns: what we disclose for matches, if they learn.
+        choose: chooses how each set is matched.
 
     Raises:
         PeerIncompatible: the peer accepts but stands elsewhere than an honest node would.
         MalformedMessage: what comes is no acceptance.
+        BoundExceeded: the peer brings more than we accept.
+        Refusal: no protocol that both allow tells what is asked, or our own set is too large.
     """
     proposal = wire.Proposal(
         standing=_standing(settings, peer, columns),
         way=_WAYS[job.way],
-        protocol=job.protocol,
         caller_receives=job.we_receive,
         both_learn=job.both_learn,
         sets=[wire.IdentifierSet(name=each.name, domain=domain(each)) for each in job.sets],
@@ -142,7 +173,23 @@ def propose(
         _check_standing(settings, peer, acceptance.standing)
     except Refusal as refusal:
         raise PeerIncompatible(str(refusal)) from refusal
-    return _terms(settings, peer, job, columns, acceptance.standing, said + heard)
+    if len(acceptance.sizes) != len(job.sets):
+        raise MalformedMessage("Acceptance: not one size for each set")
+    if min(acceptance.sizes) < DECOYS:
+        raise MalformedMessage("Acceptance: a size that no set has")
+    if max(acceptance.sizes) > size_class(peer.max_elements):
+        raise BoundExceeded(
+            f"{peer.name} brings more elements or records than the {peer.max_elements} of "
+            f"peers.{peer.name}.max_elements"
+        )
+    most = _most(peer, acceptance.standing)
+    chosen = tuple(choose(most, acceptance.sizes, _allowed(peer, acceptance.standing)))
+    choice = wire.Choice(
+        plans=[wire.Plan(protocol=c.protocol, caller_receives=c.we_receive) for c in chosen]
+    ).SerializeToString(deterministic=True)
+    yield choice
+    words = said + heard + choice
+    return _terms(settings, peer, job, columns, acceptance.standing, chosen, words)
 
 
 def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialogue[Proposed]:
@@ -163,46 +210,93 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
     way = ways[proposal.way]
     if way not in peer.may:
         raise Refusal("way-not-allowed", f"peers.{peer.name} may not {way}")
-    if proposal.protocol not in PROTOCOLS:
-        raise Refusal("unknown-protocol", "the peer proposes a protocol that this node lacks")
     job = Job(
         session=session,
         way=way,
         sets=_own_sets(settings, proposal.sets),
         we_receive=not proposal.caller_receives,
         both_learn=proposal.both_learn,
-        protocol=proposal.protocol,
     )
     if job.they_learn and not peer.may_receive:
         raise Refusal("role-not-allowed", f"peers.{peer.name} may not receive")
-    return Proposed(job, proposal.standing, heard)
+    if not able(_allowed(peer, proposal.standing), job.output):
+        raise Refusal(
+            "protocol-not-allowed",
+            f"peers.{peer.name}: no protocol that both nodes allow tells what is to be learnt "
+            f"({job.output.value}); compare `protocols` on both nodes",
+        )
+    return Proposed(job, proposal.standing, heard, _most(peer, proposal.standing))
 
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A proposal that this node's settings allow."""
+    """A proposal that this node's settings allow.
+
+    Attributes:
+        job: what is asked.
+        standing: where the caller stands.
+        said: its bytes.
+        max_elements: the largest set, or number of records, that both accept.
+    """
 
     job: Job
     standing: wire.Standing
     said: bytes
+    max_elements: int
 
 
 def accept(
-    settings: Settings, peer: PeerSettings, proposed: Proposed, columns: Sequence[Column]
+    settings: Settings,
+    peer: PeerSettings,
+    proposed: Proposed,
+    columns: Sequence[Column],
+    sizes: Sequence[int],
 ) -> Dialogue[Terms]:
-    """Accepts a proposal; the answering end.
+    """Accepts a proposal and hears how each set is matched; the answering end.
 
     Args:
         settings: ours.
         peer: the node that called.
         proposed: what it proposed.
         columns: what we disclose for matches, if it learns.
+        sizes: of our side of each set, as the peer may see them.
+
+    Raises:
+        MalformedMessage: what comes is no choice for these sets.
+        Refusal: it chose a protocol that is not allowed, or that the two do not have in common.
     """
-    acceptance = wire.Acceptance(standing=_standing(settings, peer, columns))
+    acceptance = wire.Acceptance(standing=_standing(settings, peer, columns), sizes=sizes)
     said = acceptance.SerializeToString(deterministic=True)
     yield said
-    words = proposed.said + said
-    return _terms(settings, peer, proposed.job, columns, proposed.standing, words)
+    heard = yield from _hear()
+    chosen = _chosen(peer, proposed, _parse(wire.Choice, heard))
+    words = proposed.said + said + heard
+    return _terms(settings, peer, proposed.job, columns, proposed.standing, chosen, words)
+
+
+def _chosen(peer: PeerSettings, proposed: Proposed, choice: wire.Choice) -> tuple[Chosen, ...]:
+    job = proposed.job
+    if len(choice.plans) != len(job.sets):
+        raise MalformedMessage("Choice: not one plan for each set")
+    may = able(_allowed(peer, proposed.standing), job.output)
+    for plan in choice.plans:
+        if plan.protocol not in may:
+            raise Refusal(
+                "protocol-not-allowed", f"peers.{peer.name} chose a protocol that it may not"
+            )
+        if plan.caller_receives == job.we_receive and not job.both_learn:
+            raise MalformedMessage("Choice: the receiver is not the one that is to learn")
+    return tuple(Chosen(plan.protocol, not plan.caller_receives) for plan in choice.plans)
+
+
+def _allowed(peer: PeerSettings, theirs: wire.Standing) -> set[str]:
+    """The protocols that both nodes allow."""
+    return set(peer.protocols) & set(theirs.protocols)
+
+
+def _most(peer: PeerSettings, theirs: wire.Standing) -> int:
+    # Rounded up to what fills a size class: a refusal then tells no more than the class.
+    return size_class(min(peer.max_elements, theirs.max_elements)) - DECOYS
 
 
 def _standing(settings: Settings, peer: PeerSettings, columns: Sequence[Column]) -> wire.Standing:
@@ -213,6 +307,7 @@ def _standing(settings: Settings, peer: PeerSettings, columns: Sequence[Column])
         normaliser_digest=_rules(),
         columns=[wire.Column(name=each.name, type=each.type) for each in columns],
         max_elements=peer.max_elements,
+        protocols=sorted(peer.protocols),
     )
 
 
@@ -248,6 +343,8 @@ def _check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standin
             )
         if column.type not in TYPES:
             raise MalformedMessage("Standing: a column of an unknown type")
+    if len(theirs.protocols) > MOST_PROTOCOLS:
+        raise MalformedMessage(f"Standing: more than {MOST_PROTOCOLS} protocols")
     if not theirs.max_elements:
         raise MalformedMessage("Standing: no bound on set sizes")
 
@@ -258,6 +355,7 @@ def _terms(
     job: Job,
     ours: Sequence[Column],
     theirs: wire.Standing,
+    chosen: tuple[Chosen, ...],
     words: bytes,
 ) -> Terms:
     names = {settings.node.role: settings.node.name, theirs.role: peer.san}
@@ -265,10 +363,10 @@ def _terms(
     return Terms(
         peer=peer.name,
         context=hashlib.sha256("\n".join(agreed).encode() + b"\n" + words).digest(),
-        # Rounded up to what fills a size class: a refusal then tells no more than the class.
-        max_elements=size_class(min(peer.max_elements, theirs.max_elements)) - DECOYS,
+        max_elements=_most(peer, theirs),
         their_columns=tuple(Column(column.name, column.type) for column in theirs.columns),
         with_labels=bool(theirs.columns or ours),
+        chosen=chosen,
     )
 
 

@@ -14,7 +14,7 @@ from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, code_of
 from parties.folders import session_folder
 from parties.identifiers.rejects import NAME
-from parties.jobs import deliver, prepare, run
+from parties.jobs import deliver, prepare, run, sizes
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
@@ -75,8 +75,9 @@ def _converse(
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
-        terms = yield from accept(settings, peer, proposed, columns)
         exact = not settings.node.pad_sizes
+        said = sizes(job, ours, proposed.max_elements, exact=exact)
+        terms = yield from accept(settings, peer, proposed, columns, said)
         learnt = yield from run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
         rows = None
         if job.way == "match" and job.we_learn:

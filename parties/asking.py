@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from parties import logs
-from parties.agreement import Job, propose
+from parties.agreement import Chosen, Job, propose
 from parties.channel import Identity, Peer
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
-from parties.jobs import Learnt, Prepared, deliver, prepare, run
+from parties.jobs import Learnt, Prepared, deliver, prepare, run, sizes
 from parties.joining import Format
+from parties.planning import choices
 from parties.reports import JobReport, set_reports, totals
 from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
@@ -34,6 +36,7 @@ class Question:
         sets: names of identifier sets; none for all.
         receive: whether we are the receiver; else the peer is, and learns instead of us.
         both: whether both learn.
+        protocol: the one to run; None for what the planner finds fastest.
         out: the file for joined rows; None for one in the results folder.
         format: of that file.
     """
@@ -43,6 +46,7 @@ class Question:
     sets: tuple[str, ...] = ()
     receive: bool = True
     both: bool = False
+    protocol: str | None = None
     out: Path | None = None
     format: Format = "parquet"
 
@@ -83,7 +87,8 @@ def ask(
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
-        learnt = node.call(_converse(settings, peer, job, ours, meter), job.session)  # 4, 5
+        dialogue = _converse(settings, peer, job, ours, question.protocol, meter)
+        learnt = node.call(dialogue, job.session)  # 4, 5
         if job.way == "match" and job.we_learn:
             result = question.out or folder / f"joined.{question.format}"
             rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
@@ -92,7 +97,6 @@ def ask(
         session=job.session,
         way=job.way,
         peer=peer.name,
-        we_receive=job.we_receive,
         sets=set_reports(learnt),
         said_bytes=node.carried.said_bytes,
         heard_bytes=node.carried.heard_bytes,
@@ -104,7 +108,18 @@ def ask(
 
 
 def _converse(
-    settings: Settings, peer: PeerSettings, job: Job, ours: Prepared, meter: Meter
+    settings: Settings,
+    peer: PeerSettings,
+    job: Job,
+    ours: Prepared,
+    protocol: str | None,
+    meter: Meter,
 ) -> Dialogue[list[Learnt]]:
-    terms = yield from propose(settings, peer, job, ours.columns)
-    return (yield from run(job, terms, ours, exact=not settings.node.pad_sizes, meter=meter))
+    exact = not settings.node.pad_sizes
+
+    def choose(most: int, theirs: Sequence[int], allowed: Collection[str]) -> Sequence[Chosen]:
+        own = sizes(job, ours, most, exact=exact)
+        return choices(settings, peer, job, own, protocol, theirs, allowed)
+
+    terms = yield from propose(settings, peer, job, ours.columns, choose)
+    return (yield from run(job, terms, ours, exact=exact, meter=meter))

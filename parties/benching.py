@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import re
 import tempfile
@@ -12,7 +13,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Queue
+from statistics import median
 from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from parties import logs
 from parties.certificates import create_authority, issue
@@ -23,7 +29,6 @@ from parties.threads import use
 from psi import PROTOCOLS, Dialogue, Elements, Output, Parameters, Result
 from psi.dialogue import HEAR
 
-SESSION: Final = "0" * 32
 DOMAIN: Final = "bench"
 
 
@@ -37,6 +42,7 @@ class Bench:
         sender: elements of the sender; half of the smaller set is in common.
         threads: of the kernels, for each side.
         in_memory: whether the sides meet over a pipe of this machine instead of TLS.
+        runs: how often, each a session of its own; medians are told.
     """
 
     protocol: str
@@ -44,6 +50,7 @@ class Bench:
     sender: int
     threads: int
     in_memory: bool
+    runs: int = 1
 
     @property
     def common(self) -> int:
@@ -52,10 +59,11 @@ class Bench:
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """Runs the protocol once and returns what it took.
+    """Runs the protocol and returns what it took.
 
     Seconds and CPU seconds are from the first message to the result, once both sides hold their
-    elements. Peak memory is of the whole process, the Python interpreter included.
+    elements; medians over all runs. Peak memory is of the whole process, the Python interpreter
+    included, and `base_mb` of it was there before the first message.
 
     Raises:
         PeerLost: a side ended without a result.
@@ -88,6 +96,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "sender_size": bench.sender,
         "threads": bench.threads,
         "in_memory": bench.in_memory,
+        "runs": bench.runs,
         "seconds": receiver["seconds"],
         "receiver_cpu_seconds": receiver["cpu"],
         "sender_cpu_seconds": sender["cpu"],
@@ -95,6 +104,8 @@ def measure(bench: Bench) -> dict[str, Any]:
         "sender_sent_bytes": sender["sent"],
         "receiver_peak_mb": receiver["peak"],
         "sender_peak_mb": sender["peak"],
+        "receiver_base_mb": receiver["base"],
+        "sender_base_mb": sender["base"],
         "matches": receiver["matches"],
         "expected": bench.common,
     }
@@ -105,17 +116,38 @@ def _side(bench: Bench, role: str, line: Connection, report: Connection, folder:
     logs.set_up(folder / f"{role}.log")
     use(bench.threads)
     converse = _dialogue(bench, role)
-    meet: Callable[..., tuple[Any, int, float, float]] = _pipe if bench.in_memory else _tls
-    result, sent, seconds, cpu = meet(role, converse, line, folder)
+    meet = _pipe if bench.in_memory else _tls
+    base = _forget_peak()
+    taken = meet(role, converse, line, folder, bench.runs)
+    result = taken[-1].result
     report.send(
         {
             "matches": result.cardinality if isinstance(result, Result) else None,
-            "sent": sent,
-            "seconds": round(seconds, 4),
-            "cpu": round(cpu, 4),
+            "sent": taken[-1].sent,
+            "seconds": round(median(run.seconds for run in taken), 4),
+            "cpu": round(median(run.cpu for run in taken), 4),
             "peak": _peak_mb(),
+            "base": base,
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One session, as one side took it."""
+
+    result: Any
+    sent: int
+    seconds: float
+    cpu: float
+
+
+def _forget_peak() -> float:
+    """Starts the peak anew from the memory in use, which is returned, in MiB."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _peak_mb()
 
 
 def _peak_mb() -> float:
@@ -130,29 +162,36 @@ def _dialogue(bench: Bench, role: str) -> Callable[[], Dialogue[Any]]:
         (bench.receiver, 0) if role == "receiver" else (bench.sender, bench.receiver - bench.common)
     )
     # Texts as long as a resident ID; the sender's first are the receiver's last.
-    elements = Elements.hash((f"{i:018d}" for i in range(start, start + size)), DOMAIN)
-    receiver, sender = PROTOCOLS[bench.protocol]
+    numbers = pa.array(np.arange(start, start + size)).cast(pa.large_string())
+    elements = Elements.hash(pc.utf8_lpad(numbers, 18, "0"), DOMAIN)
+    protocol = PROTOCOLS[bench.protocol]
     most = max(bench.receiver, bench.sender)
     parameters = Parameters(bench.protocol, Output.RECEIVER, DOMAIN, max_elements=most)
-    side = (receiver if role == "receiver" else sender)(elements, parameters)
+    kind = protocol.receiver if role == "receiver" else protocol.sender
+    side = kind(elements, parameters, exact=True)
     return side.converse
 
 
 def _pipe(
-    role: str, converse: Callable[[], Dialogue[Any]], line: Connection, _: Path
-) -> tuple[Any, int, float, float]:
-    line.send_bytes(b"ready")
-    line.recv_bytes()
+    role: str, converse: Callable[[], Dialogue[Any]], line: Connection, _: Path, runs: int
+) -> list[_Run]:
     # A reader of its own, since both sides may say at once more than a pipe holds.
     arrived: Queue[bytes | None] = Queue()
     threading.Thread(target=_read, args=(line, arrived), daemon=True).start()
+    return [_over_pipe(converse(), line, arrived) for _ in range(runs)]
+
+
+def _over_pipe(dialogue: Dialogue[Any], line: Connection, arrived: Queue[bytes | None]) -> _Run:
+    line.send_bytes(b"ready")
+    arrived.get()
     sent, began, cpu = 0, time.monotonic(), time.process_time()
-    dialogue, heard = converse(), None
+    heard = None
     while True:
         try:
             want = dialogue.send(heard)
         except StopIteration as stop:
-            return stop.value, sent, time.monotonic() - began, time.process_time() - cpu
+            taken = time.monotonic() - began, time.process_time() - cpu
+            return _Run(stop.value, sent, *taken)
         if want is not HEAR:
             line.send_bytes(want)
             sent, heard = sent + len(want), None
@@ -170,8 +209,8 @@ def _read(line: Connection, arrived: Queue[bytes | None]) -> None:
 
 
 def _tls(
-    role: str, converse: Callable[[], Dialogue[Any]], line: Connection, folder: Path
-) -> tuple[Any, int, float, float]:
+    role: str, converse: Callable[[], Dialogue[Any]], line: Connection, folder: Path, runs: int
+) -> list[_Run]:
     files = {who: Identity(folder / f"{who}.pem", folder / f"{who}.key") for who in _NODES}
     if role == "sender":
         for who in _NODES:
@@ -181,26 +220,37 @@ def _tls(
         return _answer(converse, files["sender"], line, folder)
     port = line.recv()
     peer = PeerSettings("sender", f"127.0.0.1:{port}", "sender", ca=folder / "sender-ca.pem")
-    node = Peer(files["receiver"], peer)
-    began, cpu = time.monotonic(), time.process_time()
-    result = node.call(converse(), SESSION)
-    taken = time.monotonic() - began, time.process_time() - cpu
+    taken = []
+    for number in range(runs):
+        node = Peer(files["receiver"], peer)
+        began, cpu = time.monotonic(), time.process_time()
+        result = node.call(converse(), f"{number:032x}")
+        spent = time.monotonic() - began, time.process_time() - cpu
+        taken.append(_Run(result, node.carried.said_bytes, *spent))
     line.send("done")
-    return result, node.carried.said_bytes, *taken
+    return taken
 
 
 def _answer(
     converse: Callable[[], Dialogue[Any]], identity: Identity, line: Connection, folder: Path
-) -> tuple[Any, int, float, float]:
-    ended = list[Ended]()
+) -> list[_Run]:
+    began, taken = list[tuple[float, float]](), list[_Run]()
+
+    def start(_: str, __: str) -> Dialogue[Any]:
+        began.append((time.monotonic(), time.process_time()))
+        return converse()
+
+    def end(ended: Ended) -> None:
+        seconds, cpu = began[-1]
+        spent = time.monotonic() - seconds, time.process_time() - cpu
+        taken.append(_Run(None, ended.carried.said_bytes, *spent))
+
     caller = PeerSettings("receiver", "127.0.0.1:1", "receiver", ca=folder / "receiver-ca.pem")
-    node = Node("127.0.0.1:0", identity, [caller], lambda _, __: converse(), on_end=ended.append)
-    began, cpu = time.monotonic(), time.process_time()
+    node = Node("127.0.0.1:0", identity, [caller], start, on_end=end)
     line.send(node.start())
     line.recv()
-    taken = time.monotonic() - began, time.process_time() - cpu
     node.stop(grace=5)
-    return None, ended[0].carried.said_bytes, *taken
+    return taken
 
 
 _NODES: Final = ("receiver", "sender")

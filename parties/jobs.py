@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from parties.agreement import Job, Terms
+from parties.agreement import Chosen, Job, Terms
 from parties.disclosure import Column, records, table
 from parties.identifiers import IdentifiedSet, RejectReport, identify
 from parties.joining import Format, Hits, check_names, join, write
@@ -23,6 +23,7 @@ from parties.settings import IdentifierSettings
 from parties.sources import Source
 from psi import PROTOCOLS, Dialogue, Elements, Meter, Result
 from psi.errors import BoundExceeded
+from psi.subprotocols.offers import shown
 
 MOST_ROWS: Final = 1 << 28
 """Joined rows of a set: some 30 GB as Parquet. A peer that says many records for one identifier
@@ -53,6 +54,7 @@ class Learnt:
     Attributes:
         spec: of the set.
         own: this side's identifiers.
+        chosen: how the set was matched.
         cardinality: how many identifiers both sides hold; None if this side does not learn.
         peer_size: what the peer's messages showed of the size of its set; None as above.
         hits: which, with the peer's records; None if only the number was learnt.
@@ -60,6 +62,7 @@ class Learnt:
 
     spec: IdentifierSettings
     own: IdentifiedSet
+    chosen: Chosen
     cardinality: int | None = None
     peer_size: int | None = None
     hits: Hits | None = field(default=None, repr=False)
@@ -87,33 +90,47 @@ def prepare(
     return Prepared(source, identified, tuple(columns), report.counted)
 
 
+def sizes(job: Job, ours: Prepared, most: int, *, exact: bool) -> list[int]:
+    """Our size of each set, as the first message of its dialogue shows it.
+
+    Args:
+        job: what is run.
+        ours: what we bring into it.
+        most: the largest set, or number of records, that both nodes accept.
+        exact: whether the peer may see sizes instead of classes.
+
+    Raises:
+        Refusal: one of our sets is larger; nothing has been said of any.
+    """
+    with_records = _tells_records(job, ours)
+    return [shown(_size(own, most, with_records=with_records), exact) for own in ours.sets]
+
+
 def run(
     job: Job, terms: Terms, ours: Prepared, *, exact: bool, meter: Meter
 ) -> Dialogue[list[Learnt]]:
     """Runs the dialogues of all sets; the same on both ends.
 
     Raises:
-        Refusal: one of our sets is larger than was agreed.
         SourceError: the source changed since it was prepared, or has columns that the join adds.
         PeerError: the peer said something else than an honest one.
     """
-    for own in ours.sets:  # all of them, before anything is said of the first
-        _check_size(own, terms.max_elements, with_records=job.we_disclose)
     if job.way == "match" and job.we_learn:
         check_names(ours.source, terms.peer, [column.name for column in terms.their_columns])
     learnt = []
-    for spec, own in zip(job.sets, ours.sets, strict=True):
-        labels = records(ours.source, spec, own, ours.columns) if job.we_disclose else None
-        receiver, sender = PROTOCOLS[job.protocol]
-        role = receiver if job.we_receive else sender
+    for spec, own, chosen in zip(job.sets, ours.sets, terms.chosen, strict=True):
+        told = _tells_records(job, ours)
+        labels = records(ours.source, spec, own, ours.columns) if told else None
+        protocol = PROTOCOLS[chosen.protocol]
+        role = protocol.receiver if chosen.we_receive else protocol.sender
         result = yield from role(
             Elements(own.elements),
-            terms.parameters(job, spec),
+            terms.parameters(job, spec, chosen),
             labels,
             exact=exact,
             meter=meter,
         ).converse()
-        learnt.append(_learnt(spec, own, result, terms))
+        learnt.append(_learnt(spec, own, chosen, result, terms))
     return learnt
 
 
@@ -142,18 +159,32 @@ def _joined(learnt: Sequence[Learnt], source: Source, peer: str) -> Iterator[pa.
 
 
 def _learnt(
-    spec: IdentifierSettings, own: IdentifiedSet, result: Result | None, terms: Terms
+    spec: IdentifierSettings,
+    own: IdentifiedSet,
+    chosen: Chosen,
+    result: Result | None,
+    terms: Terms,
 ) -> Learnt:
     if result is None:
-        return Learnt(spec, own)
+        return Learnt(spec, own, chosen)
     hits = None
     if (matches := result.matches) is not None:
         theirs = table(matches.labels, terms.their_columns)
-        hits = Hits.at(matches.positions, own, matches.records, theirs)
-    return Learnt(spec, own, result.cardinality, result.peer_entries, hits)
+        told = None if theirs is None else matches.records
+        hits = Hits.at(matches.positions, own, told, theirs)
+    return Learnt(spec, own, chosen, result.cardinality, result.peer_entries, hits)
 
 
-def _check_size(own: IdentifiedSet, bound: int, *, with_records: bool) -> None:
+def _tells_records(job: Job, ours: Prepared) -> bool:
+    """Whether the peer gets our records of matches, and so how many there are of each.
+
+    Without columns there is nothing in a record: which identifiers match is then all that is told,
+    and a protocol may say much less for that.
+    """
+    return job.we_disclose and bool(ours.columns)
+
+
+def _size(own: IdentifiedSet, bound: int, *, with_records: bool) -> int:
     # A record is a row that names an identifier, so there are at least as many of them.
     size = int(np.asarray(own.counts).sum(dtype=np.int64)) if with_records else len(own)
     if size > bound:
@@ -162,3 +193,4 @@ def _check_size(own: IdentifiedSet, bound: int, *, with_records: bool) -> None:
             f"identifiers.{own.name}: {size} {'records' if with_records else 'identifiers'}, the "
             f"nodes have agreed on at most {bound}; raise max_elements of the peer on both nodes",
         )
+    return size

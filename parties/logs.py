@@ -18,28 +18,34 @@ from typing import TYPE_CHECKING, Final, TextIO
 import structlog
 
 from parties.errors import LocalFault
-from parties.metrics import count
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-def set_up(log: Path | None, *, complain: bool = False) -> None:
+def set_up(log: Path | None, *, complain: bool = False, counted: bool = False) -> None:
     """Sends all logs of this process to a file, or to stderr.
 
     Args:
         log: the file; it is appended to.
         complain: whether to say on stderr, once, that the file cannot be written any more.
+        counted: whether the metrics count what is logged; a node without a page for them does not
+            wait for their library.
 
     Raises:
         LocalFault: the file cannot be opened.
     """
+    counting: list[structlog.typing.Processor] = []
+    if counted:
+        from parties.metrics import count
+
+        counting = [count]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            count,
+            *counting,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         logger_factory=structlog.WriteLoggerFactory(_open(log, complain)),

@@ -17,7 +17,8 @@ SENTENCES: Final = {
     "other-kind": "has another kind for an identifier set of that name; compare [identifiers]",
     "way-not-allowed": "does not allow this way of asking; its setting `may` for us says which",
     "role-not-allowed": "does not let us learn; its setting `may_receive` for us is false",
-    "unknown-protocol": "does not know the protocol; update the older node",
+    "protocol-not-allowed": "and this node allow no protocol in common that tells what is asked; "
+    "compare `protocols` on both nodes",
     "set-too-large": "has or accepts no set as large as that; compare max_elements on both nodes",
     "source": "cannot read its own data; its operator finds the reason in its log",
     "settings": "has settings that do not fit; its operator finds the reason in its log",

@@ -25,8 +25,12 @@ class SetReport:
         warned: own cells kept in spite of a doubt, by reason.
         matches: identifiers that both nodes hold; None if this node does not learn.
         own_records: own rows that name a match; None if which was not learnt.
-        their_records: the peer's rows that name a match; None as above.
+        their_records: the peer's rows that name a match; None as above, or if the peer discloses no
+            columns and so tells of no rows.
         peer_size: what was seen of the size of the peer's set, decoys and padding included.
+        protocol: how the set was matched.
+        we_receive: whether this node was the receiver.
+        reason: why so, one sentence; empty at the node that did not choose.
     """
 
     name: str
@@ -40,6 +44,9 @@ class SetReport:
     own_records: int | None
     their_records: int | None
     peer_size: int | None
+    protocol: str
+    we_receive: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,6 @@ class JobReport:
         session: the same in the logs of both nodes.
         way: count or match.
         peer: its name.
-        we_receive: whether this node was the receiver.
         sets: one report each.
         said_bytes: sent to the peer.
         heard_bytes: received from it.
@@ -63,7 +69,6 @@ class JobReport:
     session: str
     way: str
     peer: str
-    we_receive: bool
     sets: tuple[SetReport, ...]
     said_bytes: int
     heard_bytes: int
@@ -84,6 +89,8 @@ class JobReport:
         lines = [f"{self.way} with {self.peer}, session {self.session}"]
         for each in self.sets:
             lines.append(f"  {each.name}: {_of(each)}")
+            if each.reason:
+                lines.append(f"    {each.reason}")
             if each.rejected:
                 lines.append(f"    rejected here: {_counts(each.rejected)}")
             if each.warned:
@@ -110,6 +117,7 @@ def totals(job: Job, learnt: Sequence[Learnt]) -> dict[str, object]:
         "we_receive": job.we_receive,
         "both_learn": job.both_learn,
         "sets": [each.spec.name for each in learnt],
+        "protocols": [each.chosen.protocol for each in learnt],
         "identifiers": [len(each.own) for each in learnt],
         "matches": [each.cardinality for each in learnt],
     }
@@ -130,6 +138,9 @@ def _report(each: Learnt) -> SetReport:
         own_records=None if hits is None else int(hits.own_records.sum(dtype="int64")),
         their_records=None if theirs is None else int(theirs.sum()),
         peer_size=each.peer_size,
+        protocol=each.chosen.protocol,
+        we_receive=each.chosen.we_receive,
+        reason=each.chosen.reason,
     )
 
 
@@ -139,10 +150,10 @@ def _of(each: SetReport) -> str:
         return own
     if each.own_records is None:
         return f"{each.matches:,} in common; {own}"
-    return (
-        f"{each.matches:,} in common ({each.own_records:,} rows of ours, "
-        f"{each.their_records:,} of theirs); {own}"
-    )
+    rows = f"{each.own_records:,} rows of ours"
+    if each.their_records is not None:
+        rows += f", {each.their_records:,} of theirs"
+    return f"{each.matches:,} in common ({rows}); {own}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

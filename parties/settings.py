@@ -67,6 +67,8 @@ class PeerSettings:
         may_receive: whether it may be the receiver, that is, learn.
         disclose: columns of ours that it may learn for matches.
         max_elements: the largest set that we accept from it.
+        protocols: what may be run with it.
+        link_mbps: megabits a second that the line to it carries.
     """
 
     name: str
@@ -79,6 +81,8 @@ class PeerSettings:
     may_receive: bool = True
     disclose: tuple[str, ...] = ()
     max_elements: int = 20_000_000
+    protocols: tuple[str, ...] = ("dh", "vole")
+    link_mbps: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from parties.settings import (
     SourceSettings,
     Way,
 )
-from psi import _core
+from psi import PROTOCOLS, _core
 
 NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 """A name of a node, a peer or a set: what also fits a DNS label, a file name and a log."""
@@ -133,6 +133,8 @@ def _peer(table: _Table) -> PeerSettings:
         may_receive=table.flag("may_receive", default=True),
         disclose=table.texts("disclose", default=()),
         max_elements=table.number("max_elements", 1, MOST_ELEMENTS, default=20_000_000),
+        protocols=tuple(table.choices("protocols", tuple(PROTOCOLS))),
+        link_mbps=table.number("link_mbps", 1, 1_000_000, default=1000),
     )
     table.finish()
     if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:

@@ -16,15 +16,23 @@ from google.protobuf.message import DecodeError
 
 from psi.errors import ApiMisuse, MalformedMessage, UnexpectedMessage
 from psi.wire.v1.messages_pb2 import (
+    BaseOtChoice,
+    BaseOtOffer,
     BlindedBin,
     Confirmation,
+    CotTrees,
     DecoySeed,
     DecoyTags,
     EntryBin,
     EvaluatedBin,
     Hello,
+    MaskedBin,
     Message,
+    TagBin,
+    TagCounts,
     TranscriptDigest,
+    VoleCorrection,
+    VoleRequest,
 )
 
 
@@ -36,14 +44,22 @@ T = TypeVar("T")
 U = TypeVar("U")
 B = TypeVar(
     "B",
+    BaseOtChoice,
+    BaseOtOffer,
     BlindedBin,
     Confirmation,
+    CotTrees,
     DecoySeed,
     DecoyTags,
     EntryBin,
     EvaluatedBin,
     Hello,
+    MaskedBin,
+    TagBin,
+    TagCounts,
     TranscriptDigest,
+    VoleCorrection,
+    VoleRequest,
 )
 
 HEAR: Final = _Turn.HEAR

@@ -98,6 +98,21 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """About what the two sides of a protocol say.
+
+    Attributes:
+        receiver: bytes that it says.
+        sender: bytes that it says.
+        flights: how often one waits for the other before it can go on.
+    """
+
+    receiver: int
+    sender: int
+    flights: int
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One run between two sides.
 

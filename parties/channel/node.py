@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import grpc
 import structlog
@@ -18,11 +18,13 @@ from parties.channel.address import split
 from parties.channel.admission import Admission
 from parties.channel.answering import Answer, Answering, Ended
 from parties.channel.options import METHOD, SPARE_CALLS, server_options
-from parties.channel.services import NODE, Health, add_services
 from parties.channel.trust import Trust
 from parties.credentials import Identity, fingerprint
 from parties.errors import LocalFault, PeerLost, SettingsError
 from parties.settings import PeerSettings
+
+if TYPE_CHECKING:
+    from parties.channel.services import Health
 
 _log = structlog.get_logger("parties.channel")
 
@@ -80,6 +82,9 @@ class Node:
             SettingsError: `listen` is not host:port.
             LocalFault: the port is taken or may not be used.
         """
+        # Of no use to a node that only calls, which thus need not wait for them.
+        from parties.channel.services import add_services
+
         try:
             split(self._listen)
         except ValueError as error:
@@ -127,7 +132,8 @@ class Node:
         converse: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
             self._converse
         )
-        return grpc.method_handlers_generic_handler(NODE, {METHOD.rpartition("/")[2]: converse})
+        _, service, method = METHOD.split("/")
+        return grpc.method_handlers_generic_handler(service, {method: converse})
 
     def _converse(
         self, arriving: Iterator[bytes], context: grpc.ServicerContext

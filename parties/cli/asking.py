@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parties.cli.output import give
+from parties.cli.output import give, keep_imported
 
 if TYPE_CHECKING:
     from parties.asking import Question
@@ -31,6 +31,13 @@ class Learns(StrEnum):
     BOTH = "both"
 
 
+class Protocol(StrEnum):
+    """How sets are matched."""
+
+    VOLE = "vole"
+    DH = "dh"
+
+
 class FileFormat(StrEnum):
     """Of joined rows."""
 
@@ -48,6 +55,9 @@ def match(
         Path | None, typer.Option(help="File for joined rows; default: in the results folder.")
     ] = None,
     format: Annotated[FileFormat, typer.Option(help="Of that file.")] = FileFormat.PARQUET,
+    protocol: Annotated[
+        Protocol | None, typer.Option(help="How; default: what the planner finds fastest.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Learns which of our identifiers the peer knows; joins our rows with its agreed columns."""
@@ -59,6 +69,7 @@ def match(
         sets=tuple(sets or ()),
         receive=learns is not Learns.PEER,
         both=learns is Learns.BOTH,
+        protocol=protocol.value if protocol else None,
         out=out,
         format=format.value,
     )
@@ -89,6 +100,7 @@ def _ask(path: Path, question: Question, *, as_json: bool) -> None:
     from parties.threads import use
     from psi import Meter
 
+    keep_imported()
     # Whoever ends the program in another way than with Ctrl-C gets the same order as with it.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

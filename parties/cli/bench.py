@@ -11,13 +11,14 @@ from parties.cli.output import give
 
 
 def bench(
-    protocol: Annotated[str, typer.Option(help="A protocol's name.")] = "dh",
+    protocol: Annotated[str, typer.Option(help="A protocol's name.")] = "vole",
     receiver: Annotated[int, typer.Option(min=1, help="Elements of the receiver.")] = 1 << 16,
     sender: Annotated[int, typer.Option(min=1, help="Elements of the sender.")] = 1 << 16,
     threads: Annotated[int, typer.Option(min=1, help="Of each side's kernels.")] = 1,
     in_memory: Annotated[
         bool, typer.Option("--in-memory", help="Over a pipe instead of mutual TLS.")
     ] = False,
+    runs: Annotated[int, typer.Option(min=1, help="Sessions; medians are printed.")] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Times a protocol between two processes of this machine."""
@@ -26,7 +27,7 @@ def bench(
 
     if protocol not in PROTOCOLS:
         raise typer.BadParameter(f"no such protocol; there is: {', '.join(PROTOCOLS)}")
-    taken = measure(Bench(protocol, receiver, sender, threads, in_memory))
+    taken = measure(Bench(protocol, receiver, sender, threads, in_memory, runs))
     give(taken, [f"{name:22} {value}" for name, value in taken.items()], as_json=as_json)
     if taken["matches"] != taken["expected"]:
         raise typer.Exit(8)

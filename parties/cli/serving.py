@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from parties.cli.asking import AsJson, SettingsPath
-from parties.cli.output import INTERRUPTED, give
+from parties.cli.output import INTERRUPTED, give, keep_imported
 
 if TYPE_CHECKING:
     from parties.channel import Node
@@ -37,17 +37,20 @@ def serve(settings: SettingsPath, as_json: AsJson = False) -> None:
 
 
 def _serve(settings: SettingsPath, *, as_json: bool) -> None:
-    from parties import logs, metrics
+    from parties import logs
     from parties.answering import answers
     from parties.channel import Identity, Node
     from parties.settings_file import load
     from parties.threads import use
 
+    keep_imported()
     loaded = load(settings)
     node = loaded.node
-    logs.set_up(node.log, complain=True)
+    logs.set_up(node.log, complain=True, counted=node.metrics is not None)
     use(node.threads)
     if node.metrics is not None:
+        from parties import metrics
+
         metrics.serve(node.metrics)
     identity = Identity(node.certificate, node.key)
     server = Node(node.listen, identity, loaded.peers, answers(loaded), patience=node.patience)

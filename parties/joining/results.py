@@ -11,7 +11,6 @@ from typing import BinaryIO, Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
-import pyarrow.parquet as pq
 from pyarrow import types
 
 from parties.errors import LocalFault, SourceError
@@ -130,6 +129,8 @@ def opened(file: BinaryIO, schema: pa.Schema, format: Format) -> Writer:
     writer: Writer
     match format:
         case "parquet":
+            import pyarrow.parquet as pq  # 40 ms that only this format needs
+
             writer = pq.ParquetWriter(file, schema, compression="zstd")
         case "csv":
             writer = arrow_csv.CSVWriter(file, schema)

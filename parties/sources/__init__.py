@@ -10,16 +10,12 @@ from __future__ import annotations
 from parties.settings import SourceSettings
 from parties.sources.arrow import ArrowSource
 from parties.sources.delimited import DelimitedSource
-from parties.sources.duck import DuckSource
-from parties.sources.parquet import ParquetSource
 from parties.sources.source import BATCH_ROWS, Source
 
 __all__ = [
     "BATCH_ROWS",
     "ArrowSource",
     "DelimitedSource",
-    "DuckSource",
-    "ParquetSource",
     "Source",
     "open_source",
 ]
@@ -28,6 +24,9 @@ __all__ = [
 def open_source(settings: SourceSettings) -> Source:
     """Opens what the settings name and looks at its header; reads no data row yet.
 
+    DuckDB and Arrow's Parquet are imported where they are needed: a node that reads CSV would wait
+    a tenth of a second for them each time it starts.
+
     Raises:
         SourceError: something is missing, unreadable, empty, or not of the format named.
     """
@@ -35,6 +34,10 @@ def open_source(settings: SourceSettings) -> Source:
         case "csv":
             return DelimitedSource(settings.paths, settings.encoding, settings.delimiter)
         case "parquet":
+            from parties.sources.parquet import ParquetSource
+
             return ParquetSource(settings.paths)
         case "duckdb":
+            from parties.sources.duck import DuckSource
+
             return DuckSource(settings.paths, settings.table, settings.query)

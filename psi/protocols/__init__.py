@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
-from psi.protocols import dh
+from psi.parameters import Output, Traffic
+from psi.protocols import dh, vole
 
-PROTOCOLS: Final = {"dh": (dh.Receiver, dh.Sender)}
-"""Name to (Receiver, Sender)."""
+
+class Protocol(NamedTuple):
+    """A protocol.
+
+    Attributes:
+        receiver: the class of its receiver.
+        sender: the class of its sender.
+        outputs: what it can tell, and to whom.
+        traffic: about what it says for so many elements of receiver and sender, without labels.
+    """
+
+    receiver: type[dh.Receiver] | type[vole.Receiver]
+    sender: type[dh.Sender] | type[vole.Sender]
+    outputs: frozenset[Output]
+    traffic: Callable[[int, int], Traffic]
+
+
+PROTOCOLS: Final = {
+    "dh": Protocol(dh.Receiver, dh.Sender, dh.OUTPUTS, dh.traffic),
+    "vole": Protocol(vole.Receiver, vole.Sender, vole.OUTPUTS, vole.traffic),
+}
+"""Name to protocol."""

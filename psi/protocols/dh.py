@@ -27,6 +27,7 @@ Security: semi-honest, under the one-more gap Diffie-Hellman assumption with ran
 from __future__ import annotations
 
 import hmac
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,17 +36,16 @@ from psi import _core
 from psi.dialogue import Dialogue, hear, say
 from psi.elements import WIDTH, Elements
 from psi.errors import (
-    ApiMisuse,
-    BoundExceeded,
     MalformedMessage,
     PeerMisbehaved,
     TranscriptMismatch,
     blame_the_peer,
 )
-from psi.matches import Labels, Matches, Result
+from psi.matches import Labels, Result
 from psi.meter import Meter
-from psi.parameters import Offer, Output, Parameters, Role, Session, agree
+from psi.parameters import Offer, Output, Parameters, Role, Session, Traffic, agree
 from psi.subprotocols import bins
+from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
 from psi.subprotocols.decoys import (
     DECOYS,
     OWN,
@@ -66,14 +66,24 @@ from psi.subprotocols.entries import (
     matches_of,
     say_entries,
 )
+from psi.subprotocols.offers import checked, shown
 from psi.subprotocols.transcript import witnessed
 from psi.wire.v1.messages_pb2 import (
     BlindedBin,
-    Confirmation,
     DecoySeed,
     DecoyTags,
     EvaluatedBin,
 )
+
+OUTPUTS: Final = frozenset(Output)
+"""Whatever there is to learn."""
+
+
+def traffic(receiver: int, sender: int) -> Traffic:
+    """About what is said for so many elements, decoys and padding included, without labels."""
+    offers = Offer(Role.RECEIVER, receiver, 0, 0), Offer(Role.SENDER, 0, sender, 0)
+    forward, _ = forms(*offers)
+    return Traffic(WIDTH * receiver, WIDTH * receiver + forward.tag * sender, 3)
 
 
 class Receiver:
@@ -104,14 +114,14 @@ class Receiver:
     ) -> None:
         self._elements = elements
         self._parameters = parameters
-        self._labels = _checked(elements, labels, parameters)
+        self._labels = checked(elements, labels, parameters)
         self._meter = meter or Meter()
         self._entropy = entropy or _core.Entropy.from_os()
         answers = parameters.output is Output.BOTH
         self._offer = Offer(
             role=Role.RECEIVER,
-            elements=_size(len(elements), exact),
-            entries=_size(len(self._labels), exact) if answers else 0,
+            elements=shown(len(elements), exact),
+            entries=shown(len(self._labels), exact) if answers else 0,
             label_width=self._labels.width if answers else 0,
         )
 
@@ -152,7 +162,9 @@ class Receiver:
         check_positions(records, real)
         matches = matches_of(records[:real], labels, slots, in_slots, forward)
         if self._parameters.output is Output.BOTH:
-            yield from self._confirm(matches, outputs, slots, back)
+            yield from say_confirmation(
+                matches.positions, outputs, slots, self._labels, real, back, entropy
+            )
         return Result(len(matches.positions), matches, session.theirs.entries)
 
     def _evaluate(self, elements: bytes, session: Session) -> Dialogue[_core.Outputs]:
@@ -191,32 +203,6 @@ class Receiver:
             raise MalformedMessage("DecoyTags: a list of another length")
         check_tags(tags, form.tag, outputs, entries, form.width)
 
-    def _confirm(
-        self,
-        matches: Matches,
-        outputs: _core.Outputs,
-        slots: npt.NDArray[np.uint32],
-        form: Form,
-    ) -> Dialogue[None]:
-        """Tells the sender our records of the matches, and the shared decoys."""
-        real = len(self._elements)
-        told = np.concatenate([matches.positions, np.arange(real, real + SHARED, dtype=np.uint32)])
-        rank = np.full(real + SHARED, -1, dtype=np.int64)
-        rank[told] = np.arange(len(told))
-        positions, block = decoyed(self._labels, real, SHARED, self._entropy)
-        kept = rank[positions] >= 0
-        entries = int(np.count_nonzero(kept))
-        yield from say(Confirmation(entries=entries))
-        sealed = _core.seal(
-            outputs.select(slots[told].tolist()),
-            rank[positions[kept]].tolist(),
-            block[kept].tobytes(),
-            *form,
-            entries,
-            self._entropy,
-        )
-        yield from say_entries(sealed, form)
-
 
 class Sender:
     """The party whose set is asked about.
@@ -248,14 +234,14 @@ class Sender:
             labels = None
         self._elements = elements
         self._parameters = parameters
-        self._labels = _checked(elements, labels, parameters)
+        self._labels = checked(elements, labels, parameters)
         self._meter = meter or Meter()
         self._entropy = entropy or _core.Entropy.from_os()
-        self._total = _size(len(elements), exact)
+        self._total = shown(len(elements), exact)
         self._offer = Offer(
             role=Role.SENDER,
             elements=0,
-            entries=_size(len(self._labels), exact),
+            entries=shown(len(self._labels), exact),
             label_width=self._labels.width,
         )
 
@@ -295,16 +281,7 @@ class Sender:
 
         if self._parameters.output is not Output.BOTH:
             return None
-        told = yield from hear(Confirmation)
-        if told.entries > session.theirs.entries:
-            raise BoundExceeded("the receiver tells of more records than it has")
-        heard_bins = yield from hear_entries(told.entries, back)
-        with blame_the_peer("EntryBin"):
-            found, labels = _core.open(outputs, heard_bins, *back)
-        records = np.frombuffer(found, np.uint32)
-        check_positions(records, real)
-        slots = np.arange(real, dtype=np.uint32)
-        matches = matches_of(records[:real], labels, slots, records, back)
+        matches = yield from hear_confirmation(outputs, real, session.theirs.entries, back)
         return Result(len(matches.positions), matches, session.theirs.elements)
 
     def _evaluate(
@@ -357,25 +334,6 @@ class Sender:
                 receivers=tags(own_decoys(heard.seed)),
             )
         )
-
-
-def _checked(elements: Elements, labels: Labels | None, parameters: Parameters) -> Labels:
-    labels = Labels.none(len(elements)) if labels is None else labels
-    labels.check(len(elements))
-    if max(len(elements), len(labels)) > parameters.max_elements:
-        raise ApiMisuse(
-            f"{max(len(elements), len(labels))} elements or records, "
-            f"agreed are at most {parameters.max_elements}"
-        )
-    if labels.width > parameters.max_label_width:
-        raise ApiMisuse(
-            f"labels of {labels.width} bytes, agreed are at most {parameters.max_label_width}"
-        )
-    return labels
-
-
-def _size(size: int, exact: bool) -> int:
-    return size + DECOYS if exact else size_class(size)
 
 
 def _slots(order: _core.Shuffle, count: int) -> npt.NDArray[np.uint32]:

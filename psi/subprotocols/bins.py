@@ -7,7 +7,7 @@ from typing import Final
 
 from psi.elements import WIDTH
 from psi.errors import MalformedMessage, UnexpectedMessage
-from psi.wire.v1.messages_pb2 import BlindedBin, EntryBin, EvaluatedBin
+from psi.wire.v1.messages_pb2 import BlindedBin, EntryBin, EvaluatedBin, MaskedBin
 
 MESSAGE: Final = 1 << 20
 """Bytes of a bin: a message of 1 MiB is the fastest on gRPC, and the bound on what waits."""
@@ -26,7 +26,9 @@ def part(block: bytes, bin: int) -> bytes:
     return block[bin * MESSAGE : (bin + 1) * MESSAGE]
 
 
-def check(heard: BlindedBin | EvaluatedBin | EntryBin, bin: int, length: int, due: int) -> None:
+def check(
+    heard: BlindedBin | EvaluatedBin | EntryBin | MaskedBin, bin: int, length: int, due: int
+) -> None:
     """Checks that the bin that came is the one that is due, and whole.
 
     Args:

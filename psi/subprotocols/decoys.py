@@ -59,9 +59,21 @@ def size_class(size: int) -> int:
 def disguise(
     block: bytes, session_id: bytes, seed: bytes, total: int, entropy: _core.Entropy
 ) -> bytes:
-    """Adds shared decoys, own decoys, and padding up to `total` elements, in this order."""
-    decoyed = block + shared_decoys(session_id) + own_decoys(seed)
-    return decoyed + entropy.bytes(total * WIDTH - len(decoyed))
+    """Adds what `extras` makes to the elements of a block, up to `total` elements."""
+    return block + extras(session_id, seed, total - len(block) // WIDTH, entropy)
+
+
+def extras(session_id: bytes, seed: bytes, count: int, entropy: _core.Entropy) -> bytes:
+    """What stands behind the real elements: shared decoys, own decoys, and padding.
+
+    Args:
+        session_id: of the session, for the shared decoys.
+        seed: for our own.
+        count: how many in all, at least DECOYS.
+        entropy: where padding comes from.
+    """
+    decoys = shared_decoys(session_id) + own_decoys(seed)
+    return decoys + entropy.bytes(count * WIDTH - len(decoys))
 
 
 def check_positions(records: npt.NDArray[np.uint32], real: int) -> None:

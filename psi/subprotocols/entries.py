@@ -56,9 +56,10 @@ def forms(receiver: Offer, sender: Offer) -> tuple[Form, Form]:
     LAMBDA + log2((elements + entries) x entries) bits, and the entries of the larger direction
     decide for both.
     """
+    held = max(sender.elements, sender.entries)  # a sender tells the one or the other
     pairs = (receiver.elements + sender.entries) * sender.entries
-    pairs += (sender.entries + receiver.entries) * receiver.entries
-    tag = ceil((LAMBDA + log2(pairs)) / 8)
+    pairs += (held + receiver.entries) * receiver.entries
+    tag = ceil((LAMBDA + log2(max(1, pairs))) / 8)
     return Form(tag, sender.label_width, 0), Form(tag, receiver.label_width, 1)
 
 

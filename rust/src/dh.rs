@@ -87,6 +87,12 @@ pub struct Outputs {
 }
 
 impl Outputs {
+    /// Outputs that another pseudorandom function gave.
+    #[must_use]
+    pub fn of(rows: Vec<[u8; 32]>) -> Self {
+        Self { rows }
+    }
+
     /// Appends the outputs of elements, by the party that holds the key.
     ///
     /// # Errors

@@ -31,6 +31,12 @@ impl Entropy {
         Self { stream: ChaCha20Rng::from_seed(seed) }
     }
 
+    /// A stream that everybody who knows the seed can repeat: for what is public and must only be
+    /// uniform, such as a session's code.
+    pub fn from_public_seed(seed: [u8; 32]) -> Self {
+        Self { stream: ChaCha20Rng::from_seed(seed) }
+    }
+
     /// Fills `out` with the next bytes of the stream.
     pub fn fill(&mut self, out: &mut [u8]) {
         self.stream.fill_bytes(out);
@@ -44,7 +50,9 @@ impl Entropy {
         let wide = u64::from(bound);
         loop {
             let product = u128::from(self.stream.next_u64()) * u128::from(bound);
-            if product as u64 >= wide.wrapping_neg() % wide {
+            // What must be drawn again is below `bound`, so that the division is seldom made.
+            let low = product as u64;
+            if low >= wide || low >= wide.wrapping_neg() % wide {
                 return (product >> 64) as u32;
             }
         }

@@ -52,6 +52,28 @@ pub enum Error {
         /// The number of rows.
         actual: usize,
     },
+    /// A bin of the own set cannot be encoded; another session draws other rows.
+    Solve {
+        /// The bin, counted from 0.
+        bin: usize,
+    },
+    /// More correlations are asked for than there are.
+    Spent {
+        /// How many there are.
+        available: usize,
+        /// How many were asked for.
+        wanted: usize,
+    },
+    /// Bits that count tags do not count as many as there are.
+    Unary {
+        /// The argument's name.
+        argument: &'static str,
+    },
+    /// A secret that serves once has served.
+    Used {
+        /// The argument's name.
+        argument: &'static str,
+    },
     /// The operating system gave no entropy.
     Entropy,
 }
@@ -73,6 +95,12 @@ impl fmt::Display for Error {
             Self::TooLarge { argument, bound, actual } => {
                 write!(f, "{argument}: {actual} rows, at most {bound}")
             }
+            Self::Solve { bin } => write!(f, "bin {bin} of the set cannot be encoded"),
+            Self::Spent { available, wanted } => {
+                write!(f, "{wanted} correlations are asked for, there are {available}")
+            }
+            Self::Unary { argument } => write!(f, "{argument}: does not count the tags"),
+            Self::Used { argument } => write!(f, "{argument}: serves once"),
             Self::Entropy => write!(f, "the operating system gave no entropy"),
         }
     }

@@ -1,5 +1,10 @@
 //! The core of Greenlane: batches in, batches out; no I/O, no clock, no policy.
 
+pub mod aes;
+pub mod base_ot;
+pub mod bits;
+pub mod code;
+pub mod cot;
 pub mod curve25519;
 pub mod dh;
 pub mod elements;
@@ -7,9 +12,17 @@ pub mod entries;
 pub mod entropy;
 pub mod error;
 mod field25519;
+pub mod gf128;
 pub mod identifiers;
 pub mod labels;
+pub mod okvs;
+pub mod oprf;
 #[cfg(feature = "python")]
 mod python;
+pub mod rows;
+pub mod session;
 pub mod sha256;
 pub mod shuffle;
+pub mod tags;
+pub mod trees;
+pub mod vole;

@@ -2,6 +2,8 @@
 //! turns [`Error`] into `ValueError`. Arrays cross as Arrow PyCapsules, batches as `bytes`, secrets
 //! as classes that show nothing of themselves.
 
+mod matching;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -25,7 +27,7 @@ impl From<Error> for PyErr {
 
 /// A source of secret randomness for one session.
 #[pyclass(module = "psi._core")]
-struct Entropy(entropy::Entropy);
+pub struct Entropy(entropy::Entropy);
 
 #[pymethods]
 impl Entropy {
@@ -62,7 +64,7 @@ impl Key {
 
 /// Secret outputs, one for each element.
 #[pyclass(module = "psi._core")]
-struct Outputs(dh::Outputs);
+pub struct Outputs(dh::Outputs);
 
 #[pymethods]
 impl Outputs {
@@ -401,6 +403,15 @@ fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
 
 #[pymodule(gil_used = false)]
 mod _core {
+    /// Correlations of a chunk that leave it.
+    #[pymodule_export]
+    const VOLE_CHUNK: usize = crate::vole::TAKEN;
+
+    #[pymodule_export]
+    use super::matching::{
+        AscendingTags, BaseOtChoice, BaseOtOffer, Rows, TagJoin, VoleReceiver, VoleSender,
+    };
+
     #[pymodule_export]
     use super::{
         Entropy, Key, Outputs, Shuffle, check_ascending, compose, contains, dh_blind, dh_evaluate,

@@ -13,7 +13,20 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 from reference import dh
-from wiretap import RECEIVER, SENDER, Heard, entropy, kind, listen, roles
+from wiretap import (
+    DH,
+    PLAIN,
+    RECEIVER,
+    SEALED,
+    SENDER,
+    VOLE,
+    Heard,
+    Match,
+    entropy,
+    kind,
+    listen,
+    roles,
+)
 
 from psi import Elements, Labels, Output, Side
 from psi._core import Key, dh_evaluate
@@ -28,23 +41,30 @@ FRAMING = 32
 
 
 def values(heard: Heard) -> Iterator[bytes]:
-    """All fields of bytes that were said, but for the parameters' digest, on which both agreed."""
+    """All fields of bytes that were said, but for the parameters' digest, on which both agreed.
+
+    And but for the counts of tags, whose bits are ones and few zeros in all runs.
+    """
     for _, data in heard.messages:
         message = wire.Message.FromString(data)
         assert message.SerializeToString(deterministic=True) == data, "nothing else is said"
         name = message.WhichOneof("body")
         listed = [v for f, v in getattr(message, name).ListFields() if isinstance(v, bytes)]
         assert len(data) - sum(map(len, listed)) <= FRAMING
-        yield from listed[1:] if name == "hello" else listed
+        if name != "tag_counts":
+            yield from listed[1:] if name == "hello" else listed
 
 
-def windows(heard: Heard, width: int = 8) -> set[bytes]:
+def windows(heard: Heard, width: int) -> set[bytes]:
     return {v[at : at + width] for v in values(heard) for at in range(len(v) - width + 1)}
 
 
-@pytest.mark.parametrize("output", Output)
-def test_two_runs_on_the_same_sets_share_no_eight_bytes(output):
-    first, again = (windows(listen(output, seeds=None)) for _ in "12")
+@pytest.mark.parametrize(
+    ("match", "width"), [*((m, 8) for m in DH), (PLAIN, 10), (SEALED, 10)], ids=str
+)
+def test_two_runs_on_the_same_sets_share_no_eight_bytes(match, width):
+    """Of VOLE-PSI no ten: its messages have 2^20 places, each with 2^-80 for each of as many."""
+    first, again = (windows(match.listen(seeds=None), width) for _ in "12")
     assert len(first) > 5000
     assert not first & again
 
@@ -54,14 +74,16 @@ def sized(names: list[str], width: int, seed: int) -> Labels:
     return Labels(np.arange(len(names), dtype=np.uint32), block.reshape(len(names), width))
 
 
-def listen_to(output: Output, sets: Sets, labels: tuple[Labels | None, Labels | None]) -> Heard:
-    """A run under fresh entropy, whose sizes are classes."""
+def listen_to(match: Match, sets: Sets, labels: tuple[Labels | None, Labels | None]) -> Heard:
+    """A run under fresh entropy, whose sizes are classes; labels are told if `match` tells them."""
     ours, theirs = sets
-    return listen(output, ours=ours, theirs=theirs, labels=labels, seeds=None, exact=False)
+    told = labels[0], labels[1] if match.told else None
+    return match.listen(ours=ours, theirs=theirs, labels=told, seeds=None, exact=False)
 
 
-def lengths(heard: Heard) -> list[tuple[object, int]]:
-    return [(role, len(data)) for role, data in heard.messages]
+def shape(heard: Heard) -> list[tuple[object, str, int]]:
+    """Who said what kind of message, of which length."""
+    return [(role, kind(data), len(data)) for role, data in heard.messages]
 
 
 def disjoint(n: int) -> Sets:
@@ -72,34 +94,45 @@ def equal(n: int) -> Sets:
     return [f"x{i}" for i in range(n)], [f"x{i}" for i in range(n)]
 
 
-@pytest.mark.parametrize("output", [Output.CARDINALITY, Output.RECEIVER])
-def test_lengths_and_order_of_messages_do_not_depend_on_the_matches(output):
+def some(n: int) -> Sets:
+    """As many, of which a part is common, in an order of chance."""
+    rng = np.random.default_rng(n)
+    return tuple([f"x{i}" for i in rng.permutation(2 * n)[:n]] for _ in "12")
+
+
+# Where both learn, the number of matches is known to both, and said.
+one_learns = pytest.mark.parametrize("match", [DH[2], DH[0], PLAIN, VOLE[2]], ids=str)
+
+
+@one_learns
+def test_lengths_and_order_of_messages_do_not_depend_on_the_matches(match):
     seen = []
-    for sets in (disjoint(40), equal(40)):
+    for sets in (disjoint(40), equal(40), some(40)):
         for seed in (5, 6):
             labels = (None, sized(sets[1], 24, seed))
-            seen.append(lengths(listen_to(output, sets, labels)))
+            seen.append(shape(listen_to(match, sets, labels)))
     assert all(other == seen[0] for other in seen)
 
 
-@pytest.mark.parametrize("output", [Output.CARDINALITY, Output.RECEIVER])
-def test_lengths_of_messages_depend_on_size_classes_only(output):
+@one_learns
+def test_lengths_of_messages_depend_on_size_classes_only(match):
     assert size_class(0) == size_class(64) != size_class(65)
     runs = []
     for ours, theirs in ((0, 64), (64, 1), (30, 30)):
         sets = disjoint(ours)[0], disjoint(theirs)[1]
         labels = (None, sized(sets[1], 16, 5))
-        runs.append(lengths(listen_to(output, sets, labels)))
+        runs.append(shape(listen_to(match, sets, labels)))
     assert runs[0] == runs[1] == runs[2]
     sets = disjoint(65)
-    larger = lengths(listen_to(output, sets, (None, sized(sets[1], 16, 5))))
+    larger = shape(listen_to(match, sets, (None, sized(sets[1], 16, 5))))
     assert larger != runs[0]
 
 
-def test_only_what_the_receiver_tells_of_its_matches_has_a_length_that_depends_on_them():
+@pytest.mark.parametrize("match", [DH[1], SEALED, VOLE[3]], ids=str)
+def test_only_what_the_receiver_tells_of_its_matches_has_a_length_that_depends_on_them(match):
     """If both learn, the sender learns that number anyway."""
     runs = [
-        listen_to(Output.BOTH, sets, (sized(sets[0], 8, 5), sized(sets[1], 8, 6)))
+        listen_to(match, sets, (sized(sets[0], 8, 5), sized(sets[1], 8, 6)))
         for sets in (disjoint(40), equal(40))
     ]
     told = {"confirmation", "entry_bin"}
@@ -113,12 +146,12 @@ def test_only_what_the_receiver_tells_of_its_matches_has_a_length_that_depends_o
     assert 0 < none < all_
 
 
-@pytest.mark.parametrize("output", Output)
-def test_no_element_identifier_hash_or_clear_label_is_said(output):
+@pytest.mark.parametrize("match", [*DH, PLAIN, SEALED], ids=str)
+def test_no_element_identifier_hash_or_clear_label_is_said(match):
     ours = [f"sixteen bytes {i:02}" for i in range(20)]
     theirs = [f"sixteen bytes {i:02}" for i in range(10, 30)]
     labels = sized(ours, 16, 7), sized(theirs, 16, 8)
-    heard = listen_to(output, (ours, theirs), labels)
+    heard = listen_to(match, (ours, theirs), labels)
     said = b"".join(data for _, data in heard.messages)
     names = [name.encode() for name in ours + theirs]
     secret = set(names)

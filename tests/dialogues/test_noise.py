@@ -1,7 +1,7 @@
 """No bytes from the peer raise anything but a `PeerError`, at any stage of a run.
 
 Hypothesis draws the noise and prints how to repeat a failure. Every run is that of `wiretap`, with
-fixed entropy and bins of 32 points.
+fixed entropy and small bins.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wiretap import (
+    DH,
     OTHER,
     OURS,
+    PLAIN,
     RECEIVER,
+    SEALED,
     SENDER,
     THEIRS,
+    VOLE,
     Heard,
+    Match,
     kind,
     learnt,
-    listen,
-    parameters,
-    right,
-    roles,
 )
 
 from psi import ApiMisuse, Output, PeerError, Side
@@ -54,13 +55,12 @@ def fuzz(examples: int) -> settings:
     )
 
 
+every_match = pytest.mark.parametrize("match", [*DH, PLAIN, SEALED], ids=str)
+
+
 @cache
-def honest(output: Output) -> Heard:
-    return listen(output)
-
-
-def side(role, output: Output) -> Side:
-    return Side(roles(output)[role is SENDER].converse())
+def honest(match: Match) -> Heard:
+    return match.listen()
 
 
 def hear_all(listener: Side, noise: list[bytes]) -> PeerError | None:
@@ -91,11 +91,19 @@ data = st.one_of(
 exactly = st.one_of(st.binary(min_size=32, max_size=32), data)
 
 
+def sized(*lengths: int) -> st.SearchStrategy[bytes]:
+    """Of a length that may be due, and of any."""
+    filled = st.builds(
+        lambda n, byte: bytes([byte]) * n, st.sampled_from(lengths), st.integers(0, 255)
+    )
+    return st.one_of(filled, data)
+
+
 @st.composite
 def hellos(draw) -> wire.Hello:
-    output = draw(st.sampled_from(Output))
+    match = draw(st.sampled_from(DH + VOLE))
     return wire.Hello(
-        parameters=draw(st.one_of(st.just(parameters(output).digest()), exactly)),
+        parameters=draw(st.one_of(st.just(match.parameters.digest()), exactly)),
         nonce=draw(exactly),
         role=draw(st.sampled_from([0, 1, 2, 3, 2**31 - 1])),
         elements=draw(huge),
@@ -123,6 +131,36 @@ bodies = st.one_of(
         *[st.one_of(data, st.just(bytes(7 * 32)))] * 2,
     ),
     st.builds(lambda d: wire.Message(transcript_digest=wire.TranscriptDigest(digest=d)), exactly),
+    st.builds(
+        lambda p, s: wire.Message(base_ot_offer=wire.BaseOtOffer(point=p, session=s)),
+        exactly,
+        exactly,
+    ),
+    st.builds(
+        lambda p: wire.Message(base_ot_choice=wire.BaseOtChoice(points=p)), sized(8192, 8191)
+    ),
+    st.builds(lambda c: wire.Message(cot_trees=wire.CotTrees(corrections=c)), sized(4096, 4112)),
+    st.builds(
+        lambda n, c: wire.Message(vole_request=wire.VoleRequest(chunk=n, corrections=c)),
+        number,
+        sized(231_936, 23_040, 23_041),
+    ),
+    st.builds(
+        lambda n, c: wire.Message(vole_correction=wire.VoleCorrection(chunk=n, corrections=c)),
+        number,
+        sized(117_504, 117_520),
+    ),
+    st.builds(
+        lambda b, c: wire.Message(masked_bin=wire.MaskedBin(bin=b, cells=c)),
+        number,
+        sized(12_280, 12_288, 36_840),
+    ),
+    st.builds(
+        lambda p, u: wire.Message(tag_counts=wire.TagCounts(piece=p, unary=u)), number, sized(8, 1)
+    ),
+    st.builds(
+        lambda b, t: wire.Message(tag_bin=wire.TagBin(bin=b, tags=t)), number, sized(336, 224)
+    ),
     st.just(wire.Message()),
 )
 structured = bodies.map(lambda message: message.SerializeToString())
@@ -132,55 +170,100 @@ anything = st.one_of(st.binary(max_size=600), structured)
 @fuzz(150)
 @given(
     st.sampled_from([RECEIVER, SENDER]),
-    st.sampled_from(Output),
+    st.sampled_from(DH + VOLE),
     st.lists(anything, min_size=1, max_size=4),
 )
-def test_no_bytes_from_the_peer_raise_anything_but_a_peer_error(role, output, noise):
-    hear_all(side(role, output), noise)
+def test_no_bytes_from_the_peer_raise_anything_but_a_peer_error(role, match, noise):
+    hear_all(match.side(role), noise)
 
 
-@fuzz(250)
-@given(st.sampled_from(Output), st.integers(0, 99), anything)
-def test_noise_instead_of_any_message_ends_in_one_peer_error_or_a_wait(output, which, noise):
-    messages = honest(output).messages
+def heard_instead(match: Match, k: int, noise: bytes) -> Heard:
+    """Noise instead of message k: nobody learns anything wrong, and nothing from a broken run."""
+    heard = match.listen(lambda n, role, said: [(OTHER[role], noise if n == k else said)])
+    for role, names in ((RECEIVER, OURS), (SENDER, THEIRS)):
+        if role in heard.results:
+            assert k == len(honest(match).messages) - 1
+            assert learnt(heard.results[role], names) == match.right(role)
+    return heard
+
+
+def noise_instead_of_any_message(match: Match, which: int, noise: bytes) -> None:
+    messages = honest(match).messages
     k = which % len(messages)
     if noise == messages[k][1]:
         return
-    heard = listen(output, lambda n, role, said: [(OTHER[role], noise if n == k else said)])
-    for role, names in ((RECEIVER, OURS), (SENDER, THEIRS)):
-        if role in heard.results:
-            assert k == len(messages) - 1
-            assert learnt(heard.results[role], names) == right(role, output)
+    heard = heard_instead(match, k, noise)
     if kind(messages[k][1]) != "hello":
         assert set(heard.errors) == {OTHER[messages[k][0]]}
 
 
-@fuzz(150)
-@given(st.sampled_from(Output), st.integers(0, 99), st.data())
-def test_a_message_with_other_values_in_its_fields_ends_in_no_result(output, which, draw):
+def other_values_in_its_fields(match: Match, which: int, draw: st.DataObject) -> None:
     """Well-formed to the last: the right kind, the right lengths, other values."""
-    messages = honest(output).messages
+    messages = honest(match).messages
     k = which % len(messages)
     message = wire.Message.FromString(messages[k][1])
     body = getattr(message, message.WhichOneof("body"))
     field, value = draw.draw(st.sampled_from(body.ListFields()))
     if isinstance(value, bytes):
-        changed = draw.draw(st.binary(min_size=len(value), max_size=len(value)))
+        changed = draw.draw(other_bytes(value))
     else:
         changed = draw.draw(st.integers(0, 2**31 - 1))
     if value == changed:
         return
     setattr(body, field.name, changed)
-    noise = message.SerializeToString()
-    heard = listen(output, lambda n, role, said: [(OTHER[role], noise if n == k else said)])
-    assert RECEIVER not in heard.results
-    assert SENDER not in heard.results or k == len(messages) - 1
+    heard = heard_instead(match, k, message.SerializeToString())
     assert len(heard.errors) == 1 or field.name in ("elements", "entries")
 
 
-def hello(output: Output, author, **changes) -> bytes:
+def other_bytes(value: bytes) -> st.SearchStrategy[bytes]:
+    """As many, any; of long ones, a run in some place, as hypothesis draws no long ones."""
+    short = min(len(value), 256)
+    drawn, at = st.binary(min_size=short, max_size=short), st.integers(0, len(value) - short)
+    return st.builds(lambda new, i: value[:i] + new + value[i + short :], drawn, at)
+
+
+@fuzz(250)
+@given(st.sampled_from(DH), st.integers(0, 99), anything)
+def test_noise_instead_of_any_message_ends_in_one_peer_error_or_a_wait(match, which, noise):
+    noise_instead_of_any_message(match, which, noise)
+
+
+@fuzz(80)
+@given(st.sampled_from([PLAIN, SEALED]), st.integers(0, 99), anything)
+def test_noise_instead_of_a_message_of_vole_ends_in_one_peer_error(match, which, noise):
+    noise_instead_of_any_message(match, which, noise)
+
+
+@fuzz(150)
+@given(st.sampled_from(DH), st.integers(0, 99), st.data())
+def test_a_message_with_other_values_in_its_fields_ends_in_no_result(match, which, draw):
+    other_values_in_its_fields(match, which, draw)
+
+
+@fuzz(80)
+@given(st.sampled_from([PLAIN, SEALED]), st.integers(0, 99), st.data())
+def test_a_message_of_vole_with_other_values_ends_in_no_result(match, which, draw):
+    other_values_in_its_fields(match, which, draw)
+
+
+KINDS = [field.name for field in wire.Message.DESCRIPTOR.oneofs_by_name["body"].fields]
+
+
+@pytest.mark.parametrize("role", [RECEIVER, SENDER])
+def test_a_kind_that_is_not_due_is_unexpected_at_every_step_of_vole(role):
+    """A third of them at each step: after three steps all had their turn."""
+    due = honest(PLAIN).said(OTHER[role])
+    for step, message in enumerate(due):
+        for name in {*KINDS[step % 3 :: 3]} - {kind(message)}:
+            other = wire.Message()
+            getattr(other, name).SetInParent()
+            error = hear_all(PLAIN.side(role), [*due[:step], other.SerializeToString()])
+            assert type(error) is UnexpectedMessage, (step, name)
+
+
+def hello(match: Match, author, **changes) -> bytes:
     """The honest Hello of one side, changed."""
-    message = wire.Message.FromString(honest(output).said(author)[0])
+    message = wire.Message.FromString(honest(match).said(author)[0])
     for name, value in changes.items():
         setattr(message.hello, name, value)
     return message.SerializeToString()
@@ -196,14 +279,14 @@ def peak(call: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("output", Output)
+@every_match
 @pytest.mark.parametrize("size", [BOUND + 1, 2**32, 2**62, 2**64 - 1])
 @pytest.mark.parametrize("name", ["elements", "entries"])
 @pytest.mark.parametrize("role", [RECEIVER, SENDER])
-def test_a_huge_declared_size_is_refused_before_memory_is_taken(output, size, name, role):
-    listener = side(OTHER[role], output)
+def test_a_huge_declared_size_is_refused_before_memory_is_taken(match, size, name, role):
+    listener = match.side(OTHER[role])
     listener.start()
-    data = hello(output, role, **{name: size})
+    data = hello(match, role, **{name: size})
 
     def refuse():
         with pytest.raises(BoundExceeded):
@@ -212,52 +295,69 @@ def test_a_huge_declared_size_is_refused_before_memory_is_taken(output, size, na
     assert peak(refuse) < 100_000
 
 
-@pytest.mark.parametrize("output", Output)
+@every_match
 @pytest.mark.parametrize("role", [RECEIVER, SENDER])
-def test_a_wide_label_is_refused(output, role):
+def test_a_wide_label_is_refused(match, role):
     for width in (1025, 2**32 - 1):
-        listener = side(OTHER[role], output)
-        assert type(hear_all(listener, [hello(output, role, label_width=width)])) is BoundExceeded
+        error = hear_all(match.side(OTHER[role]), [hello(match, role, label_width=width)])
+        assert type(error) is BoundExceeded
 
 
-@pytest.mark.parametrize("output", Output)
-def test_the_largest_sizes_agreed_take_memory_only_when_they_are_heard(output):
+@every_match
+def test_the_largest_sizes_agreed_take_memory_only_when_they_are_heard(match):
     """A peer may declare what was agreed; a side does its own work and waits."""
     for role in (RECEIVER, SENDER):
-        name = "elements" if role is RECEIVER else "entries"
-        listener = side(OTHER[role], output)
+        name = "elements" if role is RECEIVER or match is PLAIN else "entries"
+        listener = match.side(OTHER[role])
         listener.start()
         # A count has no labels, and a receiver that is not to tell has none either.
-        wide = role is SENDER and output is not Output.CARDINALITY
-        data = hello(output, role, **{name: BOUND}, label_width=1024 if wide else 0)
+        wide = role is SENDER and match.output is not Output.CARDINALITY
+        data = hello(match, role, **{name: BOUND}, label_width=1024 if wide else 0)
         assert peak(lambda listener=listener, data=data: listener.hear(data)) < 200_000
 
 
-@pytest.mark.parametrize("output", Output)
-def test_impossible_sizes_are_misbehaviour(output):
-    for role, changes in [
+IMPOSSIBLE = {
+    "dh": [
         (SENDER, {"elements": 70}),
         (SENDER, {"entries": 63}),
         (SENDER, {"entries": 0}),
         (RECEIVER, {"elements": 63}),
         (RECEIVER, {"elements": 0}),
-    ]:
-        error = hear_all(side(OTHER[role], output), [hello(output, role, **changes)])
-        assert type(error) is PeerMisbehaved
+    ],
+    # Its sender tells elements or entries, and not both.
+    "vole": [
+        (SENDER, {"elements": 0, "entries": 0}),
+        (SENDER, {"elements": 128, "entries": 128}),
+        (SENDER, {"elements": 1, "entries": BOUND}),
+        (SENDER, {"elements": 63, "entries": 0}),
+        (SENDER, {"elements": 0, "entries": 63}),
+        (RECEIVER, {"elements": 63}),
+        (RECEIVER, {"elements": 0}),
+    ],
+}
 
 
+@pytest.mark.parametrize("match", DH + VOLE, ids=str)
+def test_impossible_sizes_are_misbehaviour(match):
+    for role, changes in IMPOSSIBLE[match.protocol]:
+        error = hear_all(match.side(OTHER[role]), [hello(match, role, **changes)])
+        assert type(error) is PeerMisbehaved, changes
+
+
+@pytest.mark.parametrize("match", [DH[1], SEALED], ids=str)
 @pytest.mark.parametrize("role", [RECEIVER, SENDER])
-def test_a_role_that_is_not_the_other_is_incompatible(role):
+def test_a_role_that_is_not_the_other_is_incompatible(match, role):
     for other in (0, OTHER[role].value, 3, 2**31 - 1):
-        listener = side(OTHER[role], Output.BOTH)
-        error = hear_all(listener, [hello(Output.BOTH, role, role=other)])
+        error = hear_all(match.side(OTHER[role]), [hello(match, role, role=other)])
         assert type(error) is PeerIncompatible
 
 
-def test_a_receiver_that_tells_of_more_records_than_it_brought_exceeds_its_bound():
-    data = wire.Message(confirmation=wire.Confirmation(entries=72)).SerializeToString()
-    heard = listen(
-        Output.BOTH,
+@pytest.mark.parametrize("match", [DH[1], SEALED, VOLE[3]], ids=str)
+def test_a_receiver_that_tells_of_more_records_than_it_brought_exceeds_its_bound(match):
+    brought = wire.Message.FromString(honest(match).said(RECEIVER)[0]).hello.entries
+    body = wire.Confirmation(entries=brought + 1)
+    data = wire.Message(confirmation=body).SerializeToString()
+    heard = match.listen(
         lambda k, role, said: [(OTHER[role], data if kind(said) == "confirmation" else said)],
     )
     assert type(heard.errors[SENDER]) is BoundExceeded
@@ -274,46 +374,52 @@ def test_a_receiver_that_tells_of_more_records_than_it_brought_exceeds_its_bound
         ("decoy_seed", "seed"),
         ("decoy_tags", "shared"),
         ("decoy_tags", "receivers"),
+        ("base_ot_offer", "point"),
+        ("base_ot_choice", "points"),
+        ("cot_trees", "corrections"),
+        ("vole_request", "corrections"),
+        ("vole_correction", "corrections"),
+        ("masked_bin", "cells"),
+        ("tag_counts", "unary"),
+        ("tag_bin", "tags"),
     ],
 )
 @pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: v + b"\0", lambda v: b""])
 def test_a_field_of_another_length_is_malformed(name, field, change):
-    output = Output.CARDINALITY if name.startswith("decoy") else Output.BOTH
-    messages = honest(output).messages
+    (match,) = [m for m in (DH[2], PLAIN, DH[1]) if name in kinds_of(m)][:1]
+    messages = honest(match).messages
     for number, (author, data) in enumerate(messages):
         if kind(data) != name:
             continue
         message = wire.Message.FromString(data)
         body = getattr(message, name)
         setattr(body, field, change(getattr(body, field)))
-        changed = message.SerializeToString()
-
-        def replace(k, role, said, number=number, changed=changed):
-            return [(OTHER[role], changed if k == number else said)]
-
-        errors = listen(output, replace).errors
+        errors = heard_instead(match, number, message.SerializeToString()).errors
         assert {r: type(e) for r, e in errors.items()} == {OTHER[author]: MalformedMessage}
 
 
-def test_errors_name_no_byte_of_the_peer():
-    noise = b"SECRET-OF-THE-PEER"
-    for output in Output:
-        for number, (author, _) in enumerate(honest(output).messages):
+def kinds_of(match: Match) -> set[str]:
+    return {kind(message) for _, message in honest(match).messages}
 
-            def replace(k, role, said, number=number):
-                return [(OTHER[role], noise if k == number else said)]
 
-            assert "SECRET" not in str(listen(output, replace).errors[OTHER[author]])
+@every_match
+def test_errors_name_no_byte_of_the_peer(match):
+    for number, (author, _) in enumerate(honest(match).messages):
+        errors = heard_instead(match, number, b"SECRET-OF-THE-PEER").errors
+        assert "SECRET" not in str(errors[OTHER[author]])
 
 
 @pytest.mark.parametrize(
-    ("role", "output"),
+    ("role", "match"),
     [
-        (SENDER, Output.CARDINALITY),
-        (RECEIVER, Output.CARDINALITY),
-        (RECEIVER, Output.RECEIVER),
+        (SENDER, DH[2]),
+        (RECEIVER, DH[2]),
+        (RECEIVER, DH[0]),
+        (RECEIVER, VOLE[0]),
+        (RECEIVER, VOLE[2]),
     ],
+    ids=str,
 )
-def test_labels_where_none_are_to_be_told_are_misbehaviour(role, output):
-    listener = side(OTHER[role], output)
-    assert type(hear_all(listener, [hello(output, role, label_width=16)])) is PeerMisbehaved
+def test_labels_where_none_are_to_be_told_are_misbehaviour(role, match):
+    error = hear_all(match.side(OTHER[role]), [hello(match, role, label_width=16)])
+    assert type(error) is PeerMisbehaved

@@ -12,25 +12,31 @@ import json
 from pathlib import Path
 
 import pytest
-from wiretap import BACK, OURS, SENT, THEIRS, kind, listen
+from wiretap import BACK, DH, OURS, PLAIN, SEALED, SENT, THEIRS, Match, kind
 
-from psi import Output
+from psi import Labels
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "transcripts"
 HOW = (
-    "SHA-256 of each message of a run of psi.protocols.dh in memory, recorded by "
+    "SHA-256 of each message of a run of psi.protocols.{protocol} in memory, recorded by "
     "tests/dialogues/test_transcripts.py. Entropy.from_seed_for_tests was given 32 bytes 1 by the "
     "receiver and 32 bytes 2 by the sender; domain 'test', no context, max_elements 1000. "
-    "tests/dialogues/test_reference.py shows that the reference says the same. These may change "
+    "{reference}. These may change "
     "only with a change of the protocol that both sides make, and that raises its version."
 )
+REFERENCE = {
+    "dh": "tests/dialogues/test_reference.py shows that the reference says the same",
+    "vole": "tests/dialogues/test_vole_reference.py shows that the reference understands the same",
+}
+MATCHES = [*DH, PLAIN, SEALED]
 
 
-def record(output: Output) -> dict[str, object]:
+def record(match: Match) -> dict[str, object]:
     """The run as its file tells it."""
+    sent = SENT if match.told else Labels.none(0)
     return {
-        "source": HOW,
-        "output": output.value,
+        "source": HOW.format(protocol=match.protocol, reference=REFERENCE[match.protocol]),
+        "output": match.output.value,
         "receiver": {
             "identifiers": OURS,
             "positions": BACK.positions.tolist(),
@@ -38,8 +44,8 @@ def record(output: Output) -> dict[str, object]:
         },
         "sender": {
             "identifiers": THEIRS,
-            "positions": SENT.positions.tolist(),
-            "labels": SENT.block.tobytes().hex(),
+            "positions": sent.positions.tolist(),
+            "labels": sent.block.tobytes().hex(),
         },
         "messages": [
             {
@@ -48,27 +54,27 @@ def record(output: Output) -> dict[str, object]:
                 "bytes": len(message),
                 "sha256": hashlib.sha256(message).hexdigest(),
             }
-            for role, message in listen(output, exact=False).messages
+            for role, message in match.listen(exact=False).messages
         ],
     }
 
 
-def file_of(output: Output) -> Path:
-    return FOLDER / f"dh_{output.value}.json"
+def file_of(match: Match) -> Path:
+    return FOLDER / f"{match.protocol}_{match.output.value}.json"
 
 
-@pytest.mark.parametrize("output", Output)
-def test_the_bytes_on_the_wire_are_those_recorded(output):
-    assert record(output) == json.loads(file_of(output).read_text())
+@pytest.mark.parametrize("match", MATCHES, ids=str)
+def test_the_bytes_on_the_wire_are_those_recorded(match):
+    assert record(match) == json.loads(file_of(match).read_text())
 
 
-@pytest.mark.parametrize("output", Output)
-def test_only_entropy_makes_two_runs_differ(output):
-    assert listen(output).messages == listen(output).messages
-    assert listen(output).messages != listen(output, seeds=(1, 3)).messages
+@pytest.mark.parametrize("match", MATCHES, ids=str)
+def test_only_entropy_makes_two_runs_differ(match):
+    assert match.listen().messages == match.listen().messages
+    assert match.listen().messages != match.listen(seeds=(1, 3)).messages
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for each in Output:
+    for each in MATCHES:
         file_of(each).write_text(json.dumps(record(each), indent=1) + "\n")

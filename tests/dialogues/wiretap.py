@@ -13,7 +13,7 @@ from psi import Elements, Labels, Output, Parameters, Side
 from psi._core import Entropy
 from psi.errors import PeerError
 from psi.parameters import Role
-from psi.protocols.dh import Receiver, Sender
+from psi.protocols import PROTOCOLS, dh, vole
 from psi.wire.v1.messages_pb2 import Message
 
 RECEIVER, SENDER = Role.RECEIVER, Role.SENDER
@@ -48,8 +48,8 @@ def entropy(byte: int) -> Entropy:
     return Entropy.from_seed_for_tests(bytes([byte]) * 32)
 
 
-def parameters(output: Output, **changes: Any) -> Parameters:
-    return Parameters("dh", output, **({"domain": "test", "max_elements": 1000} | changes))
+def parameters(output: Output, protocol: str = "dh", **changes: Any) -> Parameters:
+    return Parameters(protocol, output, **({"domain": "test", "max_elements": 1000} | changes))
 
 
 # Six identifiers each, three of them common, in different orders; some have more records than one.
@@ -71,15 +71,16 @@ def roles(
     labels: tuple[Labels | None, Labels | None] = (BACK, SENT),
     seeds: tuple[int, int] | None = (1, 2),
     exact: bool = True,
-) -> tuple[Receiver, Sender]:
+    protocol: str = "dh",
+) -> tuple[dh.Receiver | vole.Receiver, dh.Sender | vole.Sender]:
     """Both roles, by default with fixed entropy."""
     r_entropy, s_entropy = (entropy(seeds[0]), entropy(seeds[1])) if seeds else (None, None)
     options: dict[str, Any] = {"exact": exact}
-    agreed = parameters(output)
+    agreed, kinds = parameters(output, protocol), PROTOCOLS[protocol]
     r_elements, s_elements = Elements.hash(ours, "test"), Elements.hash(theirs, "test")
     return (
-        Receiver(r_elements, agreed, labels[0], entropy=r_entropy, **options),
-        Sender(s_elements, agreed, labels[1], entropy=s_entropy, **options),
+        kinds.receiver(r_elements, agreed, labels[0], entropy=r_entropy, **options),
+        kinds.sender(s_elements, agreed, labels[1], entropy=s_entropy, **options),
     )
 
 
@@ -122,8 +123,59 @@ def learnt(result: Any, names: list[str]) -> Any:
     return {names[position]: int(records) for position, records in pairs}
 
 
-def right(role: Role, output: Output) -> Any:
-    """What this side learns of `OURS` and `THEIRS` in an honest run."""
+def right(role: Role, output: Output, told: bool = True) -> Any:
+    """What this side learns of `OURS` and `THEIRS` in an honest run; records if they are told."""
     if role is SENDER:
         return COMMON[SENDER] if output is Output.BOTH else None
-    return 3 if output is Output.CARDINALITY else COMMON[RECEIVER]
+    if output is Output.CARDINALITY:
+        return 3
+    return COMMON[RECEIVER] if told else dict.fromkeys(COMMON[RECEIVER], 1)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which run of `OURS` and `THEIRS`: of what protocol, and what is told.
+
+    Attributes:
+        protocol: its name.
+        output: who learns what.
+        told: whether the sender has labels; without, VOLE-PSI tells elements and no records.
+    """
+
+    protocol: str
+    output: Output
+    told: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.protocol}-{self.output.value}{'' if self.told else '-untold'}"
+
+    @property
+    def parameters(self) -> Parameters:
+        return parameters(self.output, self.protocol)
+
+    def _options(self, options: dict[str, Any]) -> dict[str, Any]:
+        # Classes of 128 elements have tags with a high part; 70 elements would have none.
+        default = {
+            "protocol": self.protocol,
+            "labels": (BACK, SENT if self.told else None),
+            "exact": self.protocol == "dh",
+        }
+        return default | options
+
+    def side(self, role: Role) -> Side[Any]:
+        """One side, before it starts."""
+        return Side(roles(self.output, **self._options({}))[role is SENDER].converse())
+
+    def listen(self, tamper: Tamper | None = None, bare: bool = False, **options: Any) -> Heard:
+        """Runs both roles, as the function of that name."""
+        return listen(self.output, tamper, bare, **self._options(options))
+
+    def right(self, role: Role) -> Any:
+        """What this side learns in an honest run."""
+        return right(role, self.output, self.told)
+
+
+DH = [Match("dh", output) for output in Output]
+PLAIN, SEALED = Match("vole", Output.RECEIVER, told=False), Match("vole", Output.BOTH)
+"""Between them the two have every message of VOLE-PSI: tags, or entries both ways."""
+VOLE = [PLAIN, SEALED, Match("vole", Output.RECEIVER), Match("vole", Output.BOTH, told=False)]

@@ -84,7 +84,7 @@ def test_the_shell_commands_run_in_order(
         joined = list(csv.DictReader(file))
     assert joined
     assert {"greenlane_set", "police.record_no", "police.record_type"} <= set(joined[0])
-    for folder in tmp_path.glob("[AB]/results/*"):
+    for folder in tmp_path.glob("[AB]/results/*/"):
         assert folder.stat().st_mode & 0o777 == 0o700
         for file in folder.iterdir():
             assert file.stat().st_mode & 0o777 == 0o600

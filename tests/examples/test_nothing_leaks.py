@@ -144,6 +144,7 @@ def test_what_is_looked_for_is_there_and_would_be_found(
     assert len(elements) > 3 * ROWS
     names = {Path(place).name for place in scanned}
     assert {"greenlane.log", "stderr.log", "rejects.csv", "greenlane.toml", "node.key"} <= names
+    assert "calibration.json" in names
     assert b"greenlane_jobs_total" in scanned["metrics of police"]
     assert b'"job_done"' in scanned["insurer/greenlane.log"]
     # The source files and the joined rows, which may show them, do: so the scan can see.

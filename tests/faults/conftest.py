@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 import structlog
 
-from parties import cli
+from parties import calibration, cli
 from parties.answering import answers
 from parties.channel import Answer, Ended, Identity, Node
 from parties.founding import found, introduce
@@ -102,12 +102,13 @@ class Party:
 
     @property
     def left(self) -> set[str]:
-        """Names of what stands in the results folder, with the session left out."""
+        """What sessions have left in the results folder, without their names."""
         return {"/".join(p.relative_to(self.folder / "results").parts[1:]) for p in self._results()}
 
     def _results(self) -> Iterator[Path]:
         folder = self.folder / "results"
-        yield from folder.rglob("*") if folder.exists() else ()
+        everything = folder.rglob("*") if folder.exists() else ()
+        yield from (path for path in everything if path != folder / calibration.FILE)
 
     def change(self, before: str, after: str) -> None:
         """Changes the settings; `before` must stand there once."""
@@ -236,7 +237,7 @@ def two(tmp_path: Path, program: Callable[..., Ending]) -> Iterator[Two]:
     yield nodes
     assert shows(tmp_path, secrets) == []
     assert list(tmp_path.rglob("*.part")) == []
-    sessions = [each for party in ("A", "B") for each in tmp_path.glob(f"{party}/results/*")]
+    sessions = [each for party in ("A", "B") for each in tmp_path.glob(f"{party}/results/*/")]
     empty = [each for each in sessions if not any(each.iterdir())]
     assert empty == [] or nodes.killed, "an empty session folder"
 

@@ -11,6 +11,7 @@ import pytest
 from parties import answering, asking
 from parties.answering import answers
 from parties.refusals import SENTENCES
+from parties.wire import PROTOCOL_VERSION
 from parties.wire.v1 import job_pb2 as wire
 from psi.dialogue import HEAR, Dialogue
 
@@ -22,7 +23,10 @@ def _nothing(_: object) -> None:
 
 
 def changed(
-    dialogue: Dialogue[Any], proposal: Change = _nothing, acceptance: Change = _nothing
+    dialogue: Dialogue[Any],
+    proposal: Change = _nothing,
+    acceptance: Change = _nothing,
+    choice: Change = _nothing,
 ) -> Dialogue[Any]:
     """The answering side of another release: its peer's words, or its own, differ."""
     assert dialogue.send(None) is HEAR
@@ -33,7 +37,15 @@ def changed(
     words = wire.Acceptance.FromString(said)
     acceptance(words)
     yield words.SerializeToString()
-    yield from dialogue
+    assert next(dialogue) is HEAR
+    chosen = wire.Choice.FromString((yield HEAR) or b"")
+    choice(chosen)
+    want = dialogue.send(chosen.SerializeToString())
+    while True:
+        try:
+            want = dialogue.send((yield want))
+        except StopIteration as stop:
+            return stop.value
 
 
 @pytest.fixture
@@ -57,6 +69,7 @@ REFUSED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "other-kind": ('kind = "vin"', 'kind = "phone"', ("match",)),
     "way-not-allowed": ('may = ["count", "match"]', 'may = ["count"]', ("match",)),
     "role-not-allowed": ("disclose =", "may_receive = false\ndisclose =", ("count",)),
+    "protocol-not-allowed": ("disclose =", 'protocols = ["vole"]\ndisclose =', ("count",)),
 }
 
 
@@ -91,7 +104,7 @@ def test_two_nodes_of_one_role_do_not_work_together(two: Any, opened: list[str])
 
 
 def _other_version(standing: Any) -> None:
-    standing.protocol_version = 2
+    standing.protocol_version = PROTOCOL_VERSION + 1
 
 
 def _other_rules(standing: Any) -> None:
@@ -128,14 +141,88 @@ def test_an_asking_node_leaves_another_release_that_accepts(two: Any, code: str)
     assert (two.police.left, two.insurer.left) == (set(), set())
 
 
-def test_a_protocol_that_nobody_knows_is_refused(two: Any, opened: list[str]) -> None:
+def _other_protocols(words: Any) -> None:
+    words.standing.protocols[:] = ["rot13"]
+
+
+def test_a_peer_without_a_protocol_of_ours_is_refused(two: Any, opened: list[str]) -> None:
     def answer(peer: str, session: str) -> Dialogue[Any]:
-        ours = answers(two.police.settings)(peer, session)
-        return changed(ours, proposal=lambda heard: setattr(heard, "protocol", "rot13"))
+        return changed(answers(two.police.settings)(peer, session), proposal=_other_protocols)
+
+    with two.answering(answer) as ends:
+        two.ask("match").fails(7, "protocol-not-allowed", "police and this node allow no protocol")
+    assert [end.code for end in ends] == ["protocol-not-allowed"]
+    assert opened == ["asking"]
+
+
+def test_a_node_that_accepts_without_a_protocol_of_ours_is_left(two: Any) -> None:
+    def answer(peer: str, session: str) -> Dialogue[Any]:
+        return changed(answers(two.police.settings)(peer, session), acceptance=_other_protocols)
+
+    with two.answering(answer) as ends:
+        two.ask("match").fails(7, "protocol-not-allowed", "peers.police: no protocol is not among")
+    assert [end.code for end in ends] == ["protocol-not-allowed"]
+
+
+@pytest.mark.parametrize("command", [("match",), ("match", "--learns", "both")])
+def test_a_protocol_that_is_not_allowed_is_refused_at_home(two: Any, command: Any) -> None:
+    two.insurer.change("disclose =", 'protocols = ["dh"]\ndisclose =')
+    with two.answering() as ends:
+        ending = two.ask(*command, "--protocol", "vole")
+        ending.fails(7, "protocol-not-allowed", "vole is not among those .*: dh$")
+        assert two.ask(*command, "--protocol", "dh").status == 0
+    assert [end.code for end in ends] == ["protocol-not-allowed", "done"]
+
+
+# --- the choice
+
+
+def _rot13(choice: Any) -> None:
+    choice.plans[0].protocol = "rot13"
+
+
+def _no_plans(choice: Any) -> None:
+    del choice.plans[:]
+
+
+def _the_other_receives(choice: Any) -> None:
+    choice.plans[0].caller_receives = False
+
+
+def _the_other_protocol(choice: Any) -> None:
+    choice.plans[0].protocol = "dh" if choice.plans[0].protocol == "vole" else "vole"
+
+
+CHOICES: dict[str, tuple[Change, int, str, str]] = {
+    "no plans": (_no_plans, 7, "malformed-message", "police ended the run"),
+    "a protocol of nobody": (_rot13, 7, "protocol-not-allowed", "allow no protocol in common"),
+    "another receiver": (_the_other_receives, 7, "malformed-message", "police ended the run"),
+    "another protocol": (_the_other_protocol, 7, "peer-incompatible", "other parameters"),
+}
+
+
+@pytest.mark.parametrize("fault", CHOICES)
+def test_a_choice_that_arrives_as_another_ends_the_job(two: Any, fault: str) -> None:
+    change, status, code, pattern = CHOICES[fault]
+
+    def answer(peer: str, session: str) -> Dialogue[Any]:
+        return changed(answers(two.police.settings)(peer, session), choice=change)
 
     with two.answering(answer):
-        two.ask("match").fails(7, "unknown-protocol", "does not know the protocol")
-    assert opened == ["asking"]
+        two.ask("match").fails(status, code, pattern)
+    assert (two.police.left, two.insurer.left) == (set(), set())
+
+
+def test_where_both_learn_a_receiver_that_was_not_chosen_ends_the_job(two: Any) -> None:
+    def flip(choice: Any) -> None:
+        choice.plans[0].caller_receives ^= True
+
+    def answer(peer: str, session: str) -> Dialogue[Any]:
+        return changed(answers(two.police.settings)(peer, session), choice=flip)
+
+    with two.answering(answer):
+        two.ask("match", "--learns", "both").fails(7, "peer-incompatible", "other parameters")
+    assert (two.police.left, two.insurer.left) == (set(), set())
 
 
 def _no_way(heard: Any) -> None:
@@ -170,6 +257,17 @@ def _no_bound(words: Any) -> None:
     words.standing.max_elements = 0
 
 
+def _many_protocols(words: Any) -> None:
+    words.standing.protocols.extend(["dh"] * 64)
+
+
+def _sizes(*sizes: int) -> Change:
+    def change(words: Any) -> None:
+        words.sizes[:] = sizes
+
+    return change
+
+
 MALFORMED = {
     "no way": _no_way,
     "a count for both": _count_for_both,
@@ -183,6 +281,7 @@ MALFORMED = {
     "a column with a long name": _columns(("a" * 129, "text")),
     "many columns": _columns(*((str(i), "text") for i in range(257))),
     "no bound": _no_bound,
+    "many protocols": _many_protocols,
 }
 
 
@@ -200,7 +299,7 @@ def test_a_proposal_that_makes_no_sense_is_refused_before_a_row_is_read(
 
 
 @pytest.mark.parametrize(
-    "fault", [each for each in MALFORMED if "column" in each or "bound" in each]
+    "fault", [each for each in MALFORMED if re.search("column|bound|protocols", each)]
 )
 def test_an_acceptance_that_makes_no_sense_is_the_peers_fault(two: Any, fault: str) -> None:
     def answer(peer: str, session: str) -> Dialogue[Any]:
@@ -209,6 +308,27 @@ def test_an_acceptance_that_makes_no_sense_is_the_peers_fault(two: Any, fault: s
     with two.answering(answer) as ends:
         two.ask("match").fails(8, "malformed-message", "^Standing: ")
     assert [end.code for end in ends] == ["malformed-message"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "status", "code"),
+    [
+        ((), 8, "malformed-message"),
+        ((128,) * 5, 8, "malformed-message"),
+        ((128, 128, 0, 128), 8, "malformed-message"),
+        ((128, 128, 128, (1 << 64) - 1), 7, "bound-exceeded"),
+    ],
+)
+def test_an_acceptance_of_impossible_sizes_is_the_peers_fault(
+    two: Any, sizes: tuple[int, ...], status: int, code: str
+) -> None:
+    def answer(peer: str, session: str) -> Dialogue[Any]:
+        return changed(answers(two.police.settings)(peer, session), acceptance=_sizes(*sizes))
+
+    with two.answering(answer) as ends:
+        two.ask("match").fails(status, code, "^Acceptance: |^police brings more")
+    assert [end.code for end in ends] == [code]
+    assert (two.police.left, two.insurer.left) == (set(), set())
 
 
 # --- sizes: a bound counts as the size class that it fills, of which the first has room for 64

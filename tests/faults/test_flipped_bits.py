@@ -66,7 +66,7 @@ class Job:
         ours, theirs = self.settings
         self.told.clear()
         job = replace(self.job, session=session)
-        caller = asking._converse(ours, ours.peers[0], job, self.prepared, Meter())
+        caller = asking._converse(ours, ours.peers[0], job, self.prepared, None, Meter())
         sides = [Side(caller), Side(answers(theirs)("insurer", session))]
         line = Line()
         waiting = deque((who, said) for who, side in enumerate(sides) for said in side.start())

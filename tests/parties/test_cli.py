@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from parties import cli, errors
+from parties.asking import Question
 from parties.cli import asking, output
 from parties.cli.progress import Progress, line
 from parties.errors import CertificateError, LocalFault, PeerLost, PeerRefused, SettingsError
-from psi import Meter
+from psi import PROTOCOLS, Meter
 from psi.errors import ApiMisuse, BoundExceeded, DecoyMismatch, MalformedMessage, PeerIncompatible
 
 ROOT = Path(__file__).parents[2]
@@ -224,3 +225,31 @@ def test_gprcs_own_lines_are_off_unless_an_operator_wants_them() -> None:
 def test_options_are_those_of_a_question() -> None:
     assert [each.value for each in asking.Learns] == ["us", "peer", "both"]
     assert [each.value for each in asking.FileFormat] == ["parquet", "csv", "arrow"]
+    assert {each.value for each in asking.Protocol} == set(PROTOCOLS)
+
+
+@pytest.mark.parametrize(
+    ("way", "options", "protocol"),
+    [
+        ("match", (), None),
+        ("match", ("--protocol", "dh"), "dh"),
+        ("match", ("--protocol", "vole"), "vole"),
+        ("count", (), None),
+    ],
+)
+def test_the_protocol_is_what_the_operator_says_or_left_to_the_planner(
+    leaves: Any, monkeypatch: pytest.MonkeyPatch, way: str, options: Any, protocol: str | None
+) -> None:
+    asked = list[Question]()
+    monkeypatch.setattr(asking, "_ask", lambda _, question, **__: asked.append(question))
+    where = ("--settings", "greenlane.toml", "--peer", "police")
+    assert leaves(cli.app, way, *where, *options)[0] == 0
+    assert [each.protocol for each in asked] == [protocol]
+
+
+def test_no_other_protocol_can_be_asked_for_and_none_for_a_count(leaves: Any) -> None:
+    where = ("--settings", "greenlane.toml", "--peer", "police")
+    status, _, err = leaves(cli.app, "match", *where, "--protocol", "rot13")
+    assert status == 2
+    assert "rot13" in err
+    assert leaves(cli.app, "count", *where, "--protocol", "dh")[0] == 2

@@ -100,7 +100,7 @@ def test_the_file_is_closed_with_the_next_one(tmp_path: Path) -> None:
 
 
 def test_metrics_are_counted_from_the_log_and_show_names_and_numbers_only(tmp_path: Path) -> None:
-    logs.set_up(tmp_path / "greenlane.log")
+    logs.set_up(tmp_path / "greenlane.log", counted=True)
     log = structlog.get_logger().bind(peer="a-peer", session="ab" * 16)
     ended = {"said_bytes": 10, "heard_bytes": 20, "seconds": 0.5}
     log.info("call_ended", end="calling", code="done", **ended)

@@ -14,6 +14,7 @@ import pytest
 from parties.errors import SettingsError
 from parties.settings import IdentifierSettings, PeerSettings
 from parties.settings_file import MOST_ELEMENTS, load
+from psi import PROTOCOLS
 
 FULL: dict[str, Any] = {
     "node": {
@@ -52,6 +53,8 @@ FULL: dict[str, Any] = {
             "may_receive": False,
             "disclose": ["claim_no"],
             "max_elements": 1000,
+            "protocols": ["dh"],
+            "link_mbps": 20,
         },
         "other": {"address": "127.0.0.1:1", "ca": "other.pem"},
     },
@@ -104,9 +107,19 @@ def test_every_entry_is_read_and_paths_are_relative_to_the_file(tmp_path: Path) 
             may_receive=False,
             disclose=("claim_no",),
             max_elements=1000,
+            protocols=("dh",),
+            link_mbps=20,
         ),
         PeerSettings("other", "127.0.0.1:1", "other", ca=tmp_path / "other.pem"),
     )
+
+
+def test_every_protocol_may_be_run_with_a_peer_unless_its_table_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    other = load(written(tmp_path, FULL)).peer("other")
+    assert set(other.protocols) == set(PROTOCOLS)
+    assert other.protocols == PeerSettings("x", "127.0.0.1:1", "x").protocols
 
 
 def test_peers_and_sets_are_found_by_name(tmp_path: Path) -> None:
@@ -209,6 +222,8 @@ WRONG: list[tuple[tuple[str, ...], Any, str]] = [
     (("peers", "other", "may"), ["screen"], "may: may hold count, match"),
     (("peers", "other", "disclose"), ["a", "a"], "disclose: names a column twice"),
     (("peers", "other", "max_elements"), MOST_ELEMENTS + 1, "max_elements: must be a whole number"),
+    (("peers", "other", "protocols"), ["rot13"], "protocols: may hold dh, vole"),
+    (("peers", "other", "link_mbps"), 0, "link_mbps: must be a whole number from 1 to 1000000"),
 ]
 
 

@@ -21,12 +21,12 @@ from parties.settings import SourceSettings
 from parties.sources import (
     BATCH_ROWS,
     ArrowSource,
-    ParquetSource,
     Source,
     delimited_rows,
     delimited_text,
     open_source,
 )
+from parties.sources.parquet import ParquetSource
 from psi import _core
 
 SECRET = "11010519491231002X"

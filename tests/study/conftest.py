@@ -1,6 +1,7 @@
-"""Puts examples/ on the path, whose files import each other as scripts do."""
+"""Puts examples/ on the path, whose files import each other as scripts do, and tests/dialogues."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "tests" / "dialogues")]

@@ -33,39 +33,55 @@ class IdentifierSet(_message.Message):
     def __init__(self, name: _Optional[str] = ..., domain: _Optional[str] = ...) -> None: ...
 
 class Standing(_message.Message):
-    __slots__ = ("protocol_version", "role", "normaliser_version", "normaliser_digest", "columns", "max_elements")
+    __slots__ = ("protocol_version", "role", "normaliser_version", "normaliser_digest", "columns", "max_elements", "protocols")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     NORMALISER_VERSION_FIELD_NUMBER: _ClassVar[int]
     NORMALISER_DIGEST_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     MAX_ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOLS_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     role: str
     normaliser_version: str
     normaliser_digest: bytes
     columns: _containers.RepeatedCompositeFieldContainer[Column]
     max_elements: int
-    def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., normaliser_version: _Optional[str] = ..., normaliser_digest: _Optional[bytes] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., max_elements: _Optional[int] = ...) -> None: ...
+    protocols: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., normaliser_version: _Optional[str] = ..., normaliser_digest: _Optional[bytes] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., max_elements: _Optional[int] = ..., protocols: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Proposal(_message.Message):
-    __slots__ = ("standing", "way", "protocol", "caller_receives", "both_learn", "sets")
+    __slots__ = ("standing", "way", "caller_receives", "both_learn", "sets")
     STANDING_FIELD_NUMBER: _ClassVar[int]
     WAY_FIELD_NUMBER: _ClassVar[int]
-    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     CALLER_RECEIVES_FIELD_NUMBER: _ClassVar[int]
     BOTH_LEARN_FIELD_NUMBER: _ClassVar[int]
     SETS_FIELD_NUMBER: _ClassVar[int]
     standing: Standing
     way: Way
-    protocol: str
     caller_receives: bool
     both_learn: bool
     sets: _containers.RepeatedCompositeFieldContainer[IdentifierSet]
-    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., protocol: _Optional[str] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ...) -> None: ...
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ...) -> None: ...
 
 class Acceptance(_message.Message):
-    __slots__ = ("standing",)
+    __slots__ = ("standing", "sizes")
     STANDING_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
     standing: Standing
-    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ...) -> None: ...
+    sizes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Plan(_message.Message):
+    __slots__ = ("protocol", "caller_receives")
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    CALLER_RECEIVES_FIELD_NUMBER: _ClassVar[int]
+    protocol: str
+    caller_receives: bool
+    def __init__(self, protocol: _Optional[str] = ..., caller_receives: _Optional[bool] = ...) -> None: ...
+
+class Choice(_message.Message):
+    __slots__ = ("plans",)
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    plans: _containers.RepeatedCompositeFieldContainer[Plan]
+    def __init__(self, plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ...) -> None: ...

@@ -16,7 +16,7 @@ ROLE_RECEIVER: Role
 ROLE_SENDER: Role
 
 class Message(_message.Message):
-    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "confirmation", "decoy_seed", "decoy_tags", "transcript_digest")
+    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "confirmation", "decoy_seed", "decoy_tags", "transcript_digest", "base_ot_offer", "base_ot_choice", "cot_trees", "vole_request", "vole_correction", "masked_bin", "tag_counts", "tag_bin")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     BLINDED_BIN_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_BIN_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,14 @@ class Message(_message.Message):
     DECOY_SEED_FIELD_NUMBER: _ClassVar[int]
     DECOY_TAGS_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    BASE_OT_OFFER_FIELD_NUMBER: _ClassVar[int]
+    BASE_OT_CHOICE_FIELD_NUMBER: _ClassVar[int]
+    COT_TREES_FIELD_NUMBER: _ClassVar[int]
+    VOLE_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    VOLE_CORRECTION_FIELD_NUMBER: _ClassVar[int]
+    MASKED_BIN_FIELD_NUMBER: _ClassVar[int]
+    TAG_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    TAG_BIN_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     blinded_bin: BlindedBin
     evaluated_bin: EvaluatedBin
@@ -33,7 +41,15 @@ class Message(_message.Message):
     decoy_seed: DecoySeed
     decoy_tags: DecoyTags
     transcript_digest: TranscriptDigest
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ...) -> None: ...
+    base_ot_offer: BaseOtOffer
+    base_ot_choice: BaseOtChoice
+    cot_trees: CotTrees
+    vole_request: VoleRequest
+    vole_correction: VoleCorrection
+    masked_bin: MaskedBin
+    tag_counts: TagCounts
+    tag_bin: TagBin
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ..., base_ot_offer: _Optional[_Union[BaseOtOffer, _Mapping]] = ..., base_ot_choice: _Optional[_Union[BaseOtChoice, _Mapping]] = ..., cot_trees: _Optional[_Union[CotTrees, _Mapping]] = ..., vole_request: _Optional[_Union[VoleRequest, _Mapping]] = ..., vole_correction: _Optional[_Union[VoleCorrection, _Mapping]] = ..., masked_bin: _Optional[_Union[MaskedBin, _Mapping]] = ..., tag_counts: _Optional[_Union[TagCounts, _Mapping]] = ..., tag_bin: _Optional[_Union[TagBin, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("parameters", "nonce", "role", "elements", "entries", "label_width")
@@ -102,3 +118,63 @@ class TranscriptDigest(_message.Message):
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     digest: bytes
     def __init__(self, digest: _Optional[bytes] = ...) -> None: ...
+
+class BaseOtOffer(_message.Message):
+    __slots__ = ("point", "session")
+    POINT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    point: bytes
+    session: bytes
+    def __init__(self, point: _Optional[bytes] = ..., session: _Optional[bytes] = ...) -> None: ...
+
+class BaseOtChoice(_message.Message):
+    __slots__ = ("points",)
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    points: bytes
+    def __init__(self, points: _Optional[bytes] = ...) -> None: ...
+
+class CotTrees(_message.Message):
+    __slots__ = ("corrections",)
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    corrections: bytes
+    def __init__(self, corrections: _Optional[bytes] = ...) -> None: ...
+
+class VoleRequest(_message.Message):
+    __slots__ = ("chunk", "corrections")
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    chunk: int
+    corrections: bytes
+    def __init__(self, chunk: _Optional[int] = ..., corrections: _Optional[bytes] = ...) -> None: ...
+
+class VoleCorrection(_message.Message):
+    __slots__ = ("chunk", "corrections")
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    chunk: int
+    corrections: bytes
+    def __init__(self, chunk: _Optional[int] = ..., corrections: _Optional[bytes] = ...) -> None: ...
+
+class MaskedBin(_message.Message):
+    __slots__ = ("bin", "cells")
+    BIN_FIELD_NUMBER: _ClassVar[int]
+    CELLS_FIELD_NUMBER: _ClassVar[int]
+    bin: int
+    cells: bytes
+    def __init__(self, bin: _Optional[int] = ..., cells: _Optional[bytes] = ...) -> None: ...
+
+class TagCounts(_message.Message):
+    __slots__ = ("piece", "unary")
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    UNARY_FIELD_NUMBER: _ClassVar[int]
+    piece: int
+    unary: bytes
+    def __init__(self, piece: _Optional[int] = ..., unary: _Optional[bytes] = ...) -> None: ...
+
+class TagBin(_message.Message):
+    __slots__ = ("bin", "tags")
+    BIN_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    bin: int
+    tags: bytes
+    def __init__(self, bin: _Optional[int] = ..., tags: _Optional[bytes] = ...) -> None: ...

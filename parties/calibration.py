@@ -1,0 +1,99 @@
+"""What each protocol costs on this machine: measured once, in about a second, and kept.
+
+The planner needs seconds of this machine, not of the one on which somebody wrote a number down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from psi import PROTOCOLS, Elements, Labels, Output, Parameters, Side, converse
+from psi.planner import Cost
+from psi.subprotocols.decoys import DECOYS
+
+FILE: Final = "calibration.json"
+_FORM: Final = 1
+"""Of the file; another one is measured anew."""
+_SIZES: Final = {"dh": 192, "vole": 1 << 15}
+"""Elements of the smaller runs: some 50 ms each, enough for the clock and short to wait for."""
+_GROWTH: Final = 3
+"""How much larger one side is in the runs that tell what an element of it costs."""
+
+
+def costs(folder: Path, threads: int) -> dict[str, Cost]:
+    """Reads the costs from the folder, or measures them and leaves them there.
+
+    Args:
+        folder: of this node's results; a file in it that does not fit is measured anew.
+        threads: of the kernels; 0 for all cores.
+    """
+    machine = [version("greenlane"), threads or os.cpu_count(), *os.uname()[1::3]]
+    path = folder / FILE
+    if (kept := _read(path, machine)) is not None:
+        return kept
+    measured = {name: _measure(name) for name in PROTOCOLS}
+    values = {name: asdict(cost) for name, cost in measured.items()}
+    # A disk that is full or not ours is no reason not to match: it is then measured again.
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            json.dumps({"form": _FORM, "machine": machine, "costs": values}, indent=2) + "\n",
+            encoding="utf-8",
+        )
+    return measured
+
+
+def _read(path: Path, machine: list[Any]) -> dict[str, Cost] | None:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if (
+            kept["form"] != _FORM
+            or kept["machine"] != machine
+            or set(kept["costs"]) != set(PROTOCOLS)
+        ):
+            return None
+        costs = {name: Cost(**values) for name, values in kept["costs"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return costs if all(_is_sane(cost) for cost in costs.values()) else None
+
+
+def _is_sane(cost: Cost) -> bool:
+    values = (cost.fixed, cost.receiver, cost.sender)
+    return all(isinstance(value, float) and 0 <= value < 1e3 for value in values)
+
+
+def _measure(name: str) -> Cost:
+    """Three runs in memory: both sides small, then one of them larger."""
+    size = _SIZES[name]
+    _seconds(name, size, size)  # what only a first run pays is not measured
+    small = _seconds(name, size, size)
+    step = size * (_GROWTH - 1)
+    receiver = max(0.0, _seconds(name, _GROWTH * size, size) - small) / step
+    sender = max(0.0, _seconds(name, size, _GROWTH * size) - small) / step
+    fixed = max(0.0, small - (size + DECOYS) * (receiver + sender))
+    return Cost(fixed, receiver, sender)
+
+
+def _seconds(name: str, receivers: int, senders: int) -> float:
+    protocol = PROTOCOLS[name]
+    parameters = Parameters(name, Output.RECEIVER, "calibration", max_elements=1 << 20)
+    elements = [Elements(_made_up(count)) for count in (receivers, senders)]
+    receiver = protocol.receiver(elements[0], parameters, exact=True)
+    # With records, which is dearer: a node tells them unless it discloses no columns.
+    sender = protocol.sender(elements[1], parameters, Labels.none(senders), exact=True)
+    began = time.perf_counter()
+    converse(Side(receiver.converse()), Side(sender.converse()))
+    return time.perf_counter() - began
+
+
+def _made_up(count: int) -> bytes:
+    """Elements, ascending, whose first 16 bytes differ, as those of hashes do."""
+    return b"".join(i.to_bytes(16, "big") + bytes(16) for i in range(count))

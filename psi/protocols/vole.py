@@ -1,0 +1,308 @@
+"""PSI from vector OLE: the fastest match of two large sets.
+
+Source:   Raghuraman and Rindal, CCS 2022 (RR22, after Rindal and Schoppmann, EUROCRYPT 2021), with
+          clustered OKVS, values in a subspace of GF(2^128), and tags said ascending.
+          docs/protocols.md, "VOLE-PSI", has every parameter and every departure from the paper.
+Security: semi-honest, under dual LPN with regular noise, fresh in each session, and with AES as an
+          ideal cipher. Each party learns how much the other brings (docs/threat-model.md, "What
+          each party learns"). A changed message never ends in a result: decoys and transcripts are
+          compared.
+
+    Receiver(X)                                    Sender(Y, labels)
+                      <------- Hello ------->
+    a, c              <- VOLE: c = b + a Delta ->  Delta, b
+    P encodes every x -> v(x)
+                      ------ MaskedBin ------>     b' = b + (a + P) Delta, so that
+    F(x) = H(decode(c, x))                         F(y) = H(decode(b', y) + v(y) Delta)
+                      <- TagCounts, TagBin ---     the first bits of all F(y), ascending
+                      <------ EntryBin -------     or, with labels, for each record:
+                                                   tag || sealed label, from F(y)
+    matches = x whose F(x) is there
+    decoys are where they must be
+                      - Confirmation, EntryBin ->  if both are to learn: the same way back
+                      <-- TranscriptDigest -->
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from psi import _core
+from psi.dialogue import Dialogue, hear, say
+from psi.elements import Elements
+from psi.errors import ApiMisuse, PeerMisbehaved, blame_the_peer
+from psi.matches import Labels, Matches, Result
+from psi.meter import Meter
+from psi.parameters import Offer, Output, Parameters, Role, Session, Traffic, agree
+from psi.subprotocols import bins, okvs, tags, vole
+from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
+from psi.subprotocols.decoys import DECOYS, SEED, check_positions, extras, size_class
+from psi.subprotocols.entries import Form, decoyed, forms, hear_entries, matches_of, say_entries
+from psi.subprotocols.offers import checked, shown
+from psi.subprotocols.transcript import witnessed
+from psi.wire.v1.messages_pb2 import MaskedBin
+
+OUTPUTS: Final = frozenset({Output.RECEIVER, Output.BOTH})
+"""A number alone is not among them: the receiver sees which of its elements match."""
+
+
+def traffic(receiver: int, sender: int) -> Traffic:
+    """About what is said for so many elements, decoys and padding included, without labels."""
+    shape, width = okvs.shape(receiver), okvs.value_width(sender)
+    cells = shape.bins * shape.cells
+    correlations = vole.traffic(cells, width)
+    form = tags.form(receiver, sender)
+    return Traffic(
+        correlations.receiver + cells * width // 8,
+        correlations.sender + form.unary + sender * form.low // 8,
+        correlations.flights + 2,
+    )
+
+
+class Receiver:
+    """The party that learns the intersection.
+
+    Args:
+        elements: the receiver's set.
+        parameters: what both sides must agree on.
+        labels: its records, told to the sender for matches if both are to learn; by default one
+            for each element, without a label.
+        exact: whether the sender may see the exact size of the set, instead of its class.
+        meter: counts what is done.
+        entropy: where its secrets come from; the operating system unless a test says otherwise.
+
+    Raises:
+        ApiMisuse: only a number is to be learnt, which this protocol cannot; or the set or its
+            labels are larger than the parameters allow, or do not fit.
+    """
+
+    def __init__(
+        self,
+        elements: Elements,
+        parameters: Parameters,
+        labels: Labels | None = None,
+        *,
+        exact: bool = False,
+        meter: Meter | None = None,
+        entropy: _core.Entropy | None = None,
+    ) -> None:
+        _check_output(parameters)
+        self._elements = elements
+        self._parameters = parameters
+        self._labels = checked(elements, labels, parameters)
+        self._meter = meter or Meter()
+        self._entropy = entropy or _core.Entropy.from_os()
+        answers = parameters.output is Output.BOTH
+        self._offer = Offer(
+            role=Role.RECEIVER,
+            elements=shown(len(elements), exact),
+            entries=shown(len(self._labels), exact) if answers else 0,
+            label_width=self._labels.width if answers else 0,
+        )
+
+    def converse(self) -> Dialogue[Result]:
+        """Learns which of its elements the sender holds too.
+
+        Draws fresh secrets each time it is run.
+
+        Raises:
+            PeerError: the sender said something else than an honest one; `psi.errors` has the tree.
+        """
+        return (yield from witnessed(self._converse(), Role.RECEIVER))
+
+    def _converse(self) -> Dialogue[Result]:
+        offer, entropy, real = self._offer, self._entropy, len(self._elements)
+        bound = size_class(self._parameters.max_elements)
+        session = yield from agree(self._parameters, offer, bound, entropy)
+        theirs = session.theirs
+        if (theirs.elements == 0) == (theirs.entries == 0) or _size(theirs) < DECOYS:
+            raise PeerMisbehaved("the sender's Hello has impossible sizes")
+
+        seed = entropy.bytes(SEED)
+        behind = extras(session.id, seed, offer.elements - real, entropy)
+        rows = yield from self._evaluate(behind, session)
+        both = self._parameters.output is Output.BOTH
+        # A join of tags takes the outputs of the rows, so that it needs no memory of its own.
+        outputs = rows.outputs() if both or theirs.entries else _core.Outputs()
+        if theirs.entries:
+            matches = yield from self._open(outputs, session)
+        else:
+            matches = yield from self._join(rows, session)
+        if both:
+            _, back = forms(offer, theirs)
+            slots = np.arange(offer.elements, dtype=np.uint32)
+            yield from say_confirmation(
+                matches.positions, outputs, slots, self._labels, real, back, entropy
+            )
+        return Result(len(matches.positions), matches, _size(theirs))
+
+    def _evaluate(self, behind: bytes, session: Session) -> Dialogue[_core.Rows]:
+        """Learns the outputs of all elements, bin by bin."""
+        width = okvs.value_width(_size(session.theirs))
+        shape = okvs.shape(self._offer.elements)
+        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
+        supply = vole.Receiver(session, shape.bins * shape.cells, width, self._entropy)
+        self._meter.total += self._offer.elements
+        correlations = yield from supply.open()
+        for first, count in _groups(shape, width):
+            yield from supply.reach((first + count) * shape.cells)
+            cells = rows.blind(first, count, shape.capacity, correlations)
+            yield from say(MaskedBin(bin=first, cells=cells))
+            self._meter.done += _share(self._offer.elements, first, count, shape)
+        return rows
+
+    def _join(self, rows: _core.Rows, session: Session) -> Dialogue[Matches]:
+        form = tags.form(self._offer.elements, session.theirs.elements)
+        found = yield from tags.hear_tags(rows, form)
+        records = np.zeros(self._offer.elements, np.uint32)
+        records[found] = 1
+        real = len(self._elements)
+        check_positions(records, real)
+        positions = found[found < real]
+        return Matches(
+            positions, np.ones(len(positions), np.uint32), np.empty((len(positions), 0), np.uint8)
+        )
+
+    def _open(self, outputs: _core.Outputs, session: Session) -> Dialogue[Matches]:
+        forward, _ = forms(self._offer, session.theirs)
+        heard_bins = yield from hear_entries(session.theirs.entries, forward)
+        with blame_the_peer("EntryBin"):
+            found, labels = _core.open(outputs, heard_bins, *forward)
+        records, real = np.frombuffer(found, np.uint32), len(self._elements)
+        check_positions(records, real)
+        slots = np.arange(real, dtype=np.uint32)
+        return matches_of(records[:real], labels, slots, records, forward)
+
+
+class Sender:
+    """The party whose set is asked about.
+
+    Args:
+        elements: the sender's set.
+        parameters: what both sides must agree on.
+        labels: its records, told to the receiver for matches; by default nothing is told but the
+            match itself, which is several times faster.
+        exact: whether the receiver may see the exact number of elements or records, instead of
+            its class.
+        meter: counts what is done.
+        entropy: where its secrets come from; the operating system unless a test says otherwise.
+
+    Raises:
+        ApiMisuse: only a number is to be learnt, which this protocol cannot; or the set or its
+            labels are larger than the parameters allow, or do not fit.
+    """
+
+    def __init__(
+        self,
+        elements: Elements,
+        parameters: Parameters,
+        labels: Labels | None = None,
+        *,
+        exact: bool = False,
+        meter: Meter | None = None,
+        entropy: _core.Entropy | None = None,
+    ) -> None:
+        _check_output(parameters)
+        self._elements = elements
+        self._parameters = parameters
+        self._labels = None if labels is None else checked(elements, labels, parameters)
+        if labels is None:
+            checked(elements, None, parameters)
+        self._meter = meter or Meter()
+        self._entropy = entropy or _core.Entropy.from_os()
+        self._total = shown(len(elements), exact)
+        self._offer = Offer(
+            role=Role.SENDER,
+            elements=self._total if self._labels is None else 0,
+            entries=0 if self._labels is None else shown(len(self._labels), exact),
+            label_width=0 if self._labels is None else self._labels.width,
+        )
+
+    def converse(self) -> Dialogue[Result | None]:
+        """Answers a receiver; learns which of its own elements match only if both are to learn.
+
+        Draws fresh secrets each time it is run.
+
+        Raises:
+            PeerError: the receiver said something else than an honest one; `psi.errors` has the
+                tree.
+        """
+        return (yield from witnessed(self._converse(), Role.SENDER))
+
+    def _converse(self) -> Dialogue[Result | None]:
+        offer, entropy, real = self._offer, self._entropy, len(self._elements)
+        bound = size_class(self._parameters.max_elements)
+        session = yield from agree(self._parameters, offer, bound, entropy)
+        theirs = session.theirs
+        if theirs.elements < DECOYS:
+            raise PeerMisbehaved("the receiver's Hello has impossible sizes")
+        if theirs.label_width and self._parameters.output is not Output.BOTH:
+            raise PeerMisbehaved("the receiver has labels although it is not to tell any")
+
+        behind = extras(session.id, entropy.bytes(SEED), self._total - real, entropy)
+        rows = yield from self._evaluate(behind, session)
+        forward, back = forms(theirs, offer)
+        if self._labels is not None:
+            outputs = rows.outputs()
+            yield from self._seal(self._labels, outputs, forward)
+        else:
+            # Tags take the outputs of the rows, so that they need no memory of their own.
+            outputs = rows.outputs() if self._parameters.output is Output.BOTH else _core.Outputs()
+            yield from tags.say_tags(rows, tags.form(theirs.elements, self._total))
+        if self._parameters.output is not Output.BOTH:
+            return None
+        matches = yield from hear_confirmation(outputs, real, theirs.entries, back)
+        return Result(len(matches.positions), matches, theirs.elements)
+
+    def _evaluate(self, behind: bytes, session: Session) -> Dialogue[_core.Rows]:
+        """Learns the outputs of its own elements, bin by bin, and nothing of the receiver's."""
+        width = okvs.value_width(_size(self._offer))
+        shape = okvs.shape(session.theirs.elements)
+        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
+        supply = vole.Sender(session, shape.bins * shape.cells, width, self._entropy)
+        self._meter.total += self._total
+        correlations = yield from supply.open()
+        for first, count in _groups(shape, width):
+            yield from supply.reach((first + count) * shape.cells)
+            heard = yield from hear(MaskedBin)
+            length = count * shape.cells * width // 8
+            bins.check(heard, first, len(heard.cells), length)
+            with blame_the_peer("MaskedBin"):
+                rows.evaluate(first, count, heard.cells, correlations)
+            self._meter.done += _share(self._total, first, count, shape)
+        return rows
+
+    def _seal(self, labels: Labels, outputs: _core.Outputs, form: Form) -> Dialogue[None]:
+        positions, block = decoyed(labels, len(self._elements), DECOYS, self._entropy)
+        sealed = _core.seal(
+            outputs,
+            positions.tolist(),
+            block.tobytes(),
+            *form,
+            self._offer.entries,
+            self._entropy,
+        )
+        yield from say_entries(sealed, form)
+
+
+def _check_output(parameters: Parameters) -> None:
+    if parameters.output is Output.CARDINALITY:
+        raise ApiMisuse("vole tells which elements match; for their number alone there is dh")
+
+
+def _size(sender: Offer) -> int:
+    """What a sender shows of its size: its elements, or the records of them."""
+    return max(sender.elements, sender.entries)
+
+
+def _groups(shape: okvs.Shape, width: int) -> list[tuple[int, int]]:
+    """Bins that one message holds, at least one: the first, and how many."""
+    step = max(1, bins.MESSAGE // (shape.cells * width // 8))
+    return [(first, min(step, shape.bins - first)) for first in range(0, shape.bins, step)]
+
+
+def _share(elements: int, first: int, count: int, shape: okvs.Shape) -> int:
+    """About how many of the elements these bins have; over all bins their number."""
+    return (first + count) * elements // shape.bins - first * elements // shape.bins

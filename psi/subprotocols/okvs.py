@@ -1,0 +1,103 @@
+"""The shape of an oblivious key-value store: how many bins, how large, and how wide its values.
+
+Source: Raghuraman and Rindal, CCS 2022 ("Blazing Fast PSI from Improved OKVS and Subfield VOLE"),
+        sections 2 and 3.2: clusters of weight 3 with a dense part. docs/protocols.md derives every
+        number here. The arithmetic is in `rust/src/okvs.rs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import ceil, lgamma, log, log1p, log2
+from typing import Final
+
+from psi.parameters import LAMBDA
+
+BIN: Final = 1 << 14
+"""Elements of a bin on average: its cells, peeling and decoding stay in a core's second cache."""
+SMALLEST: Final = 1 << 10
+"""Elements that the smallest bin has room for; the failure law is not measured below."""
+DENSE: Final = 56
+"""Dense cells: a 2-core of g elements is then not solved with 2^(g - 56); docs sum it up."""
+MARGIN: Final = LAMBDA + 3
+"""Bits for each of the events of which a session must be safe; with them all, LAMBDA (docs)."""
+_CORE: Final = 1.223
+"""Cells an element above which a random graph of weight 3 has no large 2-core (RR22, section 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a set of some size is encoded; public, the same on both sides.
+
+    Attributes:
+        bins: elements are hashed to bins, each encoded by itself.
+        capacity: elements that a bin has room for.
+        third: sparse cells of a bin, by three; an element has one position in each third.
+    """
+
+    bins: int
+    capacity: int
+    third: int
+
+    @property
+    def cells(self) -> int:
+        """Cells of a bin, sparse and dense."""
+        return 3 * self.third + DENSE
+
+
+@cache
+def shape(elements: int) -> Shape:
+    """The shape for a set of so many elements, decoys and padding included."""
+    bins = max(1, -(-elements // BIN))
+    capacity = max(SMALLEST, elements if bins == 1 else _capacity(elements, bins))
+    bits = MARGIN + log2(bins)
+    w = log2(3)
+    slope = 2 ** (0.555 * log2(capacity) + 0.093 * w**3 - 1.01 * w**2 + 2.925 * w - 0.133)
+    expansion = _CORE + (bits + 9.2) / slope
+    return Shape(bins, capacity, ceil(expansion * capacity / 3))
+
+
+def value_width(elements: int) -> int:
+    """Bits of a value, so that no element of the sender is mistaken for one of the receiver.
+
+    An element outside the receiver's set decodes to its own value with 2^-width; over all elements
+    of the sender that shall stay below 2^-(LAMBDA + 1). A multiple of 8, and at least 64.
+
+    Args:
+        elements: of the sender, padding and decoys included.
+    """
+    return max(64, 8 * ceil((LAMBDA + 1 + log2(elements)) / 8))
+
+
+def _capacity(elements: int, bins: int) -> int:
+    """The least capacity that all bins keep but with 2^-MARGIN: union bound over the bins."""
+    mean = elements / bins
+    low, high = int(mean), min(elements, int(mean + 20 * mean**0.5) + 64)
+    while low < high:
+        middle = (low + high) // 2
+        if log2(bins) + _log2_tail(elements, bins, middle) <= -MARGIN:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _log2_tail(elements: int, bins: int, capacity: int) -> float:
+    """log2 of the probability that Bin(elements, 1 / bins) exceeds capacity, capacity >= mean."""
+    at = capacity + 1
+    odds = 1 / (bins - 1)
+    first = (
+        lgamma(elements + 1)
+        - lgamma(at + 1)
+        - lgamma(elements - at + 1)
+        - at * log(bins)
+        + (elements - at) * log1p(-1 / bins)
+    )
+    # Each term is the one before it times (n - k) / (k + 1) / (bins - 1), less than 1 here.
+    total, term, k = 0.0, 1.0, at
+    while term > 1e-18 and k <= elements:
+        total += term
+        term *= (elements - k) / (k + 1) * odds
+        k += 1
+    return (first + log(total)) / log(2)

@@ -1,0 +1,96 @@
+"""Tags: what the sender says of its elements when nothing but the match is to be learnt.
+
+A tag is the first bits of an element's output. All of them are said ascending, so their order tells
+nothing, and without their high parts, which are counted instead (as Elias and Fano coded ascending
+numbers): about log2(n) - 2 bits a tag less.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from psi import _core
+from psi.dialogue import Dialogue, hear, say
+from psi.errors import MalformedMessage, UnexpectedMessage, blame_the_peer
+from psi.parameters import LAMBDA
+from psi.subprotocols import bins
+from psi.wire.v1.messages_pb2 import TagBin, TagCounts
+
+PIECE: Final = 1 << 17
+"""Tags of a message: 1 MiB of low parts of 64 bits."""
+
+
+class Form(NamedTuple):
+    """The form of all tags of a run.
+
+    Attributes:
+        total: how many there are.
+        bits: of a tag.
+        low: bits that are said of each; a multiple of 8.
+    """
+
+    total: int
+    bits: int
+    low: int
+
+    @property
+    def unary(self) -> int:
+        """Bytes of the bits that count: one for each tag and one for each high part."""
+        return -(-(self.total + (1 << max(0, self.bits - self.low))) // 8)
+
+
+def form(receiver: int, sender: int) -> Form:
+    """The form for these numbers of elements, decoys and padding included.
+
+    So that a tag is taken for that of another element with at most 2^-(LAMBDA + 3), it has
+    LAMBDA + 3 + log2(receiver x sender) bits.
+    """
+    bits = LAMBDA + 3 + (receiver * sender - 1).bit_length()  # rounded up, without floats
+    return Form(sender, bits, 8 * ceil((bits - sender.bit_length() + 1) / 8))
+
+
+def say_tags(rows: _core.Rows, form: Form) -> Dialogue[None]:
+    """Says the tags of all rows, ascending."""
+    ascending = _core.AscendingTags(rows, form.bits)
+    unary = ascending.unary()
+    for piece, start in enumerate(range(0, len(unary), bins.MESSAGE)):
+        yield from say(TagCounts(piece=piece, unary=unary[start : start + bins.MESSAGE]))
+    for bin, start in enumerate(range(0, form.total, PIECE)):
+        tags = ascending.lows(start, min(PIECE, form.total - start))
+        yield from say(TagBin(bin=bin, tags=tags))
+
+
+def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[npt.NDArray[np.uint32]]:
+    """Hears the sender's tags and returns which of our rows are among them, ascending.
+
+    Raises:
+        UnexpectedMessage: a piece is not the one that is due.
+        MalformedMessage: a piece has another length, or the counts are not those of the tags.
+    """
+    unary = bytearray()
+    for piece, start in enumerate(range(0, form.unary, bins.MESSAGE)):
+        heard = yield from hear(TagCounts)
+        due = min(bins.MESSAGE, form.unary - start)
+        _check("TagCounts", (heard.piece, piece), (len(heard.unary), due))
+        unary += heard.unary
+    with blame_the_peer("TagCounts"):
+        join = _core.TagJoin(rows, form.bits, form.total, bytes(unary))
+    for bin, start in enumerate(range(0, form.total, PIECE)):
+        tagged = yield from hear(TagBin)
+        due = min(PIECE, form.total - start) * (form.low // 8)
+        _check("TagBin", (tagged.bin, bin), (len(tagged.tags), due))
+        with blame_the_peer("TagBin"):
+            join.probe(tagged.tags)
+    return np.frombuffer(join.matched(), np.uint32)
+
+
+def _check(name: str, numbers: tuple[int, int], lengths: tuple[int, int]) -> None:
+    """Checks that the piece that came is the one that is due, and whole."""
+    if numbers[0] != numbers[1]:
+        raise UnexpectedMessage(f"{name} {numbers[1]} is due, {numbers[0]} came")
+    if lengths[0] != lengths[1]:
+        raise MalformedMessage(f"{name} {numbers[1]}: {lengths[0]} bytes, {lengths[1]} are due")

@@ -1,0 +1,181 @@
+"""Correlations: vectors a, c at the receiver and b, Delta at the sender, with c = b + a Delta.
+
+Source:   base OTs of Masny and Rindal, CCS 2019; OT extension SoftSpoken of Roy, CRYPTO 2022;
+          half-trees of Guo et al., EUROCRYPT 2023; vector OLE from dual LPN as in Boyle et al.,
+          CCS 2019, chunk by chunk with fresh noise. docs/protocols.md has the steps and the code.
+Security: semi-honest. The receiver's a are pseudorandom to the sender, Delta is to the receiver.
+
+    receiver                                       sender
+                      ----- BaseOtOffer ------>    Delta random: the choices of 128 OTs
+                      <---- BaseOtChoice ------
+                      ------ CotTrees -------->
+    noise of a chunk  ----- VoleRequest ------>    trees of the chunk
+    a, c              <--- VoleCorrection -----    b
+
+Requests run `AHEAD` chunks ahead of what is used, so that both sides compute at the same time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Final
+
+from psi import _core
+from psi.dialogue import Dialogue, hear, say
+from psi.errors import TranscriptMismatch, UnexpectedMessage, blame_the_peer
+from psi.parameters import Session, Traffic
+from psi.wire.v1.messages_pb2 import (
+    BaseOtChoice,
+    BaseOtOffer,
+    CotTrees,
+    VoleCorrection,
+    VoleRequest,
+)
+
+AHEAD: Final = 2
+"""Chunks that are asked for before the first is used: one at work on each side."""
+CHUNK: Final = _core.VOLE_CHUNK
+"""Correlations that a chunk gives, those for the next chunk's noise not counted."""
+
+
+_TREES: Final = 816
+_OFFER, _CHOICE, _COT_TREES = 32, 8192, 4096
+
+
+def traffic(cells: int, width: int) -> Traffic:
+    """What is said for so many correlations with values of `width` bits.
+
+    The numbers are those of `rust/src/vole.rs`: a COT is 4 bytes and a tree 9 blocks.
+    """
+    chunks = -(-cells // CHUNK)
+    base = _TREES * width * 4
+    return Traffic(
+        _OFFER + _COT_TREES + base + chunks * 5760 * 4,
+        _CHOICE + chunks * _TREES * 9 * 16,
+        4,
+    )
+
+
+@dataclass(slots=True)
+class _Schedule:
+    """Which chunks are asked for and used; the same on both sides, from public sizes alone."""
+
+    chunks: int
+    asked: int = 0
+    used: int = 0
+
+    def due(self, cells: int) -> int:
+        """Chunks that the first `cells` cells use."""
+        return min(self.chunks, -(-cells // CHUNK))
+
+
+class Receiver:
+    """The side that gets a and c.
+
+    Args:
+        session: of the match.
+        cells: how many correlations will be used in all.
+        width: bits of a value in a.
+        entropy: where its secrets come from.
+    """
+
+    def __init__(self, session: Session, cells: int, width: int, entropy: _core.Entropy) -> None:
+        self._session = session
+        self._schedule = _Schedule(-(-cells // CHUNK))
+        self._entropy = entropy
+        self._width = width
+
+    def open(self) -> Dialogue[_core.VoleReceiver]:
+        """Base OTs, and the first requests.
+
+        Raises:
+            PeerError: the sender's points are none.
+        """
+        offer = _core.BaseOtOffer.draw(self._entropy)
+        yield from say(BaseOtOffer(point=offer.message(), session=self._session.check))
+        heard = yield from hear(BaseOtChoice)
+        with blame_the_peer("BaseOtChoice"):
+            self._vole, trees = _core.VoleReceiver.plant(
+                offer, self._session.id, heard.points, self._width, self._entropy
+            )
+        yield from say(CotTrees(corrections=trees))
+        for _ in range(min(AHEAD, self._schedule.chunks)):
+            yield from self._ask()
+        return self._vole
+
+    def reach(self, cells: int) -> Dialogue[None]:
+        """Completes chunks until there are correlations for the first `cells` cells.
+
+        Raises:
+            PeerError: a correction is not the one that is due, or not whole.
+        """
+        while self._schedule.used < self._schedule.due(cells):
+            heard = yield from hear(VoleCorrection)
+            _check("VoleCorrection", heard.chunk, self._schedule.used)
+            with blame_the_peer("VoleCorrection"):
+                self._vole.absorb(heard.corrections)
+            self._schedule.used += 1
+            if self._schedule.asked < self._schedule.chunks:
+                yield from self._ask()
+
+    def _ask(self) -> Dialogue[None]:
+        corrections = self._vole.request(self._entropy)
+        yield from say(VoleRequest(chunk=self._schedule.asked, corrections=corrections))
+        self._schedule.asked += 1
+
+
+class Sender:
+    """The side that gets b and Delta. Arguments as of the receiver."""
+
+    def __init__(self, session: Session, cells: int, width: int, entropy: _core.Entropy) -> None:
+        self._session = session
+        self._schedule = _Schedule(-(-cells // CHUNK))
+        self._entropy = entropy
+        self._width = width
+
+    def open(self) -> Dialogue[_core.VoleSender]:
+        """Base OTs, and answers to the first requests.
+
+        Raises:
+            TranscriptMismatch: the receiver heard another Hello.
+            PeerError: the receiver's point is none, or a message is not whole.
+        """
+        heard = yield from hear(BaseOtOffer)
+        if not compare_digest(heard.session, self._session.check):
+            raise TranscriptMismatch("the two sides did not hear the same Hello")
+        with blame_the_peer("BaseOtOffer"):
+            choice = _core.BaseOtChoice.draw(self._session.id, heard.point, self._entropy)
+        yield from say(BaseOtChoice(points=choice.message()))
+        trees = yield from hear(CotTrees)
+        with blame_the_peer("CotTrees"):
+            self._vole = _core.VoleSender.grow(
+                choice, self._session.id, trees.corrections, self._width
+            )
+        for _ in range(min(AHEAD, self._schedule.chunks)):
+            yield from self._answer()
+        return self._vole
+
+    def reach(self, cells: int) -> Dialogue[None]:
+        """Answers what the receiver asks until it has correlations for the first `cells` cells.
+
+        Raises:
+            PeerError: a request is not the one that is due, or not whole.
+        """
+        while self._schedule.used < self._schedule.due(cells):
+            self._schedule.used += 1
+            if self._schedule.asked < self._schedule.chunks:
+                yield from self._answer()
+
+    def _answer(self) -> Dialogue[None]:
+        heard = yield from hear(VoleRequest)
+        _check("VoleRequest", heard.chunk, self._schedule.asked)
+        with blame_the_peer("VoleRequest"):
+            corrections = self._vole.answer(heard.corrections, self._entropy)
+        yield from say(VoleCorrection(chunk=self._schedule.asked, corrections=corrections))
+        self._schedule.asked += 1
+
+
+def _check(name: str, chunk: int, due: int) -> None:
+    if chunk != due:
+        raise UnexpectedMessage(f"{name} {due} is due, {chunk} came")

@@ -1,0 +1,469 @@
+//! ristretto255 (RFC 9496), four points side by side.
+//!
+//! Points are those of the curve -x^2 + y^2 = 1 + d x^2 y^2 in extended coordinates, with the
+//! formulas of Hisil, Wong, Carter and Dawson (ASIACRYPT 2008), which have no exceptions here: -1 is
+//! a square and d is not. No branch and no index depends on a coordinate or a scalar.
+
+use super::field::{Digit, Fe, LANES, Mask, Packed, Words};
+
+// RFC 9496, section 4.1, lowest word first.
+const D: [u64; 4] =
+    [0x75eb_4dca_1359_78a3, 0x0070_0a4d_4141_d8ab, 0x8cc7_4079_7779_e898, 0x5203_6cee_2b6f_fe73];
+const SQRT_M1: [u64; 4] =
+    [0xc4ee_1b27_4a0e_a0b0, 0x2f43_1806_ad2f_e478, 0x2b4d_0099_3dfb_d7a7, 0x2b83_2480_4fc1_df0b];
+const SQRT_AD_MINUS_ONE: [u64; 4] =
+    [0x7e97_f6a0_497b_2e1b, 0xaf9d_8e0c_1b78_54bd, 0x0f3c_fcc9_31f5_d1fd, 0x3769_31bf_2b83_48ac];
+const INVSQRT_A_MINUS_D: [u64; 4] =
+    [0x99c8_fdaa_805d_40ea, 0x9d2f_1617_5a41_72be, 0x16c2_7b91_fe01_d840, 0x786c_8905_cfaf_fca2];
+const ONE_MINUS_D_SQ: [u64; 4] =
+    [0xe27c_09c1_945f_c176, 0x2c81_a138_cd5e_350f, 0x9994_abdd_be70_dfe4, 0x0290_72a8_b2b3_e0d7];
+const D_MINUS_ONE_SQ: [u64; 4] =
+    [0x31ad_5aaa_44ed_4d20, 0xd29e_4a2c_b01e_1999, 0x4cdc_d32f_529b_4eeb, 0x5968_b37a_f66c_2241];
+
+/// A scalar below 2^253 as digits of -8 to 8, the lowest first: it is their sum times 16^i.
+pub(super) type Digits = [i8; 64];
+
+/// Four points. All coordinates are reduced.
+#[derive(Clone, Copy)]
+pub(super) struct Point {
+    x: Fe,
+    y: Fe,
+    z: Fe,
+    t: Fe,
+}
+
+/// What additions and doublings give: a point is (t x : y z : t z), and the product of its first two
+/// coordinates x y. Of at most 3 units each, t of 6.
+struct Completed {
+    x: Fe,
+    y: Fe,
+    z: Fe,
+    t: Fe,
+}
+
+/// What additions take: y + x, y - x, z, 2 d t, all of at most 3 units.
+struct Addend {
+    plus: Fe,
+    minus: Fe,
+    z: Fe,
+    t2d: Fe,
+}
+
+impl Completed {
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn point(&self) -> Point {
+        Point { t: self.x.times(&self.y), ..self.without_t() }
+    }
+
+    /// The point, for doublings, which do not read t.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn without_t(&self) -> Point {
+        Point {
+            x: self.t.times(&self.x),
+            y: self.y.times(&self.z),
+            z: self.t.times(&self.z),
+            t: self.x,
+        }
+    }
+}
+
+impl Point {
+    #[target_feature(enable = "avx2")]
+    fn identity() -> Self {
+        let (zero, one) = (Fe::small(0), Fe::small(1));
+        Self { x: zero, y: one, z: one, t: zero }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn doubled(&self) -> Completed {
+        let (xx, yy, zz) = (self.x.square(), self.y.square(), self.z.square());
+        let (sum, difference) = (yy.plus(xx), yy.minus(xx));
+        Completed {
+            x: self.x.plus(self.y).square().minus_wide(sum).reduced(),
+            y: sum,
+            z: difference,
+            t: zz.twice().minus_wide(difference),
+        }
+    }
+
+    /// Times 2^`times`, which is not 0.
+    #[target_feature(enable = "avx2")]
+    fn doubled_times(&self, times: u32) -> Self {
+        let mut point = *self;
+        for _ in 1..times {
+            point = point.doubled().without_t();
+        }
+        point.doubled().point()
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn plus_addend(&self, other: &Addend) -> Completed {
+        let plus = self.y.plus(self.x).times(&other.plus);
+        let minus = self.y.minus(self.x).times(&other.minus);
+        let tt = self.t.times(&other.t2d);
+        let zz2 = self.z.times(&other.z).twice();
+        Completed { x: plus.minus(minus), y: plus.plus(minus), z: zz2.plus(tt), t: zz2.minus(tt) }
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn addend(&self) -> Addend {
+        Addend {
+            plus: self.y.plus(self.x),
+            minus: self.y.minus(self.x),
+            z: self.z,
+            t2d: self.t.times(&Fe::constant(&D).twice()),
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        self.plus_addend(&other.addend()).point()
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        let Addend { plus, minus, z, t2d } = other.addend();
+        let negative = Addend { plus: minus, minus: plus, z, t2d: t2d.negative() };
+        self.plus_addend(&negative).point()
+    }
+
+    /// The points of `other` where the mask is set, those of `self` elsewhere.
+    #[target_feature(enable = "avx2")]
+    fn or(&self, other: &Self, mask: Mask) -> Self {
+        Self {
+            x: self.x.or(other.x, mask),
+            y: self.y.or(other.y, mask),
+            z: self.z.or(other.z, mask),
+            t: self.t.or(other.t, mask),
+        }
+    }
+
+    /// The points themselves and their multiples to the eighth.
+    #[target_feature(enable = "avx2")]
+    fn multiples(&self) -> [Self; 8] {
+        let addend = self.addend();
+        let mut multiples = [*self; 8];
+        for i in 1..8 {
+            multiples[i] = multiples[i - 1].plus_addend(&addend).point();
+        }
+        multiples
+    }
+
+    /// The same scalar times each point, four bits of the scalar at a time.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn times(&self, digits: &Digits) -> Self {
+        let mut entries = [[Packed::zero(); 4]; 8];
+        for (entry, multiple) in entries.iter_mut().zip(self.multiples()) {
+            let Addend { plus, minus, z, t2d } = multiple.addend();
+            *entry = [plus.packed(), minus.packed(), z.packed(), t2d.packed()];
+        }
+        let one = Fe::small(1).packed();
+        let zero = [one, one, one, Packed::zero()];
+        let mut sum = Self::identity();
+        for (i, digit) in digits.iter().enumerate().rev() {
+            let digit = Digit::of([*digit; LANES]);
+            let mut found = [Packed::zero(); 4];
+            for (number, entry) in (0..).zip(std::iter::once(&zero).chain(&entries)) {
+                let here = digit.is(number);
+                for (found, entry) in found.iter_mut().zip(entry) {
+                    found.fill(entry, here);
+                }
+            }
+            let addend =
+                Addend::signed([found[0], found[1], found[3]], found[2].unpacked(), &digit);
+            let completed = sum.plus_addend(&addend);
+            sum = if i == 0 { completed.point() } else { completed.without_t().doubled_times(4) };
+        }
+        sum
+    }
+}
+
+impl Addend {
+    /// y + x, y - x and 2 d t of a point, with its z, for plus or minus the point.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn signed([plus, minus, t2d]: [Packed; 3], z: Fe, digit: &Digit) -> Self {
+        let (plus, minus, negative) = (plus.unpacked(), minus.unpacked(), digit.is_negative());
+        Self {
+            plus: plus.or(minus, negative),
+            minus: minus.or(plus, negative),
+            z,
+            t2d: t2d.unpacked().negative_if(negative),
+        }
+    }
+}
+
+/// Multiples of one point, for products of it with many scalars: 256^i times 1 to 8 in row i, as
+/// y + x, y - x and 2 d x y.
+pub(super) struct Table {
+    rows: Vec<[[Words; 3]; 8]>,
+}
+
+impl Table {
+    const ROWS: usize = 32;
+
+    /// Expects the same point in every lane.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn of(point: &Point) -> Self {
+        // Lane l makes rows 8l to 8l + 7 and so starts from 256^(8l) times the point.
+        let mut points = *point;
+        for lane in 1..LANES {
+            let further = points.doubled_times(64);
+            points = points.or(&further, Mask::of(std::array::from_fn(|l| l >= lane)));
+        }
+        let mut multiples = Vec::with_capacity(Self::ROWS / LANES * 8);
+        for _ in 0..Self::ROWS / LANES {
+            multiples.extend(points.multiples());
+            points = points.doubled_times(8);
+        }
+        // All are divided by their z with one inversion (Montgomery's trick).
+        let mut product = Fe::small(1);
+        let mut before = Vec::with_capacity(multiples.len());
+        for multiple in &multiples {
+            before.push(product);
+            product = product.times(&multiple.z);
+        }
+        let mut inverse = inverted(product);
+        let mut rows = vec![[[[0; 5]; 3]; 8]; Self::ROWS];
+        for (i, (multiple, before)) in multiples.iter().zip(before).enumerate().rev() {
+            let z = inverse.times(&before);
+            inverse = inverse.times(&multiple.z);
+            let (x, y) = (multiple.x.times(&z), multiple.y.times(&z));
+            let t2d = x.times(&y).times(&Fe::constant(&D).twice());
+            for (k, coordinate) in [y.plus(x), y.minus(x), t2d].into_iter().enumerate() {
+                for (lane, words) in coordinate.packed().lanes().into_iter().enumerate() {
+                    rows[Self::ROWS / LANES * lane + i / 8][i % 8][k] = words;
+                }
+            }
+        }
+        Self { rows }
+    }
+
+    /// A scalar a lane times the point.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn times(&self, digits: &[Digits; LANES]) -> Point {
+        let one = Fe::small(1);
+        let zero = [one.packed(), one.packed(), Packed::zero()];
+        let mut sum = Point::identity();
+        for odd in [1, 0] {
+            for (i, entries) in self.rows.iter().enumerate() {
+                let mut lanes = [0; LANES];
+                for (lane, digits) in lanes.iter_mut().zip(digits) {
+                    *lane = digits[2 * i + odd];
+                }
+                let digit = Digit::of(lanes);
+                let mut found = [Packed::zero(); 3];
+                let here = digit.is(0);
+                for (found, entry) in found.iter_mut().zip(&zero) {
+                    found.fill(entry, here);
+                }
+                for (number, entry) in (1..).zip(entries) {
+                    let here = digit.is(number);
+                    for (found, words) in found.iter_mut().zip(entry) {
+                        found.fill(&Packed::spread(words), here);
+                    }
+                }
+                sum = sum.plus_addend(&Addend::signed(found, one, &digit)).point();
+            }
+            if odd == 1 {
+                sum = sum.doubled_times(4);
+            }
+        }
+        sum
+    }
+}
+
+/// Writes a scalar below 2^253 as digits.
+pub(super) fn digits(scalar: &[u8; 32]) -> Digits {
+    let mut digits = [0; 64];
+    let mut carry = 0;
+    for (i, digit) in digits.iter_mut().enumerate() {
+        let nibble = (scalar[i / 2] >> (4 * (i % 2)) & 15) as i8 + carry;
+        carry = (nibble + 8) >> 4;
+        *digit = nibble - (carry << 4);
+    }
+    digits
+}
+
+/// Decodes points (RFC 9496, section 4.3.1), and says which lanes are the encoding of one. Bytes and
+/// what they stand for are public here.
+#[target_feature(enable = "avx2")]
+pub(super) fn decode<const N: usize>(
+    bytes: &[[[u8; 32]; LANES]; N],
+) -> [([bool; LANES], Point); N] {
+    let (one, d) = (Fe::small(1), Fe::constant(&D));
+    let mut s = [one; N];
+    let mut u = [(one, one); N];
+    let mut v = [one; N];
+    let mut radicands = [one; N];
+    for n in 0..N {
+        s[n] = Fe::from_bytes(&bytes[n]);
+        let ss = s[n].square();
+        u[n] = (one.minus(ss), one.plus(ss));
+        let squares = u[n].1.square();
+        v[n] = Fe::small(0).minus_wide(d.times(&u[n].0.square()).plus(squares)).reduced();
+        radicands[n] = v[n].times(&squares);
+    }
+    let roots = square_roots(&[one; N], &radicands);
+    let mut out = [([false; LANES], Point::identity()); N];
+    for n in 0..N {
+        let (was_square, root) = roots[n];
+        let (u1, u2) = u[n];
+        let den_x = root.times(&u2);
+        let den_y = root.times(&den_x).times(&v[n]);
+        let x = den_x.times(&s[n].twice()).absolute();
+        let y = den_y.times(&u1);
+        let t = x.times(&y);
+        let smallest = s[n].to_bytes();
+        let (square, negative) = (was_square.lanes(), t.is_negative().or(y.is_zero()).lanes());
+        out[n].0 = std::array::from_fn(|lane| {
+            let written = &bytes[n][lane];
+            smallest[lane] == *written && written[0] & 1 == 0 && square[lane] && !negative[lane]
+        });
+        out[n].1 = Point { x, y, z: one, t };
+    }
+    out
+}
+
+/// Encodes points (RFC 9496, section 4.3.2).
+#[target_feature(enable = "avx2")]
+pub(super) fn encode<const N: usize>(points: &[Point; N]) -> [[[u8; 32]; LANES]; N] {
+    let one = Fe::small(1);
+    let mut u = [(one, one); N];
+    let mut radicands = [one; N];
+    for (n, Point { x, y, z, .. }) in points.iter().enumerate() {
+        u[n] = (z.minus(*y).times(&z.plus(*y)), x.times(y));
+        radicands[n] = u[n].0.times(&u[n].1.square());
+    }
+    let roots = square_roots(&[one; N], &radicands);
+    let mut out = [[[0; 32]; LANES]; N];
+    for (n, Point { x, y, z, t }) in points.iter().enumerate() {
+        let (_, root) = roots[n];
+        let (den1, den2) = (root.times(&u[n].0), root.times(&u[n].1));
+        let z_inverse = den1.times(&den2).times(t);
+        let rotate = t.times(&z_inverse).is_negative();
+        let i = Fe::constant(&SQRT_M1);
+        let (x, y) = (x.or(y.times(&i), rotate), y.or(x.times(&i), rotate));
+        let enchanted = den1.times(&Fe::constant(&INVSQRT_A_MINUS_D));
+        let den = den2.or(enchanted, rotate);
+        let y = y.negative_if(x.times(&z_inverse).is_negative()).reduced();
+        out[n] = z.minus(y).times(&den).absolute().to_bytes();
+    }
+    out
+}
+
+/// Derives points from 64 uniform bytes each (RFC 9496, section 4.3.4).
+#[target_feature(enable = "avx2")]
+pub(super) fn derive(uniform: &[[u8; 64]; LANES]) -> Point {
+    let mut halves = [[[0; 32]; LANES]; 2];
+    for (lane, bytes) in uniform.iter().enumerate() {
+        for (half, bytes) in halves.iter_mut().zip(bytes.as_chunks::<32>().0) {
+            half[lane] = *bytes;
+        }
+    }
+    let [first, second] = map(&[Fe::from_bytes(&halves[0]), Fe::from_bytes(&halves[1])]);
+    first.plus(&second)
+}
+
+/// MAP of the same section.
+#[target_feature(enable = "avx2")]
+fn map<const N: usize>(t: &[Fe; N]) -> [Point; N] {
+    let (one, d) = (Fe::small(1), Fe::constant(&D));
+    let (mut r, mut u, mut v) = ([one; N], [one; N], [one; N]);
+    for n in 0..N {
+        r[n] = t[n].square().times(&Fe::constant(&SQRT_M1));
+        u[n] = r[n].plus(one).times(&Fe::constant(&ONE_MINUS_D_SQ));
+        let minus = Fe::small(0).minus_wide(r[n].times(&d).plus(one));
+        v[n] = minus.times(&r[n].plus(d));
+    }
+    let roots = square_roots(&u, &v);
+    let mut out = [Point::identity(); N];
+    for n in 0..N {
+        let (was_square, root) = roots[n];
+        let other = root.times(&t[n]).absolute().negative();
+        let s = other.or(root, was_square);
+        let c = r[n].or(one.negative(), was_square);
+        let product = r[n].minus(one).times(&c).times(&Fe::constant(&D_MINUS_ONE_SQ));
+        let w0 = s.twice().times(&v[n]);
+        let w1 = product.minus(v[n]).times(&Fe::constant(&SQRT_AD_MINUS_ONE));
+        let ss = s.square();
+        let (w2, w3) = (one.minus(ss), one.plus(ss));
+        out[n] = Point { x: w0.times(&w3), y: w2.times(&w1), z: w1.times(&w3), t: w0.times(&w2) };
+    }
+    out
+}
+
+/// SQRT_RATIO_M1 (RFC 9496, section 4.2): which u / v are squares, and a root of u / v there, of i u / v
+/// elsewhere; the one that is not negative.
+#[target_feature(enable = "avx2")]
+fn square_roots<const N: usize>(u: &[Fe; N], v: &[Fe; N]) -> [(Mask, Fe); N] {
+    let mut start = *u;
+    let mut base = *u;
+    for n in 0..N {
+        let v3 = v[n].square().times(&v[n]);
+        start[n] = u[n].times(&v3);
+        base[n] = start[n].times(&v3.times(&v[n]));
+    }
+    let powers = power(&base);
+    let i = Fe::constant(&SQRT_M1);
+    let mut out = [(Mask::of([false; LANES]), i); N];
+    for n in 0..N {
+        let root = start[n].times(&powers[n]);
+        let check = v[n].times(&root.square());
+        let correct = check.minus(u[n]).reduced().is_zero();
+        let flipped = check.plus(u[n]).reduced().is_zero();
+        let flipped_i = check.plus(u[n].times(&i)).reduced().is_zero();
+        let root = root.or(root.times(&i), flipped.or(flipped_i)).absolute();
+        out[n] = (correct.or(flipped), root);
+    }
+    out
+}
+
+/// The power (p - 5) / 8 = 2^252 - 3, of N times four elements in turn, so that one does not wait for
+/// the other.
+#[target_feature(enable = "avx2")]
+fn power<const N: usize>(x: &[Fe; N]) -> [Fe; N] {
+    // e(n) is the power 2^n - 1.
+    let e2 = times_each(&squares(x, 1), x);
+    let e4 = times_each(&squares(&e2, 2), &e2);
+    let e5 = times_each(&squares(&e4, 1), x);
+    let e10 = times_each(&squares(&e5, 5), &e5);
+    let e20 = times_each(&squares(&e10, 10), &e10);
+    let e40 = times_each(&squares(&e20, 20), &e20);
+    let e50 = times_each(&squares(&e40, 10), &e10);
+    let e100 = times_each(&squares(&e50, 50), &e50);
+    let e200 = times_each(&squares(&e100, 100), &e100);
+    let e250 = times_each(&squares(&e200, 50), &e50);
+    times_each(&squares(&e250, 2), x)
+}
+
+/// The inverse: p - 2 = 8 (2^252 - 3) + 3.
+#[target_feature(enable = "avx2")]
+fn inverted(x: Fe) -> Fe {
+    let [power] = squares(&power(&[x]), 3);
+    power.times(&x.square().times(&x))
+}
+
+#[target_feature(enable = "avx2")]
+fn squares<const N: usize>(x: &[Fe; N], times: u32) -> [Fe; N] {
+    let mut x = *x;
+    for _ in 0..times {
+        for x in &mut x {
+            *x = x.square();
+        }
+    }
+    x
+}
+
+#[target_feature(enable = "avx2")]
+fn times_each<const N: usize>(x: &[Fe; N], y: &[Fe; N]) -> [Fe; N] {
+    let mut product = *x;
+    for (product, y) in product.iter_mut().zip(y) {
+        *product = product.times(y);
+    }
+    product
+}

@@ -1,0 +1,247 @@
+//! The classes of VOLE-PSI: secrets stay on this side of the border.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use zeroize::Zeroizing;
+
+use super::{Entropy, Outputs, rows};
+use crate::aes::Block;
+use crate::error::Error;
+use crate::{base_ot, cot, dh, oprf, tags, vole};
+
+/// The first message of base OTs, and the secret behind it; used once.
+#[pyclass(module = "psi._core")]
+pub struct BaseOtOffer(Option<base_ot::Offer>);
+
+#[pymethods]
+impl BaseOtOffer {
+    #[staticmethod]
+    fn draw(entropy: &mut Entropy) -> Self {
+        Self(Some(base_ot::Offer::draw(&mut entropy.0)))
+    }
+
+    fn message<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let offer = self.0.as_ref().ok_or(Error::Used { argument: "offer" })?;
+        Ok(PyBytes::new(py, &offer.message()))
+    }
+}
+
+/// The answer to an offer, and the secret choices behind it; used once.
+#[pyclass(module = "psi._core")]
+pub struct BaseOtChoice {
+    message: Vec<u8>,
+    secret: Option<(Zeroizing<Block>, base_ot::Chosen)>,
+}
+
+#[pymethods]
+impl BaseOtChoice {
+    /// Draws Delta and chooses by its bits.
+    #[staticmethod]
+    fn draw(py: Python<'_>, sid: [u8; 32], offer: &[u8], entropy: &mut Entropy) -> PyResult<Self> {
+        let entropy = &mut entropy.0;
+        let (message, secret) = py.detach(|| {
+            let mut drawn = Zeroizing::new([0; 16]);
+            entropy.fill(&mut *drawn);
+            let delta = Zeroizing::new(Block::from_le_bytes(*drawn));
+            let (message, keys) = base_ot::choose(&sid, *delta, offer, entropy)?;
+            Ok::<_, Error>((message, (delta, keys)))
+        })?;
+        Ok(Self { message, secret: Some(secret) })
+    }
+
+    fn message<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.message)
+    }
+}
+
+/// The receiver's correlations.
+///
+/// In a box: Python aligns its objects to 16 bytes, and registers of these want 32.
+#[pyclass(module = "psi._core")]
+pub struct VoleReceiver(Box<vole::Receiver>);
+
+#[pymethods]
+impl VoleReceiver {
+    /// Ends the base OTs; returns the correlations' source and the message that makes the sender's.
+    #[staticmethod]
+    fn plant<'py>(
+        py: Python<'py>,
+        offer: &mut BaseOtOffer,
+        sid: [u8; 32],
+        points: &[u8],
+        width: usize,
+        entropy: &mut Entropy,
+    ) -> PyResult<(Self, Bound<'py, PyBytes>)> {
+        let offer = offer.0.take().ok_or(Error::Used { argument: "offer" })?;
+        let entropy = &mut entropy.0;
+        let (receiver, trees) = py.detach(|| {
+            let pairs = offer.keys(&sid, points)?;
+            let (cots, trees) = cot::Receiver::plant(&sid, &pairs, entropy);
+            Ok::<_, Error>((vole::Receiver::new(&sid, width, cots, entropy), trees))
+        })?;
+        Ok((Self(Box::new(receiver)), PyBytes::new(py, &trees)))
+    }
+
+    fn request<'py>(
+        &mut self,
+        py: Python<'py>,
+        entropy: &mut Entropy,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let request = py.detach(|| self.0.request(&mut entropy.0));
+        Ok(PyBytes::new(py, &request))
+    }
+
+    fn absorb(&mut self, py: Python<'_>, corrections: &[u8]) -> PyResult<()> {
+        Ok(py.detach(|| self.0.absorb(corrections))?)
+    }
+}
+
+/// The sender's correlations, and Delta. In a box, as the receiver's.
+#[pyclass(module = "psi._core")]
+pub struct VoleSender(Box<vole::Sender>);
+
+#[pymethods]
+impl VoleSender {
+    #[staticmethod]
+    fn grow(
+        py: Python<'_>,
+        choice: &mut BaseOtChoice,
+        sid: [u8; 32],
+        trees: &[u8],
+        width: usize,
+    ) -> PyResult<Self> {
+        let secret = choice.secret.take().ok_or(Error::Used { argument: "choice" })?;
+        Ok(Self(py.detach(|| {
+            let (delta, keys) = secret;
+            let cots = cot::Sender::grow(&sid, *delta, &keys, trees)?;
+            Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, *delta, cots)))
+        })?))
+    }
+
+    fn answer<'py>(
+        &mut self,
+        py: Python<'py>,
+        request: &[u8],
+        entropy: &mut Entropy,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let corrections = py.detach(|| self.0.answer(request, &mut entropy.0))?;
+        Ok(PyBytes::new(py, &corrections))
+    }
+}
+
+/// A set, hashed and grouped by bins; bin by bin its hashes become outputs.
+#[pyclass(module = "psi._core")]
+pub struct Rows(crate::rows::Rows);
+
+#[pymethods]
+impl Rows {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        elements: &[u8],
+        extras: &[u8],
+        sid: [u8; 32],
+        bins: usize,
+        third: usize,
+        width: usize,
+    ) -> PyResult<Self> {
+        let (elements, extras) = (rows(elements, "elements")?, rows(extras, "extras")?);
+        Ok(Self(
+            py.detach(|| crate::rows::Rows::group(elements, extras, &sid, bins, third, width))?,
+        ))
+    }
+
+    /// Encodes bins of the receiver's, masks their cells and computes their outputs.
+    fn blind<'py>(
+        &mut self,
+        py: Python<'py>,
+        first: usize,
+        count: usize,
+        capacity: usize,
+        correlations: &mut VoleReceiver,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let vole = correlations.0.as_mut();
+        let cells = py.detach(|| {
+            oprf::blind(&mut self.0, first..first.saturating_add(count), capacity, vole)
+        })?;
+        Ok(PyBytes::new(py, &cells))
+    }
+
+    /// Computes the outputs of bins of the sender's from masked cells.
+    fn evaluate(
+        &mut self,
+        py: Python<'_>,
+        first: usize,
+        count: usize,
+        cells: &[u8],
+        correlations: &mut VoleSender,
+    ) -> PyResult<()> {
+        let vole = correlations.0.as_mut();
+        Ok(py.detach(|| {
+            oprf::evaluate(&mut self.0, first..first.saturating_add(count), cells, vole)
+        })?)
+    }
+
+    /// All outputs, in the order of elements and extras, as labels are sealed with.
+    fn outputs(&self, py: Python<'_>) -> Outputs {
+        Outputs(dh::Outputs::of(py.detach(|| self.0.seals())))
+    }
+}
+
+/// The sender's tags, ascending; takes the outputs of its rows.
+#[pyclass(module = "psi._core")]
+pub struct AscendingTags(tags::Sorted);
+
+#[pymethods]
+impl AscendingTags {
+    #[new]
+    fn new(py: Python<'_>, rows: &mut Rows, bits: usize) -> PyResult<Self> {
+        Ok(Self(py.detach(|| tags::Sorted::of(rows.0.take(), bits))?))
+    }
+
+    fn unary<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.0.unary()))
+    }
+
+    fn lows<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        count: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &py.detach(|| self.0.lows(start, count))))
+    }
+}
+
+/// The receiver's rows, waiting for the sender's tags; takes their outputs.
+#[pyclass(module = "psi._core")]
+pub struct TagJoin(Option<tags::Join>);
+
+#[pymethods]
+impl TagJoin {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        rows: &mut Rows,
+        bits: usize,
+        tags: usize,
+        unary: &[u8],
+    ) -> PyResult<Self> {
+        let (outputs, index) = rows.0.take_numbered();
+        Ok(Self(Some(py.detach(|| tags::Join::of(outputs, index, bits, tags, unary))?)))
+    }
+
+    fn probe(&mut self, py: Python<'_>, lows: &[u8]) -> PyResult<()> {
+        let join = self.0.as_mut().ok_or(Error::Used { argument: "join" })?;
+        Ok(py.detach(|| join.probe(lows))?)
+    }
+
+    /// Positions of the rows that matched, ascending, n x 4 bytes little-endian.
+    fn matched<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let join = self.0.take().ok_or(Error::Used { argument: "join" })?;
+        let matched = py.detach(|| join.matched())?;
+        let bytes: Vec<u8> = matched.into_iter().flat_map(u32::to_le_bytes).collect();
+        Ok(PyBytes::new(py, &bytes))
+    }
+}

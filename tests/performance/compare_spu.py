@@ -1,0 +1,450 @@
+"""The whole job beside spu's: a CSV file on each side, a result file on one, two processes.
+
+Prints one JSON object. Both programs get the same files: rows of 18 digits, half of them in common,
+in random order. "greenlane" is two nodes of `greenlane init`, `serve` on the one side and `match`
+with the protocol `vole` on the other, over mutual TLS, without columns to disclose. "spu" is RR22
+of SecretFlow's spu in its fast mode, without TLS, told that keys are unique and that the order of
+the result does not matter, which both save it work. Each side of either has one thread.
+
+Both are measured in the same way, by what the operating system says of a process when it has ended:
+user and system time from its start to its exit, the interpreter, imports and children included.
+Seconds run from the start of the first process to the exit of the last. The two run in turn;
+each figure is the median of its runs.
+
+spu is no part of the project: if it is not there, it is installed into an environment of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SPU = "spu==0.9.5"
+PYTHONS = ((3, 11), (3, 10))
+"""For which this release of spu has wheels."""
+START_UP = 1 << 8
+"""Rows of a run that is nearly all start-up."""
+LONGEST = 600.0
+"""Seconds after which a run hangs: ten times what spu takes for 2^20 rows on a busy machine."""
+LOOK = 0.01
+"""Seconds between two looks at a process; a run takes seconds."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "YACL_NUM_THREADS": "1"}
+"""Arrow reads the first, spu both; the kernels of a node have a setting."""
+ROLES = ("insurer", "police")
+"""The receiver and the sender."""
+GREENLANE = (sys.executable, "-m", "parties")
+
+SETTINGS = """
+[node]
+name = "{role}"
+role = "{role}"
+listen = "127.0.0.1:{port}"
+certificate = "tls/node.pem"
+key = "tls/node.key"
+results = "results"
+log = "greenlane.log"
+threads = 1
+
+[source]
+format = "csv"
+paths = ["{rows}"]
+
+[identifiers.id]
+kind = "text"
+columns = ["id"]
+
+[peers.{other}]
+address = "127.0.0.1:{other_port}"
+ca = "tls/{other}.pem"
+"""
+
+SPU_SIDE = """
+import sys
+import spu.libspu.link as link
+import spu.psi as psi
+rank, rows, result, *addresses = sys.argv[1:]
+parties = link.Desc()
+for number, address in enumerate(addresses):
+    parties.add_party(f"party-{number}", address)
+line = link.create_brpc(parties, int(rank))
+csv = psi.SourceType.SOURCE_TYPE_FILE_CSV
+config = psi.PsiExecuteConfig(
+    protocol_conf=psi.PsiProtocolConfig(
+        protocol=psi.PsiProtocol.PROTOCOL_RR22,
+        receiver_rank=0,
+        broadcast_result=False,
+        rr22_params=psi.Rr22Rarams(low_comm_mode=False),
+    ),
+    input_params=psi.InputParams(type=csv, path=rows, selected_keys=["id"], keys_unique=True),
+    output_params=psi.OutputParams(type=csv, path=result, disable_alignment=True),
+    join_conf=psi.ResultJoinConfig(type=psi.ResultJoinType.JOIN_TYPE_INNER_JOIN),
+)
+psi.psi_execute(config, line)
+line.stop_link()
+"""
+
+MADE_UP = """
+import sys
+from pathlib import Path
+import numpy as np
+folder, rows = Path(sys.argv[1]), int(sys.argv[2])
+random = np.random.default_rng(rows)
+# An odd factor makes different numbers of different ones modulo 2^59, which has 18 digits.
+numbers = np.arange(2 * rows - rows // 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+numbers %= np.uint64(1 << 59)
+for name, mine in (("receiver", numbers[:rows]), ("sender", numbers[-rows:])):
+    mine = random.permutation(mine)
+    with (folder / f"{name}-{rows}.csv").open("w") as file:
+        file.write("id\\n")
+        file.writelines(f"{number:018d}\\n" for number in mine.tolist())
+"""
+"""In a process of its own: a child begins with its parent's peak of memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The rows of both sides, and how many the result must have."""
+
+    receiver: Path
+    sender: Path
+    common: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run took; of pairs the receiver's comes first.
+
+    Attributes:
+        seconds: from the first start to the last exit.
+        cpu: seconds of each process.
+        peak_mb: the largest memory of each process in MiB.
+        loopback: bytes that crossed the loopback meanwhile, heads of packets and the traffic of
+            other programs included.
+        messages: bytes of messages, without frames and TLS; None if the program does not say.
+    """
+
+    seconds: float
+    cpu: tuple[float, float]
+    peak_mb: tuple[float, float]
+    loopback: int
+    messages: int | None
+
+
+def main() -> None:
+    """Prints the figures."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    arguments.add_argument("--rows", type=int, default=1 << 20, help="of each side")
+    arguments.add_argument("--runs", type=int, default=3, help="of each program")
+    arguments.add_argument(
+        "--environment", type=Path, default=default_environment(), help="the one that spu is in"
+    )
+    arguments.add_argument(
+        "--kernel-only",
+        action="store_true",
+        help=f"run both with {START_UP} rows too, and compare what is left without that",
+    )
+    given = arguments.parse_args()
+    if given.rows < START_UP or given.runs < 1:
+        raise SystemExit(f"at least {START_UP} rows and one run are needed")
+    python = python_with_spu(given.environment)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found(folder)
+        jobs: dict[str, Callable[[Files], Run]] = {
+            "greenlane": lambda files: run_greenlane(folder, files),
+            "spu": lambda files: run_spu(python, folder, files),
+        }
+        figures = {"bench": "the whole job beside spu", "rows": given.rows, "threads": 1}
+        figures |= compared(in_turn(jobs, made_up(folder, given.rows), given.runs))
+        if given.kernel_only:
+            start_up = compared(in_turn(jobs, made_up(folder, START_UP), given.runs))
+            figures["kernel"] = difference(figures, start_up)
+            figures["start_up"] = {"rows": START_UP} | start_up
+    print(json.dumps(figures))
+
+
+def in_turn(
+    jobs: Mapping[str, Callable[[Files], Run]], files: Files, runs: int
+) -> dict[str, list[Run]]:
+    """Runs the jobs in turn, so that what else the machine does falls on all of them."""
+    done: dict[str, list[Run]] = {name: [] for name in jobs}
+    for _ in range(runs):
+        for name, job in jobs.items():
+            done[name].append(job(files))
+    return done
+
+
+def compared(done: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
+    """Returns the figures of each program, and how many times ours spu's CPU is."""
+    figures: dict[str, Any] = {name: summary(runs) for name, runs in done.items()}
+    return figures | {"times_cpu": times(figures["spu"], figures["greenlane"])}
+
+
+def difference(whole: Mapping[str, Any], start_up: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the CPU of each program without that of its start-up, and how many times ours."""
+    figures: dict[str, Any] = {
+        name: {
+            key: round(whole[name][key] - start_up[name][key], 3)
+            for key in ("cpu_seconds", "receiver_cpu_seconds", "sender_cpu_seconds")
+        }
+        for name in ("greenlane", "spu")
+    }
+    return figures | {"times_cpu": times(figures["spu"], figures["greenlane"])}
+
+
+def times(peer: Mapping[str, float], ours: Mapping[str, float]) -> float | None:
+    """Returns how many times ours the peer's CPU is; None if nothing is left of ours."""
+    mine = ours["cpu_seconds"]
+    return round(peer["cpu_seconds"] / mine, 2) if mine > 0 else None
+
+
+def summary(runs: Sequence[Run]) -> dict[str, Any]:
+    """Returns the medians."""
+
+    def median(figure: Callable[[Run], float], digits: int | None = None) -> float:
+        return round(statistics.median(map(figure, runs)), digits)
+
+    messages = [run.messages for run in runs if run.messages is not None]
+    return {
+        "cpu_seconds": median(lambda run: sum(run.cpu), 3),
+        "receiver_cpu_seconds": median(lambda run: run.cpu[0], 3),
+        "sender_cpu_seconds": median(lambda run: run.cpu[1], 3),
+        "seconds": median(lambda run: run.seconds, 3),
+        "receiver_peak_mb": median(lambda run: run.peak_mb[0]),
+        "sender_peak_mb": median(lambda run: run.peak_mb[1]),
+        "loopback_bytes": median(lambda run: run.loopback),
+        "message_bytes": round(statistics.median(messages)) if messages else None,
+        "each_cpu_seconds": [round(sum(run.cpu), 3) for run in runs],
+    }
+
+
+# --- the two programs
+
+
+def run_greenlane(folder: Path, files: Files) -> Run:
+    """Runs `serve` as the sender and `match` as the receiver."""
+    ports = dict(zip(ROLES, free_ports(), strict=True))
+    rows = dict(zip(ROLES, (files.receiver, files.sender), strict=True))
+    for role, other in (ROLES, ROLES[::-1]):
+        text = SETTINGS.format(
+            role=role, other=other, port=ports[role], other_port=ports[other], rows=rows[role]
+        )
+        (folder / role / "greenlane.toml").write_text(text, encoding="utf-8")
+    insurer, police = (str(folder / role / "greenlane.toml") for role in ROLES)
+    result = folder / "joined.csv"
+    with Watch(folder) as watch:
+        sender = watch.start(*GREENLANE, "serve", "--settings", police, "--json")
+        watch.until_said(sender, b"listen")
+        receiver = watch.start(
+            *(*GREENLANE, "match", "--settings", insurer, "--peer", "police", "--json"),
+            *("--protocol", "vole", "--format", "csv", "--out", str(result)),
+        )
+        watch.until_ended(receiver)
+        os.kill(sender, signal.SIGTERM)
+        watch.until_ended(sender)
+    must_have(result, files.common)
+    report = json.loads(watch.said(receiver))
+    return watch.run(receiver, sender, report["said_bytes"] + report["heard_bytes"])
+
+
+def run_spu(python: Path, folder: Path, files: Files) -> Run:
+    """Runs both parties of spu; the first is the receiver."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports()]
+    result, none = folder / "spu.csv", folder / "none.csv"
+    program = (str(python), "-c", SPU_SIDE)
+    with Watch(folder) as watch:
+        receiver = watch.start(*program, "0", str(files.receiver), str(result), *addresses)
+        sender = watch.start(*program, "1", str(files.sender), str(none), *addresses)
+        watch.until_ended(receiver)
+        watch.until_ended(sender)
+    must_have(result, files.common)
+    return watch.run(receiver, sender, None)
+
+
+def must_have(result: Path, rows: int) -> None:
+    """Ends the comparison if a result does not have as many rows as were planted; removes it."""
+    with result.open("rb") as file:
+        had = sum(1 for _ in file) - 1
+    result.unlink()
+    if had != rows:
+        raise SystemExit(f"{result.name}: {had} rows, {rows} were planted")
+
+
+class Watch:
+    """Starts the processes of a run and notes what they took; a run that fails ends them all.
+
+    Args:
+        folder: for what they print.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: list[int] = []
+        self._taken: dict[int, tuple[float, float]] = {}
+
+    def __enter__(self) -> Watch:
+        self._loopback = loopback_bytes()
+        self._began = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds = time.monotonic() - self._began
+        self._loopback = loopback_bytes() - self._loopback
+        for process in {*self._started} - {*self._taken}:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+
+    def start(self, *command: str) -> int:
+        """Starts a process and returns its number."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        number = len(self._started)
+        prints = [
+            (os.POSIX_SPAWN_OPEN, stream, self._print(number, stream), flags, 0o600)
+            for stream in (1, 2)
+        ]
+        environment = os.environ | ONE_THREAD
+        process = os.posix_spawn(command[0], command, environment, file_actions=prints)
+        self._started.append(process)
+        return process
+
+    def said(self, process: int, stream: int = 1) -> bytes:
+        """Returns what a process has printed so far."""
+        return Path(self._print(self._started.index(process), stream)).read_bytes()
+
+    def until_said(self, process: int, word: bytes) -> None:
+        """Waits for a word on stdout."""
+        while word not in self.said(process):
+            self._look()
+
+    def until_ended(self, process: int) -> None:
+        """Waits for the end of a process."""
+        while process not in self._taken:
+            self._look()
+
+    def run(self, receiver: int, sender: int, messages: int | None) -> Run:
+        """Returns what the run took; after the block."""
+        (receivers, rss), (senders, sender_rss) = self._taken[receiver], self._taken[sender]
+        peaks = (rss, sender_rss)
+        return Run(self._seconds, (receivers, senders), peaks, self._loopback, messages)
+
+    def _look(self) -> None:
+        """Notes which processes have ended; else waits a moment.
+
+        Raises:
+            SystemExit: one did not end well, or the run hangs.
+        """
+        for process in self._started:
+            if process in self._taken:
+                continue
+            ended, status, used = os.wait4(process, os.WNOHANG)
+            if ended:
+                self._taken[process] = (used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+                if status:
+                    words = self.said(process, 2)[-2000:].decode(errors="replace")
+                    raise SystemExit(f"a process ended with {status}; its last words: {words}")
+                return
+        if time.monotonic() - self._began > LONGEST:
+            raise SystemExit(f"a run took more than {LONGEST:g} s")
+        time.sleep(LOOK)
+
+    def _print(self, number: int, stream: int) -> str:
+        return str(self._folder / f"process-{number}.{stream}")
+
+
+# --- what they need
+
+
+def found(folder: Path) -> None:
+    """Makes two nodes that know each other; their settings are written for each run."""
+    for role, other in (ROLES, ROLES[::-1]):
+        known = ["--peer", str(folder / other)] if (folder / other).exists() else []
+        command = [*GREENLANE, "init", role, str(folder / role), *known]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def made_up(folder: Path, rows: int) -> Files:
+    """Makes the files of both sides."""
+    subprocess.run([sys.executable, "-c", MADE_UP, str(folder), str(rows)], check=True)
+    receiver, sender = (folder / f"{side}-{rows}.csv" for side in ("receiver", "sender"))
+    return Files(receiver, sender, common=rows // 2)
+
+
+def default_environment() -> Path:
+    """Returns a folder under the user's cache."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches) / "greenlane" / SPU
+
+
+def python_with_spu(environment: Path) -> Path:
+    """Returns the interpreter of an environment with spu, which is made if it is not there."""
+    python = environment.absolute() / "bin" / "python"
+    if not has_spu(python):
+        print(f"installing {SPU} into {environment}", file=sys.stderr)
+        made = subprocess.run([fitting_python(), "-m", "venv", str(environment)], check=False)
+        pip = [str(python), "-m", "pip", "install", "--quiet", SPU]
+        if made.returncode or subprocess.run(pip, check=False).returncode:
+            raise SystemExit(f"{SPU} could not be installed into {environment}; see above")
+        if not has_spu(python):
+            raise SystemExit(f"{environment}: {SPU} is installed and cannot be imported")
+    return python
+
+
+def has_spu(python: Path) -> bool:
+    """Whether an interpreter is there and has this release of spu."""
+    look = (
+        "import spu.psi; from importlib.metadata import version; "
+        f"raise SystemExit(version('spu') != {SPU.rpartition('=')[2]!r})"
+    )
+    return python.exists() and succeeds([str(python), "-c", look])
+
+
+def fitting_python() -> str:
+    """Returns an interpreter that spu has wheels for."""
+    names = (sys.executable, *(f"python{major}.{minor}" for major, minor in PYTHONS))
+    look = f"import sys, venv; raise SystemExit(sys.version_info[:2] not in {PYTHONS})"
+    for name in names:
+        path = shutil.which(name)
+        if path is not None and succeeds([path, "-c", look]):
+            return path
+    known = " or ".join(f"{major}.{minor}" for major, minor in PYTHONS)
+    raise SystemExit(
+        f"{SPU} needs Python {known}, and neither is in PATH; install one, or name a folder with "
+        "an environment that has spu by --environment"
+    )
+
+
+def succeeds(command: Sequence[str]) -> bool:
+    """Whether a program ends well; what it prints is dropped."""
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def free_ports() -> list[int]:
+    """Finds two ports that are free now; the programs take them a moment later."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in ROLES]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def loopback_bytes() -> int:
+    """Returns how many bytes the loopback has carried since the machine started."""
+    path = Path("/sys/class/net/lo/statistics/rx_bytes")
+    return int(path.read_text(encoding="ascii"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Correlated OTs: rows t with chosen bits at one side, rows q = t + choice * Delta at the other.
+
+Source: SoftSpoken OT of Roy, CRYPTO 2022, with k = 4, the semi-honest part. The sender of the match
+has Delta, whose bits come in 32 groups of 4. For each group there is a tree of 16 seeds; the
+receiver has all of them, the sender all but the one whose number is the group's part of Delta.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from reference.aes_hashes import Hash, encrypt
+from reference.blocks import Bits, Blocks, from_bytes, pack, unpack, xor
+from reference.dh import Entropy
+
+K = 4
+GROUPS = 128 // K
+LEAVES = 1 << K
+ALL = np.arange(GROUPS)
+
+
+class Receiver:
+    """The side with all seeds, and with the choices."""
+
+    def __init__(self, sid: bytes, keys: Blocks, entropy: Entropy) -> None:
+        """Draws the trees; `keys` are the pairs of the base OTs, (128, 2)."""
+        nodes, sums = from_bytes(entropy.bytes(16 * GROUPS), GROUPS, 1), []
+        for level in range(1, K + 1):
+            nodes = _children(sid, nodes)
+            pairs = keys[K * ALL + K - level]
+            # Who chose 1 in OT i opens side 0: it knows the sum of what is not on its path.
+            sums.append(pairs[:, ::-1] ^ _sides(nodes))
+        self._seeds = nodes
+        self.trees = np.stack(sums, axis=1).tobytes()
+        """What this side says: in the order group, level, side."""
+
+    def extend(self, number: int, choices: Bits) -> tuple[bytes, Blocks]:
+        """What this side says of so many choices, and its rows t."""
+        streams = _streams(self._seeds, number, len(choices))
+        masked = np.bitwise_xor.reduce(streams, axis=1) ^ np.frombuffer(pack(choices), np.uint8)
+        return masked.tobytes(), _rows(streams, np.zeros(GROUPS, np.intp))
+
+
+class Sender:
+    """The side with Delta."""
+
+    def __init__(self, sid: bytes, delta: int, keys: Blocks, trees: bytes) -> None:
+        """Rebuilds the trees; `keys` are those chosen in the base OTs, (128)."""
+        sums = from_bytes(trees, GROUPS, K, 2)
+        bits = np.array([delta >> i & 1 for i in range(128)])
+        self._delta = bits
+        self._hole = np.zeros(GROUPS, np.intp)
+        """The number of the node on the path, which stands there as zeros."""
+        nodes: Blocks = np.zeros((GROUPS, 1, 2), np.uint64)
+        for level in range(1, K + 1):
+            i = K * ALL + K - level
+            nodes = _children(sid, nodes)
+            # The children of the unknown node are not those that were computed from zeros.
+            nodes[ALL, 2 * self._hole] = nodes[ALL, 2 * self._hole + 1] = 0
+            side, path = 1 - bits[i], 2 * self._hole + bits[i]
+            known = sums[ALL, level - 1, side] ^ keys[i]
+            nodes[ALL, path ^ 1] = known ^ _sides(nodes)[ALL, side]
+            self._hole = path
+        self._seeds = nodes
+
+    def extend(self, number: int, masked: bytes, count: int) -> Blocks:
+        """The rows q, from what the other side said of its `count` choices."""
+        planes = np.frombuffer(masked, np.uint8).reshape(GROUPS, count // 8)
+        streams = _streams(self._seeds, number, count)
+        streams[ALL, self._hole] = 0
+        correction = planes.repeat(K, axis=0) * self._delta.astype(np.uint8)[:, None]
+        return _rows(streams, self._hole) ^ _transpose(correction)
+
+
+def _children(sid: bytes, nodes: Blocks) -> Blocks:
+    """Of each group's nodes, left and right in turn."""
+    sides = [Hash(sid, label).mmo(nodes) for label in ("cot/left", "cot/right")]
+    return np.stack(sides, axis=2).reshape(GROUPS, -1, 2)
+
+
+def _sides(nodes: Blocks) -> Blocks:
+    """For each group the sums of its left and of its right children."""
+    return np.stack([xor(nodes[:, 0::2], 1), xor(nodes[:, 1::2], 1)], axis=1)
+
+
+def _streams(seeds: Blocks, number: int, count: int) -> Bits:
+    """For each seed count / 8 bytes: AES under the seed of a counter, `number` in its high half."""
+    if count % 128:
+        raise ValueError("not whole blocks")
+    counters = np.array([(m, number) for m in range(count // 128)], np.uint64)
+    streams = [encrypt(seed.tobytes(), counters).tobytes() for seed in seeds.reshape(-1, 2)]
+    return np.frombuffer(b"".join(streams), np.uint8).reshape(GROUPS, LEAVES, count // 8).copy()
+
+
+def _rows(streams: Bits, hole: npt.NDArray[np.intp]) -> Blocks:
+    """Row i: bit 4g + b is bit i of the sum of the streams x of group g with bit b of x + hole."""
+    planes = []
+    for g in range(GROUPS):
+        numbers = np.arange(LEAVES) ^ hole[g]
+        for b in range(K):
+            planes.append(np.bitwise_xor.reduce(streams[g, (numbers >> b & 1) == 1], axis=0))
+    return _transpose(np.array(planes))
+
+
+def _transpose(planes: Bits) -> Blocks:
+    """128 planes of count / 8 bytes to count rows of 128 bits."""
+    bits = unpack(planes.tobytes()).reshape(128, -1)
+    return from_bytes(pack(bits.T), -1)
