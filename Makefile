@@ -52,8 +52,7 @@ docs: build ## the site, into site/
 bench: build ## figures as JSON; see docs/benchmarks.md
 	$(BIN)/python tests/performance/bench_identifiers.py
 	$(BIN)/python tests/performance/bench_sources.py
-	$(BIN)/greenlane bench --protocol vole --receiver 65536 --sender 65536 --threads 1 --in-memory --json
-	$(BIN)/greenlane bench --protocol vole --receiver 65536 --sender 65536 --threads 1 --json
+	$(BIN)/python tests/performance/bench_match.py
 	$(BIN)/greenlane bench --protocol dh --receiver 65536 --sender 65536 --threads 1 --in-memory --json
 	$(BIN)/greenlane bench --protocol dh --receiver 65536 --sender 65536 --threads 1 --json
 

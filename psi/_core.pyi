@@ -11,6 +11,7 @@ __all__ = [
     "Rows",
     "Shuffle",
     "TagJoin",
+    "VoleCode",
     "VoleReceiver",
     "VoleSender",
     "check_ascending",
@@ -27,6 +28,7 @@ __all__ = [
     "normalise",
     "normaliser_digest",
     "normaliser_version",
+    "okvs_core_sizes",
     "open",
     "pack_labels",
     "reasons",
@@ -81,10 +83,20 @@ class BaseOtChoice:
     def message(self) -> bytes: ...
 
 @final
+class VoleCode:
+    @staticmethod
+    def draw(sid: bytes) -> VoleCode: ...
+
+@final
 class VoleReceiver:
     @staticmethod
     def plant(
-        offer: BaseOtOffer, sid: bytes, points: bytes, width: int, entropy: Entropy
+        offer: BaseOtOffer,
+        code: VoleCode,
+        sid: bytes,
+        points: bytes,
+        width: int,
+        entropy: Entropy,
     ) -> tuple[VoleReceiver, bytes]: ...
     def request(self, entropy: Entropy) -> bytes: ...
     def absorb(self, corrections: bytes) -> None: ...
@@ -92,7 +104,9 @@ class VoleReceiver:
 @final
 class VoleSender:
     @staticmethod
-    def grow(choice: BaseOtChoice, sid: bytes, trees: bytes, width: int) -> VoleSender: ...
+    def grow(
+        choice: BaseOtChoice, code: VoleCode, sid: bytes, trees: bytes, width: int
+    ) -> VoleSender: ...
     def answer(self, request: bytes, entropy: Entropy) -> bytes: ...
 
 @final
@@ -132,6 +146,7 @@ def open(
     outputs: Outputs, bins: list[bytes], tag: int, label: int, direction: int
 ) -> tuple[bytes, bytes]: ...
 def contains(bins: list[bytes], width: int, wanted: bytes, tag: int) -> list[bool]: ...
+def okvs_core_sizes(keys: int, third: int, seed: int, runs: int) -> dict[int, int]: ...
 def check_ascending(elements: bytes) -> None: ...
 def hash_elements(identifiers: Any, domain: str) -> Any: ...
 def distinct(arrays: list[Any]) -> tuple[bytes, Any]: ...

@@ -9,6 +9,8 @@ starts thus do not wait for pyarrow, DuckDB and gRPC, which take most of a secon
 
 from __future__ import annotations
 
+import gc
+
 import typer
 
 from parties.cli import asking, bench, serving, setting_up
@@ -32,4 +34,5 @@ app.command("version")(setting_up.version)
 
 def main() -> None:
     """Runs the program and leaves with its exit code."""
+    gc.disable()  # until `keep_imported`
     run(app)

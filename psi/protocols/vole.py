@@ -142,9 +142,10 @@ class Receiver:
         """Learns the outputs of all elements, bin by bin."""
         width = okvs.value_width(_size(session.theirs))
         shape = okvs.shape(self._offer.elements)
-        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         supply = vole.Receiver(session, shape.bins * shape.cells, width, self._entropy)
         self._meter.total += self._offer.elements
+        yield from supply.offer()
+        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         correlations = yield from supply.open()
         for first, count in _groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
@@ -260,9 +261,10 @@ class Sender:
         """Learns the outputs of its own elements, bin by bin, and nothing of the receiver's."""
         width = okvs.value_width(_size(self._offer))
         shape = okvs.shape(session.theirs.elements)
-        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         supply = vole.Sender(session, shape.bins * shape.cells, width, self._entropy)
         self._meter.total += self._total
+        yield from supply.choose()
+        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         correlations = yield from supply.open()
         for first, count in _groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)

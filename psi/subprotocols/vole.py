@@ -86,18 +86,27 @@ class Receiver:
         self._entropy = entropy
         self._width = width
 
+    def offer(self) -> Dialogue[None]:
+        """Offers base OTs; whatever the receiver computes next overlaps with their choice."""
+        self._offer = _core.BaseOtOffer.draw(self._entropy)
+        yield from say(BaseOtOffer(point=self._offer.message(), session=self._session.check))
+        self._code = _core.VoleCode.draw(self._session.id)
+
     def open(self) -> Dialogue[_core.VoleReceiver]:
-        """Base OTs, and the first requests.
+        """Ends the base OTs and says the first requests.
 
         Raises:
             PeerError: the sender's points are none.
         """
-        offer = _core.BaseOtOffer.draw(self._entropy)
-        yield from say(BaseOtOffer(point=offer.message(), session=self._session.check))
         heard = yield from hear(BaseOtChoice)
         with blame_the_peer("BaseOtChoice"):
             self._vole, trees = _core.VoleReceiver.plant(
-                offer, self._session.id, heard.points, self._width, self._entropy
+                self._offer,
+                self._code,
+                self._session.id,
+                heard.points,
+                self._width,
+                self._entropy,
             )
         yield from say(CotTrees(corrections=trees))
         for _ in range(min(AHEAD, self._schedule.chunks)):
@@ -134,23 +143,31 @@ class Sender:
         self._entropy = entropy
         self._width = width
 
-    def open(self) -> Dialogue[_core.VoleSender]:
-        """Base OTs, and answers to the first requests.
+    def choose(self) -> Dialogue[None]:
+        """Chooses in the base OTs; whatever the sender computes next overlaps with their end.
 
         Raises:
             TranscriptMismatch: the receiver heard another Hello.
-            PeerError: the receiver's point is none, or a message is not whole.
+            PeerError: the receiver's point is none.
         """
         heard = yield from hear(BaseOtOffer)
         if not compare_digest(heard.session, self._session.check):
             raise TranscriptMismatch("the two sides did not hear the same Hello")
         with blame_the_peer("BaseOtOffer"):
-            choice = _core.BaseOtChoice.draw(self._session.id, heard.point, self._entropy)
-        yield from say(BaseOtChoice(points=choice.message()))
+            self._choice = _core.BaseOtChoice.draw(self._session.id, heard.point, self._entropy)
+        yield from say(BaseOtChoice(points=self._choice.message()))
+        self._code = _core.VoleCode.draw(self._session.id)
+
+    def open(self) -> Dialogue[_core.VoleSender]:
+        """Ends the base OTs and answers the first requests.
+
+        Raises:
+            PeerError: a message is not whole.
+        """
         trees = yield from hear(CotTrees)
         with blame_the_peer("CotTrees"):
             self._vole = _core.VoleSender.grow(
-                choice, self._session.id, trees.corrections, self._width
+                self._choice, self._code, self._session.id, trees.corrections, self._width
             )
         for _ in range(min(AHEAD, self._schedule.chunks)):
             yield from self._answer()

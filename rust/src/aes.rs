@@ -1,12 +1,9 @@
 //! AES-128 on batches of blocks, and the hashes of a fixed key made from it.
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[path = "aes/lanes.rs"]
 pub(crate) mod lanes;
-#[path = "aes/portable.rs"]
 mod portable;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[path = "aes/x86.rs"]
 mod x86;
 
 use ::aes::Aes128;

@@ -21,10 +21,8 @@
 //! `portable` is the definition; `x86` computes four transfers at a time and must agree with it on every
 //! input. Neither wipes the coordinates that pass through registers and the stack.
 
-#[path = "base_ot/portable.rs"]
 mod portable;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[path = "base_ot/x86.rs"]
 mod x86;
 
 use curve25519_dalek::{RistrettoPoint, Scalar};

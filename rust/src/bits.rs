@@ -1,9 +1,7 @@
 //! Turning bit matrices: 128 planes of n bits become n rows of 128 bits.
 
-#[path = "bits/portable.rs"]
 mod portable;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[path = "bits/x86.rs"]
 mod x86;
 
 use crate::aes::Block;

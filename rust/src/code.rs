@@ -16,12 +16,9 @@
 //! it is read again, 128 of them open at a time, and picked from there when all of the bucket is in
 //! the first cache. That takes 0.8 ns. All running sums pass through registers on the way.
 
-#[path = "code/portable.rs"]
 mod portable;
-#[path = "code/quadratic_residue.rs"]
 mod quadratic_residue;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[path = "code/x86.rs"]
 mod x86;
 
 use sha2::{Digest, Sha256};

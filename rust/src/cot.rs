@@ -26,7 +26,6 @@
 //! room for them at the end of an extension.
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[path = "cot/x86.rs"]
 mod x86;
 
 use subtle::{Choice, ConditionallySelectable};

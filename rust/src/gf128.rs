@@ -1,9 +1,7 @@
 //! GF(2^128): bit i of a [`Block`] is the coefficient of x^i, modulus x^128 + x^7 + x^2 + x + 1.
 
-#[path = "gf128/portable.rs"]
 mod portable;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[path = "gf128/x86.rs"]
 mod x86;
 
 use crate::aes::Block;

@@ -212,6 +212,7 @@ fn add_values(form: &Form, seeds: &[Block], delta: Block, read: &mut [Block]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::Code;
     use crate::cot;
     use crate::entropy::Entropy;
 
@@ -233,8 +234,9 @@ mod tests {
         let keys: [Block; 128] = std::array::from_fn(|i| pairs[i][(delta >> i & 1) as usize]);
         let (receiver, trees) = cot::Receiver::plant(&SID, &pairs, entropy);
         let sender = cot::Sender::grow(&SID, delta, &keys, &trees).unwrap();
-        let mut receiver = vole::Receiver::new(&SID, width, receiver, entropy);
-        let mut sender = vole::Sender::new(&SID, width, delta, sender);
+        let mut receiver =
+            vole::Receiver::new(&SID, width, Code::draw(&SID), receiver, entropy).unwrap();
+        let mut sender = vole::Sender::new(&SID, width, Code::draw(&SID), delta, sender).unwrap();
         let request = receiver.request(entropy);
         receiver.absorb(&sender.answer(&request, entropy).unwrap()).unwrap();
         (receiver, sender)

@@ -409,7 +409,8 @@ mod _core {
 
     #[pymodule_export]
     use super::matching::{
-        AscendingTags, BaseOtChoice, BaseOtOffer, Rows, TagJoin, VoleReceiver, VoleSender,
+        AscendingTags, BaseOtChoice, BaseOtOffer, Rows, TagJoin, VoleCode, VoleReceiver,
+        VoleSender, okvs_core_sizes,
     };
 
     #[pymodule_export]

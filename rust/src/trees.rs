@@ -11,10 +11,8 @@
 //! The hash is `H(x) = AES(s) ^ s` with `s = sigma(x)`, and sigma is linear. So inner nodes are
 //! kept as their sigma: it is taken once a parent and not once a hash, and leaves need none.
 
-#[path = "trees/portable.rs"]
 mod portable;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[path = "trees/x86.rs"]
 mod x86;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};

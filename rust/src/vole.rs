@@ -102,10 +102,16 @@ impl Receiver {
     /// `width` is the bits of an a. Both parties give the same `sid` and `width`. Of `entropy` it
     /// takes `102 * width` bytes, the values of the trees one after the other.
     ///
-    /// # Panics
-    /// If `width` is no multiple of 8 from 64 to 128.
-    pub fn new(sid: &[u8; 32], width: usize, cot: cot::Receiver, entropy: &mut Entropy) -> Self {
-        let mut bits = Zeroizing::new(vec![0; base_transfers(width) / 8]);
+    /// # Errors
+    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128.
+    pub fn new(
+        sid: &[u8; 32],
+        width: usize,
+        code: Code,
+        cot: cot::Receiver,
+        entropy: &mut Entropy,
+    ) -> Result<Self, Error> {
+        let mut bits = Zeroizing::new(vec![0; base_transfers(width)? / 8]);
         entropy.fill(&mut bits);
         let (base, keys) = cot.extend(0, &blocks(&bits));
         let mut values = OfTrees::new(vec![[0; LANES]; GROUPS]);
@@ -113,10 +119,10 @@ impl Receiver {
         {
             *value = bits.iter().rev().fold(0, |value, byte| value << 8 | Block::from(*byte));
         }
-        Self {
+        Ok(Self {
             width,
             cot,
-            code: Code::draw(sid),
+            code,
             sid: *sid,
             nursery: Nursery::new(sid),
             noise: Noise::new(),
@@ -132,7 +138,7 @@ impl Receiver {
                 64 => PoolOfValues::Short(Pool::new()),
                 _ => PoolOfValues::Wide(Pool::new()),
             },
-        }
+        })
     }
 
     /// Draws the places of one more chunk's noise and asks the sender for the chunk; the answer
@@ -258,22 +264,28 @@ impl Sender {
     ///
     /// `delta` is that of `cot`. Both parties give the same `sid` and `width`.
     ///
-    /// # Panics
-    /// If `width` is no multiple of 8 from 64 to 128.
-    pub fn new(sid: &[u8; 32], width: usize, delta: Block, cot: cot::Sender) -> Self {
-        base_transfers(width);
-        Self {
+    /// # Errors
+    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128.
+    pub fn new(
+        sid: &[u8; 32],
+        width: usize,
+        code: Code,
+        delta: Block,
+        cot: cot::Sender,
+    ) -> Result<Self, Error> {
+        base_transfers(width)?;
+        Ok(Self {
             width,
             delta: delta.into(),
             cot,
-            code: Code::draw(sid),
+            code,
             sid: *sid,
             nursery: Nursery::new(sid),
             encoder: Encoder::new(),
             answers: 0,
             sums: vec![[0; LANES]; GROUPS].into(),
             pool: Pool::new(),
-        }
+        })
     }
 
     /// Answers a request, which makes [`TAKEN`] more b to take.
@@ -285,7 +297,7 @@ impl Sender {
     /// [`Error::Length`] if `request` has another length than this one must have. Any other bytes
     /// make an answer; if they are not the receiver's, the law does not hold.
     pub fn answer(&mut self, request: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, Error> {
-        let transfers = if self.answers == 0 { base_transfers(self.width) } else { 0 };
+        let transfers = if self.answers == 0 { base_transfers(self.width)? } else { 0 };
         let base = cot::message_length(transfers);
         check("request", request, base + cot::message_length(TRANSFERS))?;
         let (base, d) = request.split_at(base);
@@ -343,12 +355,14 @@ impl Sender {
 }
 
 /// How many transfers make the base values of this many bits each.
-fn base_transfers(width: usize) -> usize {
-    assert!(
-        width.is_multiple_of(8) && (64..=BITS).contains(&width),
-        "a width is a multiple of 8 from 64 to 128"
-    );
-    TREES * width
+///
+/// # Errors
+/// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128.
+fn base_transfers(width: usize) -> Result<usize, Error> {
+    if width.is_multiple_of(8) && (64..=BITS).contains(&width) {
+        return Ok(TREES * width);
+    }
+    Err(Error::Length { argument: "width", expected: 64, actual: width })
 }
 
 /// For each value the sum over its bits k of row k times x^k.
@@ -462,7 +476,13 @@ mod tests {
         let keys = std::array::from_fn(|i| pairs[i][(DELTA >> i & 1) as usize]);
         let (receiver, trees) = cot::Receiver::plant(&sid, &pairs, entropy);
         let sender = cot::Sender::grow(&sid, DELTA, &keys, &trees).unwrap();
-        (Receiver::new(&sid, width, receiver, entropy), Sender::new(&sid, width, DELTA, sender))
+        {
+            let code = || Code::draw(&sid);
+            (
+                Receiver::new(&sid, width, code(), receiver, entropy).unwrap(),
+                Sender::new(&sid, width, code(), DELTA, sender).unwrap(),
+            )
+        }
     }
 
     /// Takes m from both, and returns the values and how many of them break the law.

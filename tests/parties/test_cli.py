@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import subprocess
@@ -60,6 +61,33 @@ def test_help_and_wrong_usage_do_not_wait_for_what_only_jobs_need() -> None:
 
 def test_the_version_needs_neither_database_nor_network() -> None:
     assert imported("version").isdisjoint({"duckdb", "grpc", "structlog"})
+
+
+def test_a_match_of_text_files_waits_for_no_other_source_and_no_page_of_metrics(
+    tmp_path: Path,
+) -> None:
+    insurer, police = tmp_path / "A", tmp_path / "B"
+    for role, folder, known in (("insurer", insurer, ()), ("police", police, ("--peer", insurer))):
+        made = program("init", role, str(folder), "--listen", "127.0.0.1:1", *map(str, known))
+        assert made.returncode == 0
+    there = imported("match", "--settings", str(insurer / "greenlane.toml"), "--peer", "police")
+    assert "pyarrow.csv" in there, "it has come as far as the call"
+    assert there.isdisjoint(
+        {"duckdb", "grpc_health.v1", "grpc_reflection.v1alpha"}
+        | {"prometheus_client", "pyarrow.parquet"}
+    )
+
+
+def test_what_a_command_has_imported_is_never_looked_through_for_garbage() -> None:
+    kept = gc.get_freeze_count()
+    gc.disable()
+    try:
+        output.keep_imported()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > kept
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def test_the_version_is_what_two_nodes_compare() -> None:

@@ -1,5 +1,7 @@
 //! The classes of VOLE-PSI: secrets stay on this side of the border.
 
+use std::collections::BTreeMap;
+
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -7,8 +9,9 @@ use zeroize::Zeroizing;
 
 use super::{Entropy, Outputs, rows};
 use crate::aes::Block;
+use crate::code::Code;
 use crate::error::Error;
-use crate::{base_ot, cot, dh, oprf, tags, vole};
+use crate::{base_ot, cot, dh, okvs, oprf, tags, vole};
 
 /// The first message of base OTs, and the secret behind it; used once.
 #[pyclass(module = "psi._core")]
@@ -55,6 +58,24 @@ impl BaseOtChoice {
     }
 }
 
+/// The code of a session, which is public; used once.
+#[pyclass(module = "psi._core")]
+pub struct VoleCode(Option<Box<Code>>);
+
+#[pymethods]
+impl VoleCode {
+    #[staticmethod]
+    fn draw(py: Python<'_>, sid: [u8; 32]) -> Self {
+        Self(Some(Box::new(py.detach(|| Code::draw(&sid)))))
+    }
+}
+
+impl VoleCode {
+    fn take(&mut self) -> Result<Code, Error> {
+        Ok(*self.0.take().ok_or(Error::Used { argument: "code" })?)
+    }
+}
+
 /// The receiver's correlations.
 ///
 /// In a box: Python aligns its objects to 16 bytes, and registers of these want 32.
@@ -68,17 +89,19 @@ impl VoleReceiver {
     fn plant<'py>(
         py: Python<'py>,
         offer: &mut BaseOtOffer,
+        code: &mut VoleCode,
         sid: [u8; 32],
         points: &[u8],
         width: usize,
         entropy: &mut Entropy,
     ) -> PyResult<(Self, Bound<'py, PyBytes>)> {
         let offer = offer.0.take().ok_or(Error::Used { argument: "offer" })?;
+        let code = code.take()?;
         let entropy = &mut entropy.0;
         let (receiver, trees) = py.detach(|| {
             let pairs = offer.keys(&sid, points)?;
             let (cots, trees) = cot::Receiver::plant(&sid, &pairs, entropy);
-            Ok::<_, Error>((vole::Receiver::new(&sid, width, cots, entropy), trees))
+            Ok::<_, Error>((vole::Receiver::new(&sid, width, code, cots, entropy)?, trees))
         })?;
         Ok((Self(Box::new(receiver)), PyBytes::new(py, &trees)))
     }
@@ -107,15 +130,17 @@ impl VoleSender {
     fn grow(
         py: Python<'_>,
         choice: &mut BaseOtChoice,
+        code: &mut VoleCode,
         sid: [u8; 32],
         trees: &[u8],
         width: usize,
     ) -> PyResult<Self> {
         let secret = choice.secret.take().ok_or(Error::Used { argument: "choice" })?;
+        let code = code.take()?;
         Ok(Self(py.detach(|| {
             let (delta, keys) = secret;
             let cots = cot::Sender::grow(&sid, *delta, &keys, trees)?;
-            Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, *delta, cots)))
+            Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, code, *delta, cots)?))
         })?))
     }
 
@@ -187,6 +212,18 @@ impl Rows {
     fn outputs(&self, py: Python<'_>) -> Outputs {
         Outputs(dh::Outputs::of(py.detach(|| self.0.seals())))
     }
+}
+
+/// How often peeling left so many of `keys` random keys, over `runs` runs: {left: runs}.
+#[pyfunction]
+pub fn okvs_core_sizes(
+    py: Python<'_>,
+    keys: usize,
+    third: usize,
+    seed: u64,
+    runs: u64,
+) -> PyResult<BTreeMap<usize, u64>> {
+    Ok(py.detach(|| okvs::core_sizes(keys, third, seed, runs))?)
 }
 
 /// The sender's tags, ascending; takes the outputs of its rows.
