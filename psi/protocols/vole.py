@@ -149,7 +149,7 @@ class Receiver:
         correlations = yield from supply.open()
         for first, count in _groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
-            cells = rows.blind(first, count, shape.capacity, correlations)
+            cells = _blind(rows, (first, count), shape.capacity, correlations)
             yield from say(MaskedBin(bin=first, cells=cells))
             self._meter.done += _share(self._offer.elements, first, count, shape)
         return rows
@@ -287,6 +287,22 @@ class Sender:
             self._entropy,
         )
         yield from say_entries(sealed, form)
+
+
+def _blind(
+    rows: _core.Rows, bins: tuple[int, int], capacity: int, correlations: _core.VoleReceiver
+) -> bytes:
+    """Encodes and masks bins of our own set.
+
+    There is no second try with other rows: that some did not do would tell something of the set.
+    """
+    try:
+        return rows.blind(*bins, capacity, correlations)
+    except ValueError as error:
+        raise ApiMisuse(
+            f"{error}; elements must be hashes, of which no two begin with the same 16 bytes (or "
+            "this is the one session in 2^42 that fails, and another one will do)"
+        ) from error
 
 
 def _check_output(parameters: Parameters) -> None:

@@ -8,7 +8,7 @@ Source: Raghuraman and Rindal, CCS 2022 ("Blazing Fast PSI from Improved OKVS an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from math import ceil, lgamma, log, log1p, log2
 from typing import Final
 
@@ -46,7 +46,7 @@ class Shape:
         return 3 * self.third + DENSE
 
 
-@cache
+@lru_cache(maxsize=64)
 def shape(elements: int) -> Shape:
     """The shape for a set of so many elements, decoys and padding included."""
     bins = max(1, -(-elements // BIN))

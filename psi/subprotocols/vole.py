@@ -49,9 +49,9 @@ def traffic(cells: int, width: int) -> Traffic:
     The numbers are those of `rust/src/vole.rs`: a COT is 4 bytes and a tree 9 blocks.
     """
     chunks = -(-cells // CHUNK)
-    base = _TREES * width * 4
+    base = (_TREES * width + 256) * 4 + 32
     return Traffic(
-        _OFFER + _COT_TREES + base + chunks * 5760 * 4,
+        _OFFER + _COT_TREES + base + chunks * ((5760 + 256) * 4 + 32),
         _CHOICE + chunks * _TREES * 9 * 16,
         4,
     )

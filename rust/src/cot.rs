@@ -21,14 +21,15 @@
 //! receiver can send a false sum in a tree, which spoils leaves for one value of a bit of Delta only,
 //! or other choices in group g than elsewhere, which spoils rows only where Delta has bits in
 //! that group; by whether the match then fails it learns such bits, each at the risk of being caught.
-//! Roy's checks (of the rows in section 4, and of the trees) close that and are not made here. They
-//! read additional rows that are then dropped: [`Receiver::extend`] takes any multiple of 128, so there is
-//! room for them at the end of an extension.
+//! The rows are checked before anything is made of them ([`Receiver::extend_checked`]); of other choices a
+//! receiver then learns four bits of Delta at most, and only if it has guessed them, else the run ends.
+//! The trees are not checked: a false sum there tells one bit in the same way.
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 mod x86;
 
-use subtle::{Choice, ConditionallySelectable};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::aes::{Aes, Block};
@@ -36,8 +37,11 @@ use crate::base_ot::TRANSFERS;
 use crate::bits;
 use crate::entropy::Entropy;
 use crate::error::Error;
+use crate::gf128;
 use crate::session::session_key;
 
+/// What d is hashed after for the check.
+const DOMAIN: &[u8] = b"greenlane/vole/1/cot/check";
 /// Bits of Delta in a group, levels of a tree (Roy's k). At 4 a row costs 32 bits of message and 4 calls
 /// of AES; at 2 it would be 64 bits and 2 calls, at 8 16 bits and 32 calls.
 const DEPTH: usize = 4;
@@ -56,6 +60,17 @@ pub const TREES: usize = GROUPS * DEPTH * 2 * BYTES;
 /// Blocks of a stream that are folded at a time. 16 streams of 24 Blocks are 6 KiB and stay in L1
 /// beside the four planes that they become; all planes of a piece are 48 KiB and stay in L2.
 const PIECE: usize = 24;
+
+/// Rows that an extension sacrifices to its check: 128 would hide the sum of the choices, which has 128
+/// bits, if sums of random rows were never dependent; as many again make that sure but with 2^-128.
+const SACRIFICED: usize = 2 * BITS;
+/// Rows that are summed side by side in the check.
+const ABREAST: usize = 64;
+
+/// Bytes of the message of a checked extension by `rows` rows.
+pub const fn checked_length(rows: usize) -> usize {
+    message_length(rows.saturating_add(SACRIFICED)).saturating_add(2 * BYTES)
+}
 
 /// Bytes of the message d of `rows` rows.
 pub const fn message_length(rows: usize) -> usize {
@@ -108,6 +123,34 @@ impl Receiver {
                 .into();
         }
         (Self { leaves: nodes.iter().map(|seed| Aes::new(*seed)).collect() }, message)
+    }
+
+    /// Makes rows as [`Receiver::extend`], and shows that all groups were given the same choices.
+    ///
+    /// Shapes: the message is [`checked_length`] bytes: d of the rows and of 256 more whose choices are
+    /// drawn from `entropy`, then two sums over all of them: of the choices, and of t.
+    /// Secret: as at [`Receiver::extend`]; the sacrificed rows hide the choices in their sum.
+    pub fn extend_checked(
+        &self,
+        e: u32,
+        choices: &[Block],
+        entropy: &mut Entropy,
+    ) -> (Vec<u8>, Zeroizing<Vec<Block>>) {
+        let mut all = Zeroizing::new(choices.to_vec());
+        for _ in 0..SACRIFICED / BITS {
+            let mut drawn = Zeroizing::new([0; BYTES]);
+            entropy.fill(&mut *drawn);
+            all.push(Block::from_le_bytes(*drawn));
+        }
+        let (mut message, mut rows) = self.extend(e, &all);
+        let check = Check::of(&message);
+        let bits = Zeroizing::new(
+            all.iter().flat_map(|block| (0..BITS).map(move |i| block >> i & 1)).collect::<Vec<_>>(),
+        );
+        let sums = [check.sum(&bits), check.sum(&rows)];
+        message.extend(sums.iter().flat_map(|sum| sum.to_le_bytes()));
+        rows.truncate(BITS * choices.len());
+        (message, rows)
     }
 
     /// Makes `128 * choices.len()` rows.
@@ -198,6 +241,36 @@ impl Sender {
         Ok(Self { delta, leaves: known.map(|seed| Aes::new(*seed)).collect() })
     }
 
+    /// Makes rows from the message of [`Receiver::extend_checked`].
+    ///
+    /// A receiver that gave other choices to one group than to another passes only if it has guessed
+    /// the bits of Delta of one of them.
+    ///
+    /// # Errors
+    /// [`Error::Length`] as at [`Sender::extend`]; [`Error::Check`] if the groups do not agree.
+    pub fn extend_checked(
+        &self,
+        e: u32,
+        message: &[u8],
+        n: usize,
+    ) -> Result<Zeroizing<Vec<Block>>, Error> {
+        let (expected, actual) = (checked_length(n), message.len());
+        if actual != expected {
+            return Err(Error::Length { argument: "d", expected, actual });
+        }
+        let (d, sums) = message.split_at(expected - 2 * BYTES);
+        let (sums, _) = sums.as_chunks();
+        let [choices, t] = [sums[0], sums[1]].map(Block::from_le_bytes);
+        let mut rows = self.extend(e, d, n + SACRIFICED)?;
+        let q = Zeroizing::new(Check::of(d).sum(&rows));
+        let due = Zeroizing::new(t ^ gf128::multiply(choices, self.delta));
+        if !bool::from(q.to_le_bytes().ct_eq(&due.to_le_bytes())) {
+            return Err(Error::Check { argument: "d" });
+        }
+        rows.truncate(n);
+        Ok(rows)
+    }
+
     /// Makes `n` rows.
     ///
     /// Shapes: `d` [`message_length`] bytes, as [`Receiver::extend`] returns them for the same `e`; the
@@ -235,6 +308,34 @@ impl Sender {
             fold.rows(rows);
         }
         Ok(rows)
+    }
+}
+
+/// The sum that both sides compare: row 64k + j counts `x^k y^j` times, for x and y that are drawn
+/// after d is fixed, by hashing it (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive).
+///
+/// If groups disagree, the sums of both sides agree as a polynomial of degree below 2^17 does in a
+/// random point with its root, which is below 2^-110.
+struct Check {
+    x: Block,
+    y: Block,
+}
+
+impl Check {
+    fn of(d: &[u8]) -> Self {
+        let digest = Sha256::new_with_prefix(DOMAIN).chain_update(d).finalize();
+        let (halves, _) = digest.as_chunks::<BYTES>();
+        Self { x: Block::from_le_bytes(halves[0]), y: Block::from_le_bytes(halves[1]) }
+    }
+
+    fn sum(&self, rows: &[Block]) -> Block {
+        let mut abreast = Zeroizing::new([0; ABREAST]);
+        let mut power = 1;
+        for rows in rows.chunks(ABREAST) {
+            gf128::accumulate(&mut abreast[..rows.len()], rows, power);
+            power = gf128::multiply(power, self.x);
+        }
+        abreast.iter().rev().fold(0, |sum, row| gf128::multiply(sum, self.y) ^ row)
     }
 }
 
@@ -607,6 +708,40 @@ mod tests {
             let q = sender.extend(e, &d, n).unwrap();
             assert_eq!(broken(DELTA, &choices, &t, &q).len(), n, "seeds {seed}, 26");
         }
+    }
+
+    #[test]
+    fn other_choices_in_one_group_are_found_out_before_there_are_rows() {
+        let mut entropy = Entropy::from_seed_for_tests([31; 32]);
+        let mut pairs = [[0; 2]; TRANSFERS];
+        for key in pairs.as_flattened_mut() {
+            let mut bytes = [0; BYTES];
+            entropy.fill(&mut bytes);
+            *key = Block::from_le_bytes(bytes);
+        }
+        let delta = 0x1234_5678_9abc_def1_2345_6789_abcd_ef12; // no group of four bits is zero
+        let keys = std::array::from_fn(|i| pairs[i][usize::from(delta >> i & 1 == 1)]);
+        let (receiver, trees) = Receiver::plant(&SID, &pairs, &mut entropy);
+        let sender = Sender::grow(&SID, delta, &keys, &trees).unwrap();
+        let choices = [5, u128::MAX / 3, 0];
+        let (message, t) = receiver.extend_checked(3, &choices, &mut entropy);
+        assert_eq!(message.len(), checked_length(384));
+        let q = sender.extend_checked(3, &message, 384).unwrap();
+        assert_eq!((t.len(), q.len()), (384, 384));
+        for (i, (t, q)) in t.iter().zip(&*q).enumerate() {
+            let choice = choices[i / BITS] >> (i % BITS) & 1;
+            assert_eq!(*q, t ^ choice * delta, "row {i}");
+        }
+        for at in [0, 79, 80, 80 * 31 + 79, message.len() - 32, message.len() - 1] {
+            let mut changed = message.clone();
+            changed[at] ^= 4;
+            let refused = sender.extend_checked(3, &changed, 384).err();
+            assert_eq!(refused, Some(Error::Check { argument: "d" }), "byte {at}");
+        }
+        assert!(sender.extend_checked(3, &message[1..], 384).is_err());
+        // It shows nothing but two sums, and other sums for the same choices.
+        let (again, _) = receiver.extend_checked(3, &choices, &mut entropy);
+        assert_ne!(message[message.len() - 32..], again[again.len() - 32..]);
     }
 
     #[test]

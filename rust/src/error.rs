@@ -69,6 +69,11 @@ pub enum Error {
         /// The argument's name.
         argument: &'static str,
     },
+    /// What must agree in a message does not.
+    Check {
+        /// The argument's name.
+        argument: &'static str,
+    },
     /// A secret that serves once has served.
     Used {
         /// The argument's name.
@@ -100,6 +105,7 @@ impl fmt::Display for Error {
                 write!(f, "{wanted} correlations are asked for, there are {available}")
             }
             Self::Unary { argument } => write!(f, "{argument}: does not count the tags"),
+            Self::Check { argument } => write!(f, "{argument}: does not agree with itself"),
             Self::Used { argument } => write!(f, "{argument}: serves once"),
             Self::Entropy => write!(f, "the operating system gave no entropy"),
         }

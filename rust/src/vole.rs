@@ -15,9 +15,8 @@
 //! [`Receiver::absorb`].
 //!
 //! What a dishonest party can do here. A sender can send a correction that spoils leaves for some
-//! places of the noise only, and learn from whether the match fails whether it has guessed one. A
-//! receiver can make other choices in one group of bits of Delta than in the next (see
-//! [`crate::cot`]). The checks that would close that are not made: parties are semi-honest.
+//! places of the noise only, and learn from whether the match fails whether it has guessed one: no check
+//! is made of trees. A receiver's choices are checked (see [`crate::cot`]).
 
 use std::collections::VecDeque;
 
@@ -113,7 +112,7 @@ impl Receiver {
     ) -> Result<Self, Error> {
         let mut bits = Zeroizing::new(vec![0; base_transfers(width)? / 8]);
         entropy.fill(&mut bits);
-        let (base, keys) = cot.extend(0, &blocks(&bits));
+        let (base, keys) = cot.extend_checked(0, &blocks(&bits), entropy);
         let mut values = OfTrees::new(vec![[0; LANES]; GROUPS]);
         for (value, bits) in values.as_flattened_mut().iter_mut().zip(bits.chunks_exact(width / 8))
         {
@@ -144,7 +143,7 @@ impl Receiver {
     /// Draws the places of one more chunk's noise and asks the sender for the chunk; the answer
     /// goes to [`Receiver::absorb`]. Requests may run ahead of answers.
     ///
-    /// Shapes: d of 5760 transfers, 23040 bytes; in front of the first one also d of the base values,
+    /// Shapes: d of 5760 transfers and its check, 24096 bytes; in front of the first one also d of the base values,
     /// `816 * width` transfers. Of `entropy` it takes 720 bytes, all choices.
     pub fn request(&mut self, entropy: &mut Entropy) -> Vec<u8> {
         // The choices of a tree are the place of its noise: uniform, as they must be.
@@ -157,7 +156,7 @@ impl Receiver {
             *place = (pair >> (at % 8)) as u8 % LEAVES as u8;
         }
         self.requests += 1;
-        let (d, keys) = self.cot.extend(self.requests, &blocks(&*bits));
+        let (d, keys) = self.cot.extend_checked(self.requests, &blocks(&*bits), entropy);
         self.pending.push_back(Pending { places, keys });
         let mut request = std::mem::take(&mut self.base);
         request.extend(d);
@@ -298,13 +297,13 @@ impl Sender {
     /// make an answer; if they are not the receiver's, the law does not hold.
     pub fn answer(&mut self, request: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, Error> {
         let transfers = if self.answers == 0 { base_transfers(self.width)? } else { 0 };
-        let base = cot::message_length(transfers);
-        check("request", request, base + cot::message_length(TRANSFERS))?;
+        let base = if transfers > 0 { cot::checked_length(transfers) } else { 0 };
+        check("request", request, base + cot::checked_length(TRANSFERS))?;
         let (base, d) = request.split_at(base);
         if transfers > 0 {
-            self.sums = products(&self.cot.extend(0, base, transfers)?, self.width);
+            self.sums = products(&self.cot.extend_checked(0, base, transfers)?, self.width);
         }
-        let keys = self.cot.extend(self.answers + 1, d, TRANSFERS)?;
+        let keys = self.cot.extend_checked(self.answers + 1, d, TRANSFERS)?;
         self.nursery.turn_to(&self.sid, self.answers as usize);
         self.answers += 1;
         let mut bytes = Zeroizing::new([0; TREES * BYTES]);
@@ -576,7 +575,7 @@ mod tests {
         );
         let first = receiver.request(&mut entropy);
         let second = receiver.request(&mut entropy);
-        assert_eq!((first.len(), second.len()), (4 * (816 * 72 + 5760), 4 * 5760));
+        assert_eq!((first.len(), second.len()), (4 * (816 * 72 + 5760) + 2112, 4 * 5760 + 1056));
         for wrong in [&[][..], &second, &first[1..], &[&first[..], &[0]].concat()] {
             assert!(matches!(
                 sender.answer(wrong, &mut entropy),

@@ -29,7 +29,7 @@ from wiretap import (
 
 from psi import Elements, Output
 from psi._core import BaseOtOffer, Key, Outputs, dh_evaluate
-from psi.errors import DecoyMismatch, PeerMisbehaved
+from psi.errors import DecoyMismatch, MalformedMessage, PeerMisbehaved
 from psi.subprotocols.decoys import (
     OWN,
     SHARED,
@@ -148,20 +148,33 @@ def another_point(message):
     message.base_ot_offer.point = BaseOtOffer.draw(entropy(7)).message()
 
 
-SPOILT = [
-    (RECEIVER, "base_ot_offer", another_point),
-    (SENDER, "base_ot_choice", every_point_elsewhere),
-    (RECEIVER, "cot_trees", every_second("corrections", 16)),
-    (RECEIVER, "vole_request", every_second("corrections", 16)),
-    (SENDER, "vole_correction", every_second("corrections", 16)),
-    (RECEIVER, "masked_bin", every_second("cells", 8)),
-]
+@pytest.mark.parametrize("match", [PLAIN, SEALED], ids=str)
+@pytest.mark.parametrize(
+    ("author", "name", "change"),
+    [
+        (RECEIVER, "base_ot_offer", another_point),
+        (SENDER, "base_ot_choice", every_point_elsewhere),
+        (RECEIVER, "cot_trees", every_second("corrections", 16)),
+        (RECEIVER, "vole_request", every_second("corrections", 16)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_wrong_transfers_are_noticed_before_decoys(match, author, name, change):
+    """The sums in the first request do not agree with it at the sender."""
+    heard = match.listen(changing(name, change, author), bare=True)
+    assert set(heard.errors) == {SENDER}
+    assert type(heard.errors[SENDER]) is MalformedMessage
+    assert "VoleRequest" in str(heard.errors[SENDER])
+    assert not heard.results
 
 
 @pytest.mark.parametrize(
     ("match", "author", "name", "change"),
     [
-        *((match, *spoilt) for match in (PLAIN, SEALED) for spoilt in SPOILT),
+        (PLAIN, SENDER, "vole_correction", every_second("corrections", 16)),
+        (SEALED, SENDER, "vole_correction", every_second("corrections", 16)),
+        (PLAIN, RECEIVER, "masked_bin", every_second("cells", 8)),
+        (SEALED, RECEIVER, "masked_bin", every_second("cells", 8)),
         (PLAIN, SENDER, "tag_bin", every_second("tags", 7)),
         (SEALED, SENDER, "entry_bin", lambda message: every_second_tag_wrong(message, label=3)),
     ],

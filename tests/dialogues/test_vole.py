@@ -225,6 +225,14 @@ def test_sets_and_labels_that_do_not_fit_are_refused(role):
             role(elements(["a"]), agreed, Labels(np.array(positions, np.uint32), block))
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_set_that_cannot_be_encoded_is_no_fault_of_the_peer(exact, monkeypatch):
+    """One session in 2^42; here with a bin that has room for 99 of 100 elements or more."""
+    monkeypatch.setattr(okvs, "shape", lambda elements: okvs.Shape(1, 99, 493))
+    with pytest.raises(ApiMisuse, match="bin 0 of the set cannot be encoded"):
+        run([str(i) for i in range(100 - DECOYS)], ["1"], Output.RECEIVER, exact=exact)
+
+
 def test_a_peer_that_brings_more_than_agreed_is_refused():
     agreed = parameters(Output.BOTH, "vole", max_elements=3)
     for role, other in ((Receiver, Sender), (Sender, Receiver)):

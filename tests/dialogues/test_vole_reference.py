@@ -316,6 +316,30 @@ def test_a_flipped_bit_never_ends_in_a_result(kind):
         vole.match(flipped(reference_receiver(case)), flipped(psi_sender(case)))
 
 
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("group", [0, 17, 31])
+def test_a_receiver_with_other_choices_in_one_group_is_refused(group, number, monkeypatch):
+    """Its sums are made to agree as well as it can: it would have to guess four bits of Delta."""
+    stream = entropy(2)
+    stream.bytes(64)  # the sender's nonce and the seed of its decoys; then comes its Delta
+    delta = int.from_bytes(stream.bytes(16), "little")
+    assert delta >> 4 * group & 15, "these bits are zero: no choice in this group has any effect"
+    honest = cot.Receiver.extend
+
+    def extend(self: cot.Receiver, extension: int, choices: Bits) -> tuple[bytes, Blocks]:
+        said, rows = honest(self, extension, choices)
+        if extension != number:
+            return said, rows
+        changed = bytearray(said)
+        changed[group * len(choices) // 8] ^= 1
+        return bytes(changed), rows
+
+    monkeypatch.setattr(cot.Receiver, "extend", extend)
+    case = PLAIN["few, exact"]  # no padding is drawn before Delta
+    with pytest.raises(PeerError, match=r"VoleRequest: .* does not agree"):
+        vole.match(reference_receiver(case), psi_sender(case))
+
+
 # Blocks and hashes
 
 
@@ -594,7 +618,8 @@ def test_correlations_hold_over_chunks_that_are_asked_for_ahead(ots, width):
     receiver = correlations.Receiver(SID, width, ots[0], entropy(11))
     sender = correlations.Sender(SID, width, DELTA, ots[1], entropy(12))
     requests = [receiver.request(), receiver.request()]
-    assert [len(r) for r in requests] == [32 * (816 * width + 5760) // 8, 32 * 5760 // 8]
+    later = 4 * (5760 + 256) + 32
+    assert [len(r) for r in requests] == [4 * (816 * width + 256) + 32 + later, later]
     for request in requests:
         correction = sender.answer(request)
         assert len(correction) == 117_504

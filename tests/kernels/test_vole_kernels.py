@@ -39,7 +39,8 @@ LARGE = [2**32, 2**63, 2**64 - 1]
 
 
 def request(width: int, first: bool = True) -> int:
-    return CHOICES * (5760 + (816 * width if first else 0))
+    checked = [5760 + 256] + ([816 * width + 256] if first else [])
+    return sum(CHOICES * count + 32 for count in checked)
 
 
 def entropy(byte: int) -> Entropy:

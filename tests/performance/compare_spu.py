@@ -4,7 +4,8 @@ Prints one JSON object. Both programs get the same files: rows of 18 digits, hal
 in random order. "greenlane" is two nodes of `greenlane init`, `serve` on the one side and `match`
 with the protocol `vole` on the other, over mutual TLS, without columns to disclose. "spu" is RR22
 of SecretFlow's spu in its fast mode, without TLS, told that keys are unique and that the order of
-the result does not matter, which both save it work. Each side of either has one thread.
+the result does not matter, which both save it work. A node finds out itself how many rows name each
+identifier; with --check-keys spu has to as well. Each side of either has one thread.
 
 Both are measured in the same way, by what the operating system says of a process when it has ended:
 user and system time from its start to its exit, the interpreter, imports and children included.
@@ -75,7 +76,7 @@ SPU_SIDE = """
 import sys
 import spu.libspu.link as link
 import spu.psi as psi
-rank, rows, result, *addresses = sys.argv[1:]
+rank, unique, rows, result, *addresses = sys.argv[1:]
 parties = link.Desc()
 for number, address in enumerate(addresses):
     parties.add_party(f"party-{number}", address)
@@ -88,7 +89,9 @@ config = psi.PsiExecuteConfig(
         broadcast_result=False,
         rr22_params=psi.Rr22Rarams(low_comm_mode=False),
     ),
-    input_params=psi.InputParams(type=csv, path=rows, selected_keys=["id"], keys_unique=True),
+    input_params=psi.InputParams(
+        type=csv, path=rows, selected_keys=["id"], keys_unique=unique == "unique"
+    ),
     output_params=psi.OutputParams(type=csv, path=result, disable_alignment=True),
     join_conf=psi.ResultJoinConfig(type=psi.ResultJoinType.JOIN_TYPE_INNER_JOIN),
 )
@@ -156,6 +159,9 @@ def main() -> None:
         action="store_true",
         help=f"run both with {START_UP} rows too, and compare what is left without that",
     )
+    arguments.add_argument(
+        "--check-keys", action="store_true", help="spu is not told that keys are unique"
+    )
     given = arguments.parse_args()
     if given.rows < START_UP or given.runs < 1:
         raise SystemExit(f"at least {START_UP} rows and one run are needed")
@@ -165,9 +171,10 @@ def main() -> None:
         found(folder)
         jobs: dict[str, Callable[[Files], Run]] = {
             "greenlane": lambda files: run_greenlane(folder, files),
-            "spu": lambda files: run_spu(python, folder, files),
+            "spu": lambda files: run_spu(python, folder, files, unique=not given.check_keys),
         }
         figures = {"bench": "the whole job beside spu", "rows": given.rows, "threads": 1}
+        figures["spu_checks_keys"] = given.check_keys
         figures |= compared(in_turn(jobs, made_up(folder, given.rows), given.runs))
         if given.kernel_only:
             start_up = compared(in_turn(jobs, made_up(folder, START_UP), given.runs))
@@ -260,14 +267,26 @@ def run_greenlane(folder: Path, files: Files) -> Run:
     return watch.run(receiver, sender, report["said_bytes"] + report["heard_bytes"])
 
 
-def run_spu(python: Path, folder: Path, files: Files) -> Run:
-    """Runs both parties of spu; the first is the receiver."""
+def run_spu(python: Path, folder: Path, files: Files, *, unique: bool) -> Run:
+    """Runs both parties of spu; the first is the receiver.
+
+    Args:
+        python: of the environment with spu.
+        folder: for what it leaves.
+        files: what it reads.
+        unique: whether it is told that no key stands in two rows.
+    """
     addresses = [f"127.0.0.1:{port}" for port in free_ports()]
     result, none = folder / "spu.csv", folder / "none.csv"
-    program = (str(python), "-c", SPU_SIDE)
+    keys = "unique" if unique else "unknown"
+
+    def start(rank: int, rows: Path, out: Path) -> int:
+        options = (str(rank), keys, str(rows), str(out), *addresses)
+        return watch.start(str(python), "-c", SPU_SIDE, *options)
+
     with Watch(folder) as watch:
-        receiver = watch.start(*program, "0", str(files.receiver), str(result), *addresses)
-        sender = watch.start(*program, "1", str(files.sender), str(none), *addresses)
+        receiver = start(0, files.receiver, result)
+        sender = start(1, files.sender, none)
         watch.until_ended(receiver)
         watch.until_ended(sender)
     must_have(result, files.common)
@@ -385,15 +404,16 @@ def made_up(folder: Path, rows: int) -> Files:
 def default_environment() -> Path:
     """Returns a folder under the user's cache."""
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "greenlane" / SPU
+    return Path(caches) / "greenlane" / SPU.replace("==", "-")
 
 
 def python_with_spu(environment: Path) -> Path:
     """Returns the interpreter of an environment with spu, which is made if it is not there."""
     python = environment.absolute() / "bin" / "python"
     if not has_spu(python):
+        maker = fitting_python()
         print(f"installing {SPU} into {environment}", file=sys.stderr)
-        made = subprocess.run([fitting_python(), "-m", "venv", str(environment)], check=False)
+        made = subprocess.run([maker, "-m", "venv", str(environment)], check=False)
         pip = [str(python), "-m", "pip", "install", "--quiet", SPU]
         if made.returncode or subprocess.run(pip, check=False).returncode:
             raise SystemExit(f"{SPU} could not be installed into {environment}; see above")

@@ -7,7 +7,7 @@ coefficient of x^i, modulo x^128 + x^7 + x^2 + x + 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -84,6 +84,24 @@ def times(blocks: Blocks, by: int) -> Blocks:
         product ^= bit(blocks, i)[..., None] * power
         power = double(power)
     return product
+
+
+def multiplier(by: int) -> Callable[[Blocks], Blocks]:
+    """`times` by one element for many blocks: a table of the products of each byte."""
+    powers, power = [], from_numbers([by])
+    for _ in range(128):
+        powers.append(power[0])
+        power = double(power)
+    values = np.arange(256)
+    table = np.zeros((16, 256, 2), np.uint64)
+    for i, each in enumerate(powers):
+        table[i // 8, (values >> i % 8 & 1) == 1] ^= each
+
+    def multiply(blocks: Blocks) -> Blocks:
+        digits = np.ascontiguousarray(blocks).view(np.uint8).reshape(-1, 16)
+        return xor(table[np.arange(16), digits], 1)
+
+    return multiply
 
 
 def combine(bits: Sequence[Blocks]) -> Blocks:

@@ -66,14 +66,14 @@ class Receiver:
         said = b""
         if self._asked == 0:
             values = self._entropy.bytes(TREES * self._width // 8)
-            said, rows = self._ots.extend(0, unpack(values))
+            said, rows = self._ots.extend_checked(0, unpack(values), self._entropy)
             self._noise = widen(values, self._width // 8), _base(rows, self._width)
         self._asked += 1
         positions = np.frombuffer(self._entropy.bytes(TREES), np.uint8).astype(np.intp) % LEAVES
         choices = np.stack([1 - (positions >> DEPTH - i & 1) for i in range(1, DEPTH + 1)], axis=1)
         spare = unpack(self._entropy.bytes((COTS - TREES * DEPTH) // 8))
         bits = np.concatenate([choices.astype(np.uint8).reshape(-1), spare])
-        masked, rows = self._ots.extend(self._asked, bits)
+        masked, rows = self._ots.extend_checked(self._asked, bits, self._entropy)
         self._waiting.append((positions, rows[: TREES * DEPTH].reshape(TREES, DEPTH, 2)))
         return said + masked
 
@@ -121,11 +121,12 @@ class Sender:
         """What completes a chunk at the other side; this side has it now."""
         if self._answered == 0:
             base = TREES * self._width
-            said, request = request[: cot.GROUPS * base // 8], request[cot.GROUPS * base // 8 :]
-            self._noise = _base(self._ots.extend(0, said, base), self._width)
+            length = cot.GROUPS * (base + cot.SACRIFICED) // 8 + 32
+            said, request = request[:length], request[length:]
+            self._noise = _base(self._ots.extend_checked(0, said, base), self._width)
         keys = Keys(self._sid, self._answered)
         self._answered += 1
-        rows = self._ots.extend(self._answered, request, COTS)
+        rows = self._ots.extend_checked(self._answered, request, COTS)
         rows = rows[: TREES * DEPTH].reshape(TREES, DEPTH, 2)
         roots = from_bytes(self._entropy.bytes(16 * TREES), TREES)
         leaves, correction = grow(keys, self.delta, roots, rows, self._noise)

@@ -7,15 +7,32 @@ receiver has all of them, the sender all but the one whose number is the group's
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import numpy as np
 import numpy.typing as npt
 from reference.aes_hashes import Hash, encrypt
-from reference.blocks import Bits, Blocks, from_bytes, pack, unpack, xor
+from reference.blocks import (
+    Bits,
+    Blocks,
+    from_bytes,
+    from_numbers,
+    multiplier,
+    pack,
+    times,
+    to_number,
+    to_numbers,
+    unpack,
+    xor,
+)
 from reference.dh import Entropy
 
 K = 4
 GROUPS = 128 // K
 LEAVES = 1 << K
+SACRIFICED = 256
+"""Rows that only serve the check of an extension: their random choices hide the others' sum."""
+DOMAIN = b"greenlane/vole/1/cot/check"
 ALL = np.arange(GROUPS)
 
 
@@ -33,6 +50,15 @@ class Receiver:
         self._seeds = nodes
         self.trees = np.stack(sums, axis=1).tobytes()
         """What this side says: in the order group, level, side."""
+
+    def extend_checked(self, number: int, choices: Bits, entropy: Entropy) -> tuple[bytes, Blocks]:
+        """The same, with rows to sacrifice, and the sums of all choices and rows behind it."""
+        every = np.concatenate([choices, unpack(entropy.bytes(SACRIFICED // 8))])
+        masked, rows = self.extend(number, every)
+        ones = np.zeros((len(every), 2), np.uint64)
+        ones[:, 0] = every
+        sums = [_check_sum(masked, ones), _check_sum(masked, rows)]
+        return masked + b"".join(each.tobytes() for each in sums), rows[: len(choices)]
 
     def extend(self, number: int, choices: Bits) -> tuple[bytes, Blocks]:
         """What this side says of so many choices, and its rows t."""
@@ -63,6 +89,16 @@ class Sender:
             self._hole = path
         self._seeds = nodes
 
+    def extend_checked(self, number: int, said: bytes, count: int) -> Blocks:
+        """The rows q, if the sums behind what was said of the choices agree with them."""
+        masked, sums = said[:-32], from_bytes(said[-32:], -1)
+        rows = self.extend(number, masked, count + SACRIFICED)
+        delta = sum(int(b) << i for i, b in enumerate(self._delta))
+        due = sums[1:] ^ times(sums[:1], delta)
+        if to_number(_check_sum(masked, rows)) != to_number(due):
+            raise ValueError("the groups do not agree")
+        return rows[:count]
+
     def extend(self, number: int, masked: bytes, count: int) -> Blocks:
         """The rows q, from what the other side said of its `count` choices."""
         planes = np.frombuffer(masked, np.uint8).reshape(GROUPS, count // 8)
@@ -70,6 +106,19 @@ class Sender:
         streams[ALL, self._hole] = 0
         correction = planes.repeat(K, axis=0) * self._delta.astype(np.uint8)[:, None]
         return _rows(streams, self._hole) ^ _transpose(correction)
+
+
+def _check_sum(masked: bytes, rows: Blocks) -> Blocks:
+    """Row 64k + j counts x^k y^j times, x and y being the hash of what was said (Horner, twice)."""
+    x, y = to_numbers(from_bytes(sha256(DOMAIN + masked).digest(), -1))
+    by_x, by_y = multiplier(x), multiplier(y)
+    abreast = from_numbers([0] * 64)
+    for start in reversed(range(0, len(rows), 64)):
+        abreast = by_x(abreast) ^ rows[start : start + 64]
+    total = from_numbers([0])
+    for row in abreast[::-1]:
+        total = by_y(total) ^ row
+    return total
 
 
 def _children(sid: bytes, nodes: Blocks) -> Blocks:
