@@ -39,8 +39,6 @@ def costs(folder: Path, threads: int) -> dict[str, Cost]:
     if (kept := _read(path, machine)) is not None:
         return kept
     measured = {name: _measure(name) for name in PROTOCOLS}
-    if not all(cost.receiver and cost.sender for cost in measured.values()):
-        return measured  # the machine was too busy to measure; not to be kept
     values = {name: asdict(cost) for name, cost in measured.items()}
     # A disk that is full or not ours is no reason not to match: it is then measured again.
     with suppress(OSError):

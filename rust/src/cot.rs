@@ -136,7 +136,9 @@ impl Receiver {
         choices: &[Block],
         entropy: &mut Entropy,
     ) -> (Vec<u8>, Zeroizing<Vec<Block>>) {
-        let mut all = Zeroizing::new(choices.to_vec());
+        // With room from the start: a vector that grows leaves its old place unwiped.
+        let mut all = Zeroizing::new(Vec::with_capacity(choices.len() + SACRIFICED / BITS));
+        all.extend_from_slice(choices);
         for _ in 0..SACRIFICED / BITS {
             let mut drawn = Zeroizing::new([0; BYTES]);
             entropy.fill(&mut *drawn);
@@ -144,9 +146,8 @@ impl Receiver {
         }
         let (mut message, mut rows) = self.extend(e, &all);
         let check = Check::of(&message);
-        let bits = Zeroizing::new(
-            all.iter().flat_map(|block| (0..BITS).map(move |i| block >> i & 1)).collect::<Vec<_>>(),
-        );
+        let mut bits = Zeroizing::new(Vec::with_capacity(BITS * all.len()));
+        bits.extend(all.iter().flat_map(|block| (0..BITS).map(move |i| block >> i & 1)));
         let sums = [check.sum(&bits), check.sum(&rows)];
         message.extend(sums.iter().flat_map(|sum| sum.to_le_bytes()));
         rows.truncate(BITS * choices.len());
@@ -237,8 +238,10 @@ impl Sender {
                 nodes[1] = beside;
             }
         }
+        let mut leaves = Vec::with_capacity(GROUPS * (LEAVES - 1));
         let known = nodes.chunks_exact(LEAVES).flat_map(|leaves| &leaves[1..]);
-        Ok(Self { delta, leaves: known.map(|seed| Aes::new(*seed)).collect() })
+        leaves.extend(known.map(|seed| Aes::new(*seed)));
+        Ok(Self { delta, leaves })
     }
 
     /// Makes rows from the message of [`Receiver::extend_checked`].

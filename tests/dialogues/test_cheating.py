@@ -126,16 +126,20 @@ def flips(match: Match) -> Iterator[tuple[int, str, int, bytes]]:
     """Of each message and position class one bit; of tags and numbers the lowest too, once.
 
     Once is if both learn: what they say then holds all that they say otherwise. Of VOLE-PSI, the
-    last message of each kind, whose number is not 0.
+    last message of each kind, whose number is not 0, and of tags and numbers the lowest bit alone.
     """
     last = {(role, kind(message)): k for k, role, message in chosen(match)}
     for number, role, message in chosen(match):
         if match.protocol == "vole" and last[role, kind(message)] != number:
             continue
         for place, index in positions(message).items():
-            once = match.output is Output.BOTH or match is PLAIN
-            low = {0} if once and not place.endswith(" byte") else set()
-            for bit in low | {3 + index % 5}:
+            bits = {3 + index % 5}
+            if not place.endswith(" byte"):
+                if match.protocol == "vole":
+                    bits = {0}
+                elif match.output is Output.BOTH:
+                    bits |= {0}
+            for bit in bits:
                 yield number, place, bit, flipped(message, index, bit)
 
 

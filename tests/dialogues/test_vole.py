@@ -36,7 +36,7 @@ def run(ours: list[str], theirs: list[str], output: Output, labels=(None, None),
     return converse(Side(receiver.converse()), Side(sender.converse()))
 
 
-@settings(max_examples=40, deadline=None, print_blob=True)
+@settings(max_examples=25, deadline=None, print_blob=True)
 @given(
     st.lists(st.text(max_size=3), unique=True, max_size=20),
     st.lists(st.text(max_size=3), unique=True, max_size=20),
