@@ -431,7 +431,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=EXAMPLES, check=True, capture_output=True, text=True)
         peaks.append(int(done.stdout))  # kilobytes on Linux
     assert peaks[0] < 500_000
-    assert peaks[1] - peaks[0] < 60_000, "a byte an identity and the allocator's slack"
+    assert peaks[1] - peaks[0] < 75_000, "a byte an identity and the allocator's slack"
 
 
 def test_the_script_runs_as_it_stands(tmp_path: Path) -> None:
