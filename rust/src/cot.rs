@@ -733,7 +733,7 @@ mod tests {
         assert_eq!((t.len(), q.len()), (384, 384));
         for (i, (t, q)) in t.iter().zip(&*q).enumerate() {
             let choice = choices[i / BITS] >> (i % BITS) & 1;
-            assert_eq!(*q, t ^ choice * delta, "row {i}");
+            assert_eq!(*q, t ^ (choice * delta), "row {i}");
         }
         for at in [0, 79, 80, 80 * 31 + 79, message.len() - 32, message.len() - 1] {
             let mut changed = message.clone();
