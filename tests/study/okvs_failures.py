@@ -7,8 +7,9 @@ Peeling a bin leaves its *core*: the largest set of keys that names each of its 
 twice. There are two kinds, of different laws.
 
 *Large* cores have more keys than there are dense cells, and are never solved. They are counted at
-cells per key where the law of the parameters claims failures that can be counted. Parameters
-extend that law to where nothing is counted; that is not shown here.
+cells per key where the law of the parameters claims failures that can be counted. The parameters
+take that law where nothing can be counted. What it says there is printed beside a straight line
+through the rarest counts; neither is shown to be so.
 
 *Small* cores are mostly pairs of keys with equal places. They are counted at the parameters
 themselves. The mean number of sets that could be a small core is computed as well, for such sizes
@@ -201,12 +202,18 @@ def small(form: Shape, runs: int) -> dict[str, Any]:
 def report() -> dict[str, Any]:
     """Returns all numbers of the tables."""
     large = {}
+    thirds = {shape(elements).capacity: shape(elements).third for elements in SHAPES}
     for keys, draws in DRAWS.items():
         points = [point(keys, bits, runs) for bits, runs in draws.items()]
+        rare, last, third = [each for each in points if each.bits >= RARE], points[-1], thirds[keys]
         large[keys] = {
             "slope": slope(keys),
             "fitted": fitted(points),
-            "fitted_rare": fitted([each for each in points if each.bits >= RARE]),
+            "fitted_rare": fitted(rare),
+            "log2_at_the_parameters": {
+                "law": claimed(keys, third),
+                "line": last.log2 - fitted(rare)[0] * (3 * third / keys - last.expansion),
+            },
             "points": [asdict(each) for each in points],
             "above_the_law": [each.bits for each in points if each.low > each.claimed],
         }
@@ -238,8 +245,9 @@ def table(found: dict[str, Any]) -> str:
             lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
-        f"| keys | a | slope of all points | from 2^-{RARE} on |",
-        "| --- | --- | --- | --- |",
+        f"| keys | a | slope of all points | from 2^-{RARE} on | at the parameters, by the law "
+        "| by that slope |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for keys, each in found["large"].items():
         a = each["slope"]
@@ -247,7 +255,8 @@ def table(found: dict[str, Any]) -> str:
             f"({value / a:.2f} +- {error / a:.2f}) a"
             for value, error in (each["fitted"], each["fitted_rare"])
         ]
-        lines.append("| " + " | ".join([f"{keys:,}", f"{a:.1f}", *ratios]) + " |")
+        ends = [f"2^{each['log2_at_the_parameters'][kind]:.1f}" for kind in ("law", "line")]
+        lines.append("| " + " | ".join([f"{keys:,}", f"{a:.1f}", *ratios, *ends]) + " |")
     lines += [
         "",
         "| keys | third | bins drawn | 2 left: pairs, counted | 4 left: two pairs, sets, counted "
