@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from psi.parameters import Output, Traffic
 from psi.protocols import dh, vole
+from psi.subprotocols.roles import Receiving, Sending
 
 
 class Protocol(NamedTuple):
@@ -19,8 +20,8 @@ class Protocol(NamedTuple):
         traffic: about what it says for so many elements of receiver and sender, without labels.
     """
 
-    receiver: type[dh.Receiver] | type[vole.Receiver]
-    sender: type[dh.Sender] | type[vole.Sender]
+    receiver: type[Receiving]
+    sender: type[Sending]
     outputs: frozenset[Output]
     traffic: Callable[[int, int], Traffic]
 

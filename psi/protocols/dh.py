@@ -58,16 +58,8 @@ from psi.subprotocols.decoys import (
     shared_decoys,
     size_class,
 )
-from psi.subprotocols.entries import (
-    Form,
-    decoyed,
-    forms,
-    hear_entries,
-    matches_of,
-    say_entries,
-)
-from psi.subprotocols.offers import checked, shown
-from psi.subprotocols.transcript import witnessed
+from psi.subprotocols.entries import Form, forms, hear_entries, matches_of, say_records
+from psi.subprotocols.roles import Receiving, Sending
 from psi.wire.v1.messages_pb2 import (
     BlindedBin,
     DecoySeed,
@@ -86,54 +78,10 @@ def traffic(receiver: int, sender: int) -> Traffic:
     return Traffic(WIDTH * receiver, WIDTH * receiver + forward.tag * sender, 3)
 
 
-class Receiver:
-    """The party that learns the intersection, or its size.
+class Receiver(Receiving):
+    """The party that learns the intersection, or its size; arguments as of `Receiving`."""
 
-    Args:
-        elements: the receiver's set.
-        parameters: what both sides must agree on.
-        labels: its records, told to the sender for matches if both are to learn; by default one
-            for each element, without a label.
-        exact: whether the sender may see the exact size of the set, instead of its class.
-        meter: counts what is done.
-        entropy: where its secrets come from; the operating system unless a test says otherwise.
-
-    Raises:
-        ApiMisuse: the set or its labels are larger than the parameters allow, or do not fit.
-    """
-
-    def __init__(
-        self,
-        elements: Elements,
-        parameters: Parameters,
-        labels: Labels | None = None,
-        *,
-        exact: bool = False,
-        meter: Meter | None = None,
-        entropy: _core.Entropy | None = None,
-    ) -> None:
-        self._elements = elements
-        self._parameters = parameters
-        self._labels = checked(elements, labels, parameters)
-        self._meter = meter or Meter()
-        self._entropy = entropy or _core.Entropy.from_os()
-        answers = parameters.output is Output.BOTH
-        self._offer = Offer(
-            role=Role.RECEIVER,
-            elements=shown(len(elements), exact),
-            entries=shown(len(self._labels), exact) if answers else 0,
-            label_width=self._labels.width if answers else 0,
-        )
-
-    def converse(self) -> Dialogue[Result]:
-        """Learns which of its elements the sender holds too, or how many.
-
-        Draws fresh secrets each time it is run.
-
-        Raises:
-            PeerError: the sender said something else than an honest one; `psi.errors` has the tree.
-        """
-        return (yield from witnessed(self._converse(), Role.RECEIVER))
+    OUTPUTS = OUTPUTS
 
     def _converse(self) -> Dialogue[Result]:
         offer, entropy = self._offer, self._entropy
@@ -204,21 +152,14 @@ class Receiver:
         check_tags(tags, form.tag, outputs, entries, form.width)
 
 
-class Sender:
-    """The party whose set is asked about.
+class Sender(Sending):
+    """The party whose set is asked about; arguments as of `Sending`.
 
-    Args:
-        elements: the sender's set.
-        parameters: what both sides must agree on.
-        labels: its records, told to the receiver for matches; by default one for each element,
-            without a label. With cardinality alone, neither labels nor records are told.
-        exact: whether the receiver may see the exact number of records, instead of its class.
-        meter: counts what is done.
-        entropy: where its secrets come from; the operating system unless a test says otherwise.
-
-    Raises:
-        ApiMisuse: the set or its labels are larger than the parameters allow, or do not fit.
+    Without labels it tells one record for each element. With cardinality alone, neither labels nor
+    records are told.
     """
+
+    OUTPUTS = OUTPUTS
 
     def __init__(
         self,
@@ -232,29 +173,13 @@ class Sender:
     ) -> None:
         if parameters.output is Output.CARDINALITY:
             labels = None
-        self._elements = elements
-        self._parameters = parameters
-        self._labels = checked(elements, labels, parameters)
-        self._meter = meter or Meter()
-        self._entropy = entropy or _core.Entropy.from_os()
-        self._total = shown(len(elements), exact)
+        super().__init__(elements, parameters, labels, exact=exact, meter=meter, entropy=entropy)
         self._offer = Offer(
             role=Role.SENDER,
             elements=0,
-            entries=shown(len(self._labels), exact),
+            entries=self._entries,
             label_width=self._labels.width,
         )
-
-    def converse(self) -> Dialogue[Result | None]:
-        """Answers a receiver; learns which of its own elements match only if both are to learn.
-
-        Draws fresh secrets each time it is run.
-
-        Raises:
-            PeerError: the receiver said something else than an honest one; `psi.errors` has the
-                tree.
-        """
-        return (yield from witnessed(self._converse(), Role.SENDER))
 
     def _converse(self) -> Dialogue[Result | None]:
         offer, entropy = self._offer, self._entropy
@@ -271,11 +196,7 @@ class Sender:
         # As many elements as their class, so that the time tells no more than the size said.
         disguised = disguise(self._elements.block, session.id, seed, self._total, entropy)
         outputs = yield from self._evaluate(disguised, key, session)
-        positions, block = decoyed(self._labels, real, DECOYS, entropy)
-        sealed = _core.seal(
-            outputs, positions.tolist(), block.tobytes(), *forward, offer.entries, entropy
-        )
-        yield from say_entries(sealed, forward)
+        yield from say_records(outputs, self._labels, real, offer.entries, forward, entropy)
         if self._parameters.output is Output.CARDINALITY:
             yield from self._show_decoys(key, session, forward)
 

@@ -39,9 +39,8 @@ from psi.parameters import Offer, Output, Parameters, Role, Session, Traffic, ag
 from psi.subprotocols import bins, okvs, tags, vole
 from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
 from psi.subprotocols.decoys import DECOYS, SEED, check_positions, extras, size_class
-from psi.subprotocols.entries import Form, decoyed, forms, hear_entries, matches_of, say_entries
-from psi.subprotocols.offers import checked, shown
-from psi.subprotocols.transcript import witnessed
+from psi.subprotocols.entries import forms, hear_records, say_records
+from psi.subprotocols.roles import Receiving, Sending
 from psi.wire.v1.messages_pb2 import MaskedBin
 
 OUTPUTS: Final = frozenset({Output.RECEIVER, Output.BOTH})
@@ -61,56 +60,10 @@ def traffic(receiver: int, sender: int) -> Traffic:
     )
 
 
-class Receiver:
-    """The party that learns the intersection.
+class Receiver(Receiving):
+    """The party that learns the intersection; arguments as of `Receiving`."""
 
-    Args:
-        elements: the receiver's set.
-        parameters: what both sides must agree on.
-        labels: its records, told to the sender for matches if both are to learn; by default one
-            for each element, without a label.
-        exact: whether the sender may see the exact size of the set, instead of its class.
-        meter: counts what is done.
-        entropy: where its secrets come from; the operating system unless a test says otherwise.
-
-    Raises:
-        ApiMisuse: only a number is to be learnt, which this protocol cannot; or the set or its
-            labels are larger than the parameters allow, or do not fit.
-    """
-
-    def __init__(
-        self,
-        elements: Elements,
-        parameters: Parameters,
-        labels: Labels | None = None,
-        *,
-        exact: bool = False,
-        meter: Meter | None = None,
-        entropy: _core.Entropy | None = None,
-    ) -> None:
-        _check_output(parameters)
-        self._elements = elements
-        self._parameters = parameters
-        self._labels = checked(elements, labels, parameters)
-        self._meter = meter or Meter()
-        self._entropy = entropy or _core.Entropy.from_os()
-        answers = parameters.output is Output.BOTH
-        self._offer = Offer(
-            role=Role.RECEIVER,
-            elements=shown(len(elements), exact),
-            entries=shown(len(self._labels), exact) if answers else 0,
-            label_width=self._labels.width if answers else 0,
-        )
-
-    def converse(self) -> Dialogue[Result]:
-        """Learns which of its elements the sender holds too.
-
-        Draws fresh secrets each time it is run.
-
-        Raises:
-            PeerError: the sender said something else than an honest one; `psi.errors` has the tree.
-        """
-        return (yield from witnessed(self._converse(), Role.RECEIVER))
+    OUTPUTS = OUTPUTS
 
     def _converse(self) -> Dialogue[Result]:
         offer, entropy, real = self._offer, self._entropy, len(self._elements)
@@ -127,7 +80,8 @@ class Receiver:
         # A join of tags takes the outputs of the rows, so that it needs no memory of its own.
         outputs = rows.outputs() if both or theirs.entries else _core.Outputs()
         if theirs.entries:
-            matches = yield from self._open(outputs, session)
+            forward, _ = forms(offer, theirs)
+            matches = yield from hear_records(outputs, real, theirs.entries, forward)
         else:
             matches = yield from self._join(rows, session)
         if both:
@@ -166,34 +120,14 @@ class Receiver:
             positions, np.ones(len(positions), np.uint32), np.empty((len(positions), 0), np.uint8)
         )
 
-    def _open(self, outputs: _core.Outputs, session: Session) -> Dialogue[Matches]:
-        forward, _ = forms(self._offer, session.theirs)
-        heard_bins = yield from hear_entries(session.theirs.entries, forward)
-        with blame_the_peer("EntryBin"):
-            found, labels = _core.open(outputs, heard_bins, *forward)
-        records, real = np.frombuffer(found, np.uint32), len(self._elements)
-        check_positions(records, real)
-        slots = np.arange(real, dtype=np.uint32)
-        return matches_of(records[:real], labels, slots, records, forward)
 
+class Sender(Sending):
+    """The party whose set is asked about; arguments as of `Sending`.
 
-class Sender:
-    """The party whose set is asked about.
-
-    Args:
-        elements: the sender's set.
-        parameters: what both sides must agree on.
-        labels: its records, told to the receiver for matches; by default nothing is told but the
-            match itself, which is several times faster.
-        exact: whether the receiver may see the exact number of elements or records, instead of
-            its class.
-        meter: counts what is done.
-        entropy: where its secrets come from; the operating system unless a test says otherwise.
-
-    Raises:
-        ApiMisuse: only a number is to be learnt, which this protocol cannot; or the set or its
-            labels are larger than the parameters allow, or do not fit.
+    Without labels nothing is told but the match itself, which is several times faster.
     """
+
+    OUTPUTS = OUTPUTS
 
     def __init__(
         self,
@@ -205,32 +139,14 @@ class Sender:
         meter: Meter | None = None,
         entropy: _core.Entropy | None = None,
     ) -> None:
-        _check_output(parameters)
-        self._elements = elements
-        self._parameters = parameters
-        self._labels = None if labels is None else checked(elements, labels, parameters)
-        if labels is None:
-            checked(elements, None, parameters)
-        self._meter = meter or Meter()
-        self._entropy = entropy or _core.Entropy.from_os()
-        self._total = shown(len(elements), exact)
+        super().__init__(elements, parameters, labels, exact=exact, meter=meter, entropy=entropy)
+        self._told = labels is not None
         self._offer = Offer(
             role=Role.SENDER,
-            elements=self._total if self._labels is None else 0,
-            entries=0 if self._labels is None else shown(len(self._labels), exact),
-            label_width=0 if self._labels is None else self._labels.width,
+            elements=0 if self._told else self._total,
+            entries=self._entries if self._told else 0,
+            label_width=self._labels.width if self._told else 0,
         )
-
-    def converse(self) -> Dialogue[Result | None]:
-        """Answers a receiver; learns which of its own elements match only if both are to learn.
-
-        Draws fresh secrets each time it is run.
-
-        Raises:
-            PeerError: the receiver said something else than an honest one; `psi.errors` has the
-                tree.
-        """
-        return (yield from witnessed(self._converse(), Role.SENDER))
 
     def _converse(self) -> Dialogue[Result | None]:
         offer, entropy, real = self._offer, self._entropy, len(self._elements)
@@ -245,9 +161,9 @@ class Sender:
         behind = extras(session.id, entropy.bytes(SEED), self._total - real, entropy)
         rows = yield from self._evaluate(behind, session)
         forward, back = forms(theirs, offer)
-        if self._labels is not None:
+        if self._told:
             outputs = rows.outputs()
-            yield from self._seal(self._labels, outputs, forward)
+            yield from say_records(outputs, self._labels, real, offer.entries, forward, entropy)
         else:
             # Tags take the outputs of the rows, so that they need no memory of their own.
             outputs = rows.outputs() if self._parameters.output is Output.BOTH else _core.Outputs()
@@ -270,23 +186,11 @@ class Sender:
             yield from supply.reach((first + count) * shape.cells)
             heard = yield from hear(MaskedBin)
             length = count * shape.cells * width // 8
-            bins.check(heard, first, len(heard.cells), length)
+            bins.check("MaskedBin", heard.bin, first, len(heard.cells), length)
             with blame_the_peer("MaskedBin"):
                 rows.evaluate(first, count, heard.cells, correlations)
             self._meter.done += _share(self._total, first, count, shape)
         return rows
-
-    def _seal(self, labels: Labels, outputs: _core.Outputs, form: Form) -> Dialogue[None]:
-        positions, block = decoyed(labels, len(self._elements), DECOYS, self._entropy)
-        sealed = _core.seal(
-            outputs,
-            positions.tolist(),
-            block.tobytes(),
-            *form,
-            self._offer.entries,
-            self._entropy,
-        )
-        yield from say_entries(sealed, form)
 
 
 def _blind(
@@ -303,11 +207,6 @@ def _blind(
             f"{error}; elements must be hashes, of which no two begin with the same 16 bytes (or "
             "this is the one session in 2^42 that fails, and another one will do)"
         ) from error
-
-
-def _check_output(parameters: Parameters) -> None:
-    if parameters.output is Output.CARDINALITY:
-        raise ApiMisuse("vole tells which elements match; for their number alone there is dh")
 
 
 def _size(sender: Offer) -> int:

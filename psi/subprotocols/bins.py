@@ -7,7 +7,7 @@ from typing import Final
 
 from psi.elements import WIDTH
 from psi.errors import MalformedMessage, UnexpectedMessage
-from psi.wire.v1.messages_pb2 import BlindedBin, EntryBin, EvaluatedBin, MaskedBin
+from psi.wire.v1.messages_pb2 import BlindedBin, EvaluatedBin
 
 MESSAGE: Final = 1 << 20
 """Bytes of a bin: a message of 1 MiB is the fastest on gRPC, and the bound on what waits."""
@@ -26,26 +26,33 @@ def part(block: bytes, bin: int) -> bytes:
     return block[bin * MESSAGE : (bin + 1) * MESSAGE]
 
 
-def check(
-    heard: BlindedBin | EvaluatedBin | EntryBin | MaskedBin, bin: int, length: int, due: int
-) -> None:
-    """Checks that the bin that came is the one that is due, and whole.
-
-    Args:
-        heard: the bin.
-        bin: the number that is due.
-        length: bytes that came.
-        due: bytes that are due.
+def check_number(name: str, number: int, due: int) -> None:
+    """Checks that the message that came is the one that is due.
 
     Raises:
-        UnexpectedMessage: it is another bin.
+        UnexpectedMessage: it is another one.
+    """
+    if number != due:
+        raise UnexpectedMessage(f"{name} {due} is due, {number} came")
+
+
+def check(name: str, number: int, due: int, length: int, length_due: int) -> None:
+    """Checks that the message that came is the one that is due, and whole.
+
+    Args:
+        name: of its kind.
+        number: that came.
+        due: the number that is due.
+        length: bytes that came.
+        length_due: bytes that are due.
+
+    Raises:
+        UnexpectedMessage: it is another one.
         MalformedMessage: it has another length.
     """
-    name = type(heard).__name__
-    if heard.bin != bin:
-        raise UnexpectedMessage(f"{name} {bin} is due, {heard.bin} came")
-    if length != due:
-        raise MalformedMessage(f"{name} {bin}: {length} bytes, {due} are due")
+    check_number(name, number, due)
+    if length != length_due:
+        raise MalformedMessage(f"{name} {due}: {length} bytes, {length_due} are due")
 
 
 def points(heard: BlindedBin | EvaluatedBin, bin: int, count: int) -> bytes:
@@ -55,5 +62,5 @@ def points(heard: BlindedBin | EvaluatedBin, bin: int, count: int) -> bytes:
         UnexpectedMessage: it is another bin.
         MalformedMessage: it has another number of points.
     """
-    check(heard, bin, len(heard.points), count * WIDTH)
+    check(type(heard).__name__, heard.bin, bin, len(heard.points), count * WIDTH)
     return heard.points

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
-from psi.errors import BoundExceeded, blame_the_peer
+from psi.errors import BoundExceeded
 from psi.matches import Labels, Matches
-from psi.subprotocols.decoys import SHARED, check_positions
-from psi.subprotocols.entries import Form, decoyed, hear_entries, matches_of, say_entries
+from psi.subprotocols.decoys import SHARED
+from psi.subprotocols.entries import Form, decoyed, hear_records, say_entries
 from psi.wire.v1.messages_pb2 import Confirmation
 
 
@@ -73,10 +73,4 @@ def hear_confirmation(
     told = yield from hear(Confirmation)
     if told.entries > most:
         raise BoundExceeded("the receiver tells of more records than it has")
-    heard_bins = yield from hear_entries(told.entries, form)
-    with blame_the_peer("EntryBin"):
-        found, labels = _core.open(outputs, heard_bins, *form)
-    records = np.frombuffer(found, np.uint32)
-    check_positions(records, real)
-    slots = np.arange(real, dtype=np.uint32)
-    return matches_of(records[:real], labels, slots, records, form)
+    return (yield from hear_records(outputs, real, told.entries, form))

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
+from psi.errors import blame_the_peer
 from psi.matches import Labels, Matches
 from psi.parameters import LAMBDA, Offer
 from psi.subprotocols import bins
+from psi.subprotocols.decoys import DECOYS, check_positions
 from psi.wire.v1.messages_pb2 import EntryBin
 
 SEAL: Final = 16
@@ -85,6 +87,53 @@ def decoyed(
     )
 
 
+def say_records(
+    outputs: _core.Outputs,
+    labels: Labels,
+    elements: int,
+    total: int,
+    form: Form,
+    entropy: _core.Entropy,
+) -> Dialogue[None]:
+    """Says all records and one for each decoy, filled up to `total` entries.
+
+    Args:
+        outputs: of the elements in their order, decoys behind the real ones.
+        labels: the real records.
+        elements: how many real elements there are.
+        total: entries to say.
+        form: of the entries.
+        entropy: where padding and the decoys' labels come from.
+    """
+    positions, block = decoyed(labels, elements, DECOYS, entropy)
+    sealed = _core.seal(outputs, positions.tolist(), block.tobytes(), *form, total, entropy)
+    yield from say_entries(sealed, form)
+
+
+def hear_records(
+    outputs: _core.Outputs, elements: int, count: int, form: Form
+) -> Dialogue[Matches]:
+    """Hears so many entries and opens those of our own elements.
+
+    Args:
+        outputs: of all our elements in their order, decoys behind the real ones.
+        elements: how many of them are real.
+        count: entries to hear.
+        form: of the entries.
+
+    Raises:
+        PeerError: a bin is not the one that is due or not whole, or a label does not open.
+        DecoyMismatch: a shared decoy is not among them, or another is.
+    """
+    heard_bins = yield from hear_entries(count, form)
+    with blame_the_peer("EntryBin"):
+        found, labels = _core.open(outputs, heard_bins, *form)
+    records = np.frombuffer(found, np.uint32)
+    check_positions(records, elements)
+    slots = np.arange(elements, dtype=np.uint32)
+    return matches_of(records[:elements], labels, slots, records, form)
+
+
 def say_entries(sealed: bytes, form: Form) -> Dialogue[None]:
     """Says sealed entries, bin by bin."""
     step = form.rows * form.width
@@ -103,7 +152,7 @@ def hear_entries(count: int, form: Form) -> Dialogue[list[bytes]]:
     for bin, start in enumerate(range(0, count, form.rows)):
         heard = yield from hear(EntryBin)
         due = min(form.rows, count - start) * form.width
-        bins.check(heard, bin, len(heard.entries), due)
+        bins.check("EntryBin", heard.bin, bin, len(heard.entries), due)
         heard_bins.append(heard.entries)
     return heard_bins
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
-from psi.errors import MalformedMessage, UnexpectedMessage, blame_the_peer
+from psi.errors import blame_the_peer
 from psi.parameters import LAMBDA
 from psi.subprotocols import bins
 from psi.wire.v1.messages_pb2 import TagBin, TagCounts
@@ -75,22 +75,14 @@ def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[npt.NDArray[np.uint32]]:
     for piece, start in enumerate(range(0, form.unary, bins.MESSAGE)):
         heard = yield from hear(TagCounts)
         due = min(bins.MESSAGE, form.unary - start)
-        _check("TagCounts", (heard.piece, piece), (len(heard.unary), due))
+        bins.check("TagCounts", heard.piece, piece, len(heard.unary), due)
         unary += heard.unary
     with blame_the_peer("TagCounts"):
         join = _core.TagJoin(rows, form.bits, form.total, bytes(unary))
     for bin, start in enumerate(range(0, form.total, PIECE)):
         tagged = yield from hear(TagBin)
         due = min(PIECE, form.total - start) * (form.low // 8)
-        _check("TagBin", (tagged.bin, bin), (len(tagged.tags), due))
+        bins.check("TagBin", tagged.bin, bin, len(tagged.tags), due)
         with blame_the_peer("TagBin"):
             join.probe(tagged.tags)
     return np.frombuffer(join.matched(), np.uint32)
-
-
-def _check(name: str, numbers: tuple[int, int], lengths: tuple[int, int]) -> None:
-    """Checks that the piece that came is the one that is due, and whole."""
-    if numbers[0] != numbers[1]:
-        raise UnexpectedMessage(f"{name} {numbers[1]} is due, {numbers[0]} came")
-    if lengths[0] != lengths[1]:
-        raise MalformedMessage(f"{name} {numbers[1]}: {lengths[0]} bytes, {lengths[1]} are due")

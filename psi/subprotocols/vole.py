@@ -23,8 +23,9 @@ from typing import Final
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
-from psi.errors import TranscriptMismatch, UnexpectedMessage, blame_the_peer
+from psi.errors import TranscriptMismatch, blame_the_peer
 from psi.parameters import Session, Traffic
+from psi.subprotocols.bins import check_number
 from psi.wire.v1.messages_pb2 import (
     BaseOtChoice,
     BaseOtOffer,
@@ -70,8 +71,8 @@ class _Schedule:
         return min(self.chunks, -(-cells // CHUNK))
 
 
-class Receiver:
-    """The side that gets a and c.
+class _End:
+    """What both ends begin with.
 
     Args:
         session: of the match.
@@ -85,6 +86,10 @@ class Receiver:
         self._schedule = _Schedule(-(-cells // CHUNK))
         self._entropy = entropy
         self._width = width
+
+
+class Receiver(_End):
+    """The side that gets a and c."""
 
     def offer(self) -> Dialogue[None]:
         """Offers base OTs; whatever the receiver computes next overlaps with their choice."""
@@ -121,7 +126,7 @@ class Receiver:
         """
         while self._schedule.used < self._schedule.due(cells):
             heard = yield from hear(VoleCorrection)
-            _check("VoleCorrection", heard.chunk, self._schedule.used)
+            check_number("VoleCorrection", heard.chunk, self._schedule.used)
             with blame_the_peer("VoleCorrection"):
                 self._vole.absorb(heard.corrections)
             self._schedule.used += 1
@@ -134,14 +139,8 @@ class Receiver:
         self._schedule.asked += 1
 
 
-class Sender:
-    """The side that gets b and Delta. Arguments as of the receiver."""
-
-    def __init__(self, session: Session, cells: int, width: int, entropy: _core.Entropy) -> None:
-        self._session = session
-        self._schedule = _Schedule(-(-cells // CHUNK))
-        self._entropy = entropy
-        self._width = width
+class Sender(_End):
+    """The side that gets b and Delta."""
 
     def choose(self) -> Dialogue[None]:
         """Chooses in the base OTs; whatever the sender computes next overlaps with their end.
@@ -186,13 +185,8 @@ class Sender:
 
     def _answer(self) -> Dialogue[None]:
         heard = yield from hear(VoleRequest)
-        _check("VoleRequest", heard.chunk, self._schedule.asked)
+        check_number("VoleRequest", heard.chunk, self._schedule.asked)
         with blame_the_peer("VoleRequest"):
             corrections = self._vole.answer(heard.corrections, self._entropy)
         yield from say(VoleCorrection(chunk=self._schedule.asked, corrections=corrections))
         self._schedule.asked += 1
-
-
-def _check(name: str, chunk: int, due: int) -> None:
-    if chunk != due:
-        raise UnexpectedMessage(f"{name} {due} is due, {chunk} came")

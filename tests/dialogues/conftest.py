@@ -25,7 +25,7 @@ def small_bins(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(okvs, "BIN", 48)
     monkeypatch.setattr(vole, "CHUNK", 1600)
     monkeypatch.setattr(tags, "PIECE", 48)
-    monkeypatch.setattr(tags, "bins", SimpleNamespace(MESSAGE=8))
+    monkeypatch.setattr(tags, "bins", SimpleNamespace(**vars(bins) | {"MESSAGE": 8}))
     okvs.shape.cache_clear()
     yield 32
     okvs.shape.cache_clear()

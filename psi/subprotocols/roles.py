@@ -1,0 +1,135 @@
+"""What the roles of all protocols begin with: a set, what is shown of it, a witness at the end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from psi import _core
+from psi.dialogue import Dialogue
+from psi.elements import Elements
+from psi.errors import ApiMisuse
+from psi.matches import Labels, Result
+from psi.meter import Meter
+from psi.parameters import Offer, Output, Parameters, Role
+from psi.subprotocols.offers import checked, shown
+from psi.subprotocols.transcript import witnessed
+
+
+class Receiving(ABC):
+    """The party that learns the intersection, or its size.
+
+    Args:
+        elements: the receiver's set.
+        parameters: what both sides must agree on.
+        labels: its records, told to the sender for matches if both are to learn; by default one
+            for each element, without a label.
+        exact: whether the sender may see the exact size of the set, instead of its class.
+        meter: counts what is done.
+        entropy: where its secrets come from; the operating system unless a test says otherwise.
+
+    Raises:
+        ApiMisuse: the set or its labels are larger than the parameters allow, or do not fit; or the
+            protocol does not give this output.
+    """
+
+    OUTPUTS: ClassVar[frozenset[Output]]
+
+    def __init__(
+        self,
+        elements: Elements,
+        parameters: Parameters,
+        labels: Labels | None = None,
+        *,
+        exact: bool = False,
+        meter: Meter | None = None,
+        entropy: _core.Entropy | None = None,
+    ) -> None:
+        _check_output(parameters, self.OUTPUTS)
+        self._elements = elements
+        self._parameters = parameters
+        self._labels = checked(elements, labels, parameters)
+        self._meter = meter or Meter()
+        self._entropy = entropy or _core.Entropy.from_os()
+        answers = parameters.output is Output.BOTH
+        self._offer = Offer(
+            role=Role.RECEIVER,
+            elements=shown(len(elements), exact),
+            entries=shown(len(self._labels), exact) if answers else 0,
+            label_width=self._labels.width if answers else 0,
+        )
+
+    def converse(self) -> Dialogue[Result]:
+        """Learns which of its elements the sender holds too, or how many.
+
+        Draws fresh secrets each time it is run.
+
+        Raises:
+            PeerError: the sender said something else than an honest one; `psi.errors` has the tree.
+        """
+        return (yield from witnessed(self._converse(), Role.RECEIVER))
+
+    @abstractmethod
+    def _converse(self) -> Dialogue[Result]:
+        """All but the comparison of transcripts."""
+
+
+class Sending(ABC):
+    """The party whose set is asked about.
+
+    Args:
+        elements: the sender's set.
+        parameters: what both sides must agree on.
+        labels: its records, told to the receiver for matches.
+        exact: whether the receiver may see the exact number of elements or records, instead of
+            its class.
+        meter: counts what is done.
+        entropy: where its secrets come from; the operating system unless a test says otherwise.
+
+    Raises:
+        ApiMisuse: as of `Receiving`.
+    """
+
+    OUTPUTS: ClassVar[frozenset[Output]]
+
+    def __init__(
+        self,
+        elements: Elements,
+        parameters: Parameters,
+        labels: Labels | None = None,
+        *,
+        exact: bool = False,
+        meter: Meter | None = None,
+        entropy: _core.Entropy | None = None,
+    ) -> None:
+        _check_output(parameters, self.OUTPUTS)
+        self._elements = elements
+        self._parameters = parameters
+        self._labels = checked(elements, labels, parameters)
+        self._meter = meter or Meter()
+        self._entropy = entropy or _core.Entropy.from_os()
+        self._total = shown(len(elements), exact)
+        self._entries = shown(len(self._labels), exact)
+
+    def converse(self) -> Dialogue[Result | None]:
+        """Answers a receiver; learns which of its own elements match only if both are to learn.
+
+        Draws fresh secrets each time it is run.
+
+        Raises:
+            PeerError: the receiver said something else than an honest one; `psi.errors` has the
+                tree.
+        """
+        return (yield from witnessed(self._converse(), Role.SENDER))
+
+    @abstractmethod
+    def _converse(self) -> Dialogue[Result | None]:
+        """All but the comparison of transcripts."""
+
+
+def _check_output(parameters: Parameters, outputs: frozenset[Output]) -> None:
+    if parameters.output not in outputs:
+        # What a protocol may lack is the number alone.
+        raise ApiMisuse(
+            f"{parameters.protocol} tells which elements match; for their number alone there is dh"
+        )
