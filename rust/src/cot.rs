@@ -21,8 +21,8 @@
 //! receiver can send a false sum in a tree, which spoils leaves for one value of a bit of Delta only,
 //! or other choices in group g than elsewhere, which spoils rows only where Delta has bits in
 //! that group; by whether the match then fails it learns such bits, each at the risk of being caught.
-//! The rows are checked before anything is made of them ([`Receiver::extend_checked`]); of other choices a
-//! receiver then learns four bits of Delta at most, and only if it has guessed them, else the run ends.
+//! The rows are checked before anything is made of them ([`Receiver::extend_checked`]); by other choices a
+//! receiver then learns no bits of Delta but those that it has guessed: b of them with 2^-b, else the run ends.
 //! The trees are not checked: a false sum there tells one bit in the same way.
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
@@ -318,7 +318,7 @@ impl Sender {
 /// after d is fixed, by hashing it (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive).
 ///
 /// If groups disagree, the sums of both sides agree as a polynomial of degree below 2^17 does in a
-/// random point with its root, which is below 2^-110.
+/// random point with its root: below 2^-110 for each message that a receiver tries at home.
 struct Check {
     x: Block,
     y: Block,

@@ -132,8 +132,8 @@ impl Rows {
     /// What labels are sealed with: 32 bytes of each row's output, in the order of elements and, after
     /// them, extra rows.
     ///
-    /// Each half is a hash of the output, so that neither these bytes nor the tag, the output's top
-    /// bits, tells the other. Each bin has hashes of its own.
+    /// Each half is a hash of the output. Whoever sees tags, the outputs' top bits, lacks the others.
+    /// Each bin has hashes of its own.
     #[must_use]
     pub fn seals(&self) -> Vec<[u8; 32]> {
         let keys = |name| (0..self.bins()).map(|bin| numbered_key(&self.sid, name, bin)).collect();
