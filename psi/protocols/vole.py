@@ -186,9 +186,10 @@ class Sender(Sending):
             yield from supply.reach((first + count) * shape.cells)
             heard = yield from hear(MaskedBin)
             length = count * shape.cells * width // 8
-            bins.check("MaskedBin", heard.bin, first, len(heard.cells), length)
+            cells = heard.cells  # each look at a field copies it
+            bins.check("MaskedBin", heard.bin, first, len(cells), length)
             with blame_the_peer("MaskedBin"):
-                rows.evaluate(first, count, heard.cells, correlations)
+                rows.evaluate(first, count, cells, correlations)
             self._meter.done += _share(self._total, first, count, shape)
         return rows
 

@@ -1,17 +1,19 @@
 """A witness to a dialogue: both sides compare what they said and heard before they learn anything.
 
 Each side hashes the receiver's messages and the sender's messages, each in the order in which they
-were said, and says `SHA-256(label || role || hash of receiver's || hash of sender's)` as its last
-message; the role is its own, so that nobody passes its digest off as the peer's.
+were said, and says `BLAKE3(label || role || hash of receiver's || hash of sender's)` as its last
+message; the role is its own, so that nobody passes its digest off as the peer's. Every byte of a
+session is hashed four times; BLAKE3 takes a third of the time of SHA-256 for that.
 A bit that changed on the way, below or above TLS, makes the digests differ, and there is no result.
 The sender says its digest only after it has found the receiver's equal.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import TypeVar
+
+from blake3 import blake3
 
 from psi.dialogue import HEAR, Dialogue, hear, say
 from psi.errors import ApiMisuse, TranscriptMismatch
@@ -27,7 +29,7 @@ def witnessed(dialogue: Dialogue[T], role: Role) -> Dialogue[T]:
     Raises:
         TranscriptMismatch: the sides did not say and hear the same; there is no result.
     """
-    said, heard = hashlib.sha256(), hashlib.sha256()
+    said, heard = blake3(), blake3()
     answer: bytes | None = None
     while True:
         try:
@@ -63,9 +65,9 @@ def _compare(due: bytes) -> Dialogue[None]:
 
 def _digest(role: Role, receivers: bytes, senders: bytes) -> bytes:
     label = f"greenlane/transcript/1/{role.name.lower()}".encode()
-    return hashlib.sha256(label + receivers + senders).digest()
+    return blake3(label + receivers + senders).digest()
 
 
-def _absorb(state: hashlib._Hash, message: bytes) -> None:
+def _absorb(state: blake3, message: bytes) -> None:
     state.update(len(message).to_bytes(8, "little"))
     state.update(message)

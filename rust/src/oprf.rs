@@ -49,12 +49,10 @@ pub fn blind(
         return Err(Error::Solve { bin: bin.number });
     }
     let (values, sums) = vole.take(work.bins.len() * work.form.cells())?;
-    let masked = match &values {
-        Values::Short(values) => blind_each(work, values, &sums),
-        Values::Wide(values) => blind_each(work, values, &sums),
-    };
-    vole.give_back(values, sums);
-    masked
+    match values {
+        Values::Short(values) => blind_each(work, values, sums),
+        Values::Wide(values) => blind_each(work, values, sums),
+    }
 }
 
 fn blind_each<L: Lane>(work: Work<'_>, values: &[L], sums: &[Block]) -> Result<Vec<u8>, Error> {
@@ -106,8 +104,8 @@ pub fn evaluate(
         return Err(Error::Length { argument: "masked", expected, actual: masked.len() });
     }
     let work = rows.evaluate(bins)?;
-    let mut sums = vole.take(work.bins.len() * cells)?;
     let delta = Zeroizing::new(vole.delta());
+    let sums = vole.take(work.bins.len() * cells)?;
     let parts = sums.par_chunks_mut(cells).zip(masked.par_chunks(cells * width));
     work.bins.into_par_iter().zip(parts).for_each(|(bin, (sums, masked))| {
         unmask(width, masked, *delta, sums);
@@ -119,7 +117,6 @@ pub fn evaluate(
         });
         bin.write(&keys);
     });
-    vole.give_back(sums);
     Ok(())
 }
 

@@ -18,17 +18,21 @@
 //! places of the noise only, and learn from whether the match fails whether it has guessed one: no check
 //! is made of trees. A receiver's choices are checked (see [`crate::cot`]).
 
+mod pool;
+
 use std::collections::VecDeque;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::aes::Block;
-use crate::code::{Code, Encoder, Noise, OUTPUTS, Pair, Value};
+use crate::code::{Code, Encoder, Noise, OUTPUTS, Pair};
 use crate::cot;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::gf128;
 use crate::trees::{CORRECTION, DEPTH, GROUPS, LANES, LEAVES, Nursery, Row, TREES};
+
+use pool::Pool;
 
 const BYTES: usize = size_of::<Block>();
 const BITS: usize = 8 * BYTES;
@@ -43,23 +47,14 @@ pub const ANSWER: usize = GROUPS * CORRECTION;
 /// One Block a tree, group after group.
 type OfTrees = Zeroizing<Vec<Row>>;
 
-/// Values a. Wiped on drop.
+/// Values a.
 ///
 /// Secret: all of it.
-pub enum Values {
+pub enum Values<'a> {
     /// Of 64 bits.
-    Short(Vec<u64>),
+    Short(&'a [u64]),
     /// Of more bits; those above the width are 0.
-    Wide(Vec<Block>),
-}
-
-impl Drop for Values {
-    fn drop(&mut self) {
-        match self {
-            Self::Short(values) => values.zeroize(),
-            Self::Wide(values) => values.zeroize(),
-        }
-    }
+    Wide(&'a [Block]),
 }
 
 /// The receiver's half. Wiped on drop.
@@ -183,20 +178,18 @@ impl Receiver {
             let leaves = self.nursery.regrow(places, keys, &self.sums[g], correction);
             self.encoder.push(&self.code, leaves, &self.noise);
         }
-        let mut sums = self.pool.unused();
+        let sums = self.pool.next();
         match &mut self.pool_of_values {
             PoolOfValues::Short(pool) => {
-                let mut values = pool.unused();
-                self.encoder.finish(&self.code, &mut sums, &mut values);
-                pool.put(values, &mut self.values);
+                self.encoder.finish(&self.code, sums, pool.next());
+                pool.put(&mut self.values);
             }
             PoolOfValues::Wide(pool) => {
-                let mut values = pool.unused();
-                self.encoder.finish(&self.code, &mut sums, &mut values);
-                pool.put(values, &mut self.values);
+                self.encoder.finish(&self.code, sums, pool.next());
+                pool.put(&mut self.values);
             }
         }
-        self.pool.put(sums, &mut self.sums);
+        self.pool.put(&mut self.sums);
         Ok(())
     }
 
@@ -212,33 +205,17 @@ impl Receiver {
 
     /// Takes the next m (a, c), which no one gets again.
     ///
-    /// Secret: all of them; the caller wipes c, or gives both back with [`Receiver::give_back`].
+    /// Secret: all of them.
     ///
     /// # Errors
     /// [`Error::Spent`] if there are less.
-    pub fn take(&mut self, m: usize) -> Result<(Values, Vec<Block>), Error> {
+    pub fn take(&mut self, m: usize) -> Result<(Values<'_>, &[Block]), Error> {
         let sums = self.pool.take(m)?;
         let values = match &mut self.pool_of_values {
             PoolOfValues::Short(pool) => Values::Short(pool.take(m)?),
             PoolOfValues::Wide(pool) => Values::Wide(pool.take(m)?),
         };
         Ok((values, sums))
-    }
-
-    /// Gives back the memory of what was taken, for the next take; what stands in it is used up.
-    ///
-    /// To map fresh memory and wipe it in the end costs more than a nanosecond each (a, c).
-    pub fn give_back(&mut self, mut values: Values, sums: Vec<Block>) {
-        match (&mut self.pool_of_values, &mut values) {
-            (PoolOfValues::Short(pool), Values::Short(values)) => {
-                pool.give_back(std::mem::take(values))
-            }
-            (PoolOfValues::Wide(pool), Values::Wide(values)) => {
-                pool.give_back(std::mem::take(values))
-            }
-            _ => {}
-        }
-        self.pool.give_back(sums);
     }
 }
 
@@ -316,9 +293,8 @@ impl Sender {
             let leaves = self.nursery.grow(*self.delta, roots, keys, base, correction);
             self.encoder.push(&self.code, leaves);
         }
-        let mut sums = self.pool.unused();
-        self.encoder.finish(&self.code, &mut sums);
-        self.pool.put(sums, &mut self.sums);
+        self.encoder.finish(&self.code, self.pool.next());
+        self.pool.put(&mut self.sums);
         Ok(answer)
     }
 
@@ -332,19 +308,14 @@ impl Sender {
         self.pool.available()
     }
 
-    /// Takes the next m b, which no one gets again.
+    /// Takes the next m b, which no one gets again; the caller may write over them.
     ///
-    /// Secret: all of them; the caller wipes them, or gives them back with [`Sender::give_back`].
+    /// Secret: all of them.
     ///
     /// # Errors
     /// [`Error::Spent`] if there are less.
-    pub fn take(&mut self, m: usize) -> Result<Vec<Block>, Error> {
+    pub fn take(&mut self, m: usize) -> Result<&mut [Block], Error> {
         self.pool.take(m)
-    }
-
-    /// Gives back the memory of what was taken, as [`Receiver::give_back`] does.
-    pub fn give_back(&mut self, sums: Vec<Block>) {
-        self.pool.give_back(sums);
     }
 
     /// Delta.
@@ -386,80 +357,6 @@ fn check(argument: &'static str, bytes: &[u8], expected: usize) -> Result<(), Er
     }
 }
 
-/// Outputs of chunks, in order. Wiped on drop.
-///
-/// A chunk of which all was taken serves again: to map fresh memory would take longer than to fill it.
-struct Pool<T: Value> {
-    /// Chunks of `OUTPUTS`. Of each the first `TREES` are no one's.
-    chunks: VecDeque<Vec<T>>,
-    /// How many were taken of the first one.
-    taken: usize,
-    spare: Option<Vec<T>>,
-    /// What was given back.
-    returned: Vec<Vec<T>>,
-}
-
-impl<T: Value> Pool<T> {
-    fn new() -> Self {
-        Self { chunks: VecDeque::new(), taken: 0, spare: None, returned: Vec::new() }
-    }
-
-    /// A chunk to fill.
-    fn unused(&mut self) -> Vec<T> {
-        self.spare.take().unwrap_or_else(|| vec![T::default(); OUTPUTS])
-    }
-
-    /// Puts a chunk behind the others, but for what goes to the trees of the next one.
-    fn put(&mut self, chunk: Vec<T>, next: &mut [Row]) {
-        for (next, output) in next.as_flattened_mut().iter_mut().zip(&chunk) {
-            *next = (*output).into();
-        }
-        self.chunks.push_back(chunk);
-    }
-
-    fn available(&self) -> usize {
-        self.chunks.len() * TAKEN - self.taken
-    }
-
-    fn give_back(&mut self, taken: Vec<T>) {
-        self.returned.push(taken);
-    }
-
-    fn take(&mut self, m: usize) -> Result<Vec<T>, Error> {
-        if m > self.available() {
-            return Err(Error::Spent { available: self.available(), wanted: m });
-        }
-        let mut taken = self.returned.pop().unwrap_or_default();
-        taken.clear();
-        if taken.capacity() < m {
-            taken.zeroize();
-            taken = Vec::with_capacity(m);
-        }
-        while let Some(chunk) = self.chunks.front() {
-            let rest = &chunk[TREES + self.taken..];
-            let part = &rest[..rest.len().min(m - taken.len())];
-            taken.extend_from_slice(part);
-            self.taken += part.len();
-            if self.taken < TAKEN {
-                break;
-            }
-            self.taken = 0;
-            let spent = self.chunks.pop_front();
-            if let Some(mut unused) = std::mem::replace(&mut self.spare, spent) {
-                unused.zeroize();
-            }
-        }
-        Ok(taken)
-    }
-}
-
-impl<T: Value> Drop for Pool<T> {
-    fn drop(&mut self) {
-        self.chunks.iter_mut().chain(&mut self.spare).for_each(Zeroize::zeroize);
-        self.returned.zeroize();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -487,16 +384,13 @@ mod tests {
     /// Takes m from both, and returns the values and how many of them break the law.
     fn take(receiver: &mut Receiver, sender: &mut Sender, m: usize) -> (Vec<Block>, usize) {
         let ((values, c), b) = (receiver.take(m).unwrap(), sender.take(m).unwrap());
-        let copy: Vec<Block> = match &values {
+        let copy: Vec<Block> = match values {
             Values::Short(values) => values.iter().map(|value| Block::from(*value)).collect(),
-            Values::Wide(values) => values.clone(),
+            Values::Wide(values) => values.to_vec(),
         };
         assert_eq!((copy.len(), c.len(), b.len()), (m, m, m));
-        let mut sums = b.clone();
-        gf128::accumulate(&mut sums, &copy, DELTA);
-        let wrong = sums.iter().zip(&c).filter(|(sum, c)| sum != c).count();
-        receiver.give_back(values, c);
-        sender.give_back(b);
+        gf128::accumulate(b, &copy, DELTA);
+        let wrong = b.iter().zip(c).filter(|(sum, c)| sum != c).count();
         (copy, wrong)
     }
 

@@ -17,6 +17,7 @@ from hashlib import sha256, sha512
 from math import ceil, log2
 from typing import Literal, TypeAlias
 
+from blake3 import blake3
 from Crypto.Cipher import ChaCha20, ChaCha20_Poly1305
 from reference import curve25519
 
@@ -180,10 +181,10 @@ def transcript_digest(
 ) -> bytes:
     """What a side says last, over all messages of both sides but these last ones."""
     halves = (
-        sha256(b"".join(len(m).to_bytes(8, "little") + m for m in said)).digest()
+        blake3(b"".join(len(m).to_bytes(8, "little") + m for m in said)).digest()
         for said in (receivers, senders)
     )
-    return sha256(f"greenlane/transcript/1/{role}".encode() + b"".join(halves)).digest()
+    return blake3(f"greenlane/transcript/1/{role}".encode() + b"".join(halves)).digest()
 
 
 def element(identifier: str, domain: str) -> bytes:
