@@ -27,13 +27,13 @@ use zeroize::{DefaultIsZeroes, Zeroize, ZeroizeOnDrop};
 use crate::aes::Block;
 use crate::entropy::Entropy;
 use crate::shuffle::Shuffle;
-use crate::trees::{self, GROUP, LANES, LEAVES, Leaves, PLACES, Row};
+use crate::trees::{self, LANES, LEAVES, Row};
 
 use quadratic_residue::SIDE;
 
-/// Elements that go in: the leaves of all trees.
+/// Elements that go in with trees of 128 leaves: all of these.
 pub const LENGTH: usize = trees::GROUPS * trees::GROUP;
-/// Elements that come out.
+/// Elements that come out then.
 pub const OUTPUTS: usize = LENGTH / 2;
 
 /// Elements that a block of the short code reads: `SIDE` of the first half, `SIDE` of the second.
@@ -41,12 +41,12 @@ const READ: usize = 2 * SIDE;
 /// Elements of a bucket: 17 blocks. 26 KB of pairs, or of single elements of two buckets, stay in the
 /// first cache.
 const ROOM: usize = 17 * READ;
-const BUCKETS: usize = LENGTH / ROOM;
 /// Elements that 16 bits can tell apart. Where a bucket is read, its place in such a window is what is
 /// kept: it needs no check against the window's length.
 const WINDOW: usize = 1 << 16;
 
-const _: () = assert!(BUCKETS * ROOM == LENGTH && BUCKETS.is_multiple_of(2) && WINDOW <= LENGTH);
+const _: () =
+    assert!(trees::TREES.is_multiple_of(ROOM), "a code of 2 k leaves a tree fills buckets by twos");
 
 /// What the permutations of a session are drawn from, before its identifier.
 const DOMAIN: &[u8] = b"greenlane/vole/1/code";
@@ -86,24 +86,41 @@ pub struct Code {
 }
 
 impl Code {
-    /// Draws the permutations of a session from its identifier.
+    /// Draws the permutations of a session from its identifier, for trees of so many leaves.
+    ///
+    /// # Panics
+    /// If the leaves are an odd number, or more than 128.
     #[must_use]
-    pub fn draw(sid: &[u8; 32]) -> Self {
+    pub fn draw(sid: &[u8; 32], leaves: usize) -> Self {
+        assert!(leaves.is_multiple_of(2) && leaves <= LEAVES, "leaves of a tree");
+        let length = trees::TREES * leaves;
         let seed = Sha256::new_with_prefix(DOMAIN).chain_update(sid).finalize();
         // Nothing here is secret, so the seed may be public.
         let mut entropy = Entropy::from_public_seed(seed.into());
-        let mut draw = || Shuffle::draw(LENGTH, &mut entropy).expect("2^17 rows are not too many");
+        let mut draw = || Shuffle::draw(length, &mut entropy).expect("2^17 rows are not too many");
         let (first, second) = (draw(), draw());
         Self {
             first: Route::new(first.slots(), |slot| slot),
-            second: Route::new(second.slots(), read),
+            second: Route::new(second.slots(), |slot| read(slot, length / 2)),
         }
+    }
+
+    /// Elements that go in.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.first.to.len()
+    }
+
+    /// Elements that come out.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.length() / 2
     }
 }
 
 /// When the blocks read a slot of the second round: block k, in its turn, element i of its half.
-fn read(slot: usize) -> usize {
-    let (half, slot) = (slot / OUTPUTS, slot % OUTPUTS);
+fn read(slot: usize, outputs: usize) -> usize {
+    let (half, slot) = (slot / outputs, slot % outputs);
     slot / SIDE * READ + half * SIDE + slot % SIDE
 }
 
@@ -119,33 +136,41 @@ impl Route {
     /// The way of elements into slots that are read in this order.
     fn new(slots: &[u32], order: impl Fn(usize) -> usize) -> Self {
         // The next free place of each bucket.
-        let mut free: [usize; BUCKETS] = std::array::from_fn(|bucket| bucket * ROOM);
-        let mut from = vec![0; LENGTH];
+        let mut free: Vec<usize> = (0..slots.len()).step_by(ROOM).collect();
+        let mut from = vec![0; slots.len()];
+        let room = room(slots.len());
         let to = slots.iter().map(|slot| {
             let at = order(*slot as usize);
             let bucket = at / ROOM;
             let place = free[bucket];
             free[bucket] += 1;
-            from[at] = (place - start(bucket)) as u16;
+            from[at] = (place - start(bucket, room)) as u16;
             place as u32
         });
         Self { to: to.collect(), from }
     }
 }
 
+/// Where elements stand in a round: a window at least, which a short code does not fill.
+fn room(length: usize) -> usize {
+    length.max(WINDOW)
+}
+
 /// Where the window of a bucket starts: with the bucket, or as late as a window can.
-fn start(bucket: usize) -> usize {
-    (bucket * ROOM).min(LENGTH - WINDOW)
+fn start(bucket: usize, room: usize) -> usize {
+    (bucket * ROOM).min(room - WINDOW)
 }
 
 /// The window of a bucket, of all elements.
 fn window<T>(elements: &[T], bucket: usize) -> &[T; WINDOW] {
-    elements[start(bucket)..].first_chunk().expect("a window starts where it ends in time")
+    elements[start(bucket, elements.len())..]
+        .first_chunk()
+        .expect("a window starts where it ends in time")
 }
 
 /// The Blocks of a group of trees in the order of the code: leaf after leaf, a row each.
-fn in_order<'a>(row: impl Fn(u8) -> &'a Row) -> impl Iterator<Item = Block> {
-    PLACES.into_iter().flat_map(move |place| *row(place))
+fn in_order<'a>(order: &[u8], row: impl Fn(u8) -> &'a Row) -> impl Iterator<Item = Block> {
+    order.iter().flat_map(move |place| *row(*place))
 }
 
 /// The noise of a group of trees: one value in each lane. Wiped on drop.
@@ -202,53 +227,45 @@ pub struct Encoder<T: Zeroize> {
     summed: usize,
 }
 
-impl<T: Copy + Default + Zeroize> Default for Encoder<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<T: Copy + Default + Zeroize> Encoder<T> {
-    /// An encoder without elements.
+    /// An encoder without elements, for codes as long as this one.
     #[must_use]
-    pub fn new() -> Self {
-        Self {
-            rounds: [vec![T::default(); LENGTH], vec![T::default(); LENGTH]],
-            sum: T::default(),
-            summed: 0,
-        }
+    pub fn new(code: &Code) -> Self {
+        let round = || vec![T::default(); room(code.length())];
+        Self { rounds: [round(), round()], sum: T::default(), summed: 0 }
     }
 
     /// The places of the next group, at most [`trees::GROUPS`] in all.
-    fn next<'a>(&mut self, code: &'a Code) -> &'a [u32] {
-        self.summed += GROUP;
-        &code.first.to[self.summed - GROUP..self.summed]
+    fn next<'a>(&mut self, code: &'a Code, order: &[u8]) -> &'a [u32] {
+        let start = self.summed;
+        self.summed += order.len() * LANES;
+        &code.first.to[start..self.summed]
     }
 
     /// Starts anew.
-    fn restart(&mut self) {
-        debug_assert_eq!(self.summed, LENGTH, "all elements were pushed");
+    fn restart(&mut self, code: &Code) {
+        debug_assert_eq!(self.summed, code.length(), "all elements were pushed");
         (self.sum, self.summed) = (T::default(), 0);
     }
 }
 
 impl Encoder<Block> {
-    /// Takes the next group of [`trees::GROUPS`].
-    pub fn push(&mut self, code: &Code, leaves: &Leaves) {
-        let to = self.next(code);
+    /// Takes the next group of [`trees::GROUPS`], row `order[l]` for leaf l of each tree.
+    pub fn push(&mut self, code: &Code, leaves: &[Row], order: &[u8]) {
+        let to = self.next(code, order);
         let Self { rounds: [first, _], sum, .. } = self;
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: `single::push` needs avx2, which was just detected.
             #[expect(unsafe_code, reason = "a door to x86")]
-            return unsafe { x86::single::push(sum, leaves, to, first) };
+            return unsafe { x86::single::push(sum, leaves, order, to, first) };
         }
-        portable::push(sum, in_order(|place| &leaves[usize::from(place)]), to, first);
+        portable::push(sum, in_order(order, |place| &leaves[usize::from(place)]), to, first);
     }
 
-    /// Compresses the elements that were pushed, and starts anew: [`OUTPUTS`] elements.
+    /// Compresses the elements that were pushed, and starts anew: [`Code::outputs`] elements.
     pub fn finish(&mut self, code: &Code, out: &mut [Block]) {
-        self.restart();
+        self.restart(code);
         let [first, second] = &mut self.rounds;
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
         if std::arch::is_x86_feature_detected!("avx2") {
@@ -265,24 +282,24 @@ impl Encoder<Block> {
 }
 
 impl Encoder<Pair> {
-    /// Takes the next group of [`trees::GROUPS`]: c from `leaves`, a from `noise`.
-    pub fn push(&mut self, code: &Code, leaves: &Leaves, noise: &Noise) {
-        let to = self.next(code);
+    /// Takes the next group of [`trees::GROUPS`]: c from `leaves`, a from `noise`; rows as above.
+    pub fn push(&mut self, code: &Code, leaves: &[Row], noise: &Noise, order: &[u8]) {
+        let to = self.next(code, order);
         let Self { rounds: [first, _], sum, .. } = self;
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: `double::push` needs avx2, which was just detected.
             #[expect(unsafe_code, reason = "a door to x86")]
-            return unsafe { x86::double::push(sum, (leaves, noise), to, first) };
+            return unsafe { x86::double::push(sum, (leaves, noise), order, to, first) };
         }
-        let (c, a) =
-            (in_order(|place| &leaves[usize::from(place)]), in_order(|place| noise.row(place)));
+        let c = in_order(order, |place| &leaves[usize::from(place)]);
+        let a = in_order(order, |place| noise.row(place));
         portable::push(sum, c.zip(a).map(|(c, a)| Pair([c, a])), to, first);
     }
 
-    /// Compresses the elements that were pushed, and starts anew: [`OUTPUTS`] c and as many a.
+    /// Compresses the elements that were pushed, and starts anew: [`Code::outputs`] c and as many a.
     pub fn finish<V: Value>(&mut self, code: &Code, sums: &mut [Block], values: &mut [V]) {
-        self.restart();
+        self.restart(code);
         let [first, second] = &mut self.rounds;
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
         if std::arch::is_x86_feature_detected!("avx2") {
@@ -304,6 +321,7 @@ impl Encoder<Pair> {
 mod tests {
     use super::quadratic_residue::ROWS;
     use super::*;
+    use crate::trees::{GROUP, Leaves, PLACES};
 
     fn blocks(n: usize, entropy: &mut Entropy) -> Vec<Block> {
         let mut bytes = vec![0; n * size_of::<Block>()];
@@ -346,7 +364,7 @@ mod tests {
 
     fn compress(encoder: &mut Encoder<Block>, code: &Code, elements: &[Block]) -> Vec<Block> {
         for group in elements.chunks_exact(GROUP) {
-            encoder.push(code, &leaves(group));
+            encoder.push(code, &leaves(group), &PLACES);
         }
         let mut out = vec![0; OUTPUTS];
         encoder.finish(code, &mut out);
@@ -356,8 +374,8 @@ mod tests {
     #[test]
     fn both_sides_compress_by_the_definition() {
         let (sid, mut entropy) = ([6; 32], Entropy::from_seed_for_tests([31; 32]));
-        let code = Code::draw(&sid);
-        let (mut single, mut double) = (Encoder::new(), Encoder::<Pair>::new());
+        let code = Code::draw(&sid, LEAVES);
+        let (mut single, mut double) = (Encoder::new(&code), Encoder::<Pair>::new(&code));
         let (mut noise, mut a) = (Noise::new(), vec![0; LENGTH]);
         // Twice, so that a second use sees nothing of the first.
         for _ in 0..2 {
@@ -371,7 +389,7 @@ mod tests {
                     a[leaf * LANES + lane] = value;
                 }
                 noise.set(&of_lanes.map(|leaf| PLACES[leaf]), &values);
-                double.push(&code, &leaves(c), &noise);
+                double.push(&code, &leaves(c), &noise, &PLACES);
             }
             let (slow_c, slow_a) = (slow(&sid, &c), slow(&sid, &a));
             assert!(compress(&mut single, &code, &c) == slow_c, "seed 31");
@@ -385,10 +403,10 @@ mod tests {
     #[test]
     fn the_code_is_linear_and_has_the_sessions_permutations() {
         let mut entropy = Entropy::from_seed_for_tests([32; 32]);
-        let (code, other) = (Code::draw(&[1; 32]), Code::draw(&[2; 32]));
+        let (code, other) = (Code::draw(&[1; 32], LEAVES), Code::draw(&[2; 32], LEAVES));
         let (x, y) = (blocks(LENGTH, &mut entropy), blocks(LENGTH, &mut entropy));
         let both: Vec<Block> = x.iter().zip(&y).map(|(x, y)| x ^ y).collect();
-        let mut encoder = Encoder::new();
+        let mut encoder = Encoder::new(&code);
         let mut compress = |code, x| compress(&mut encoder, code, x);
         let sum: Vec<Block> =
             compress(&code, &x).iter().zip(compress(&code, &y)).map(|(x, y)| x ^ y).collect();
@@ -400,7 +418,7 @@ mod tests {
     fn routes_lead_every_element_to_its_slot() {
         let mut entropy = Entropy::from_seed_for_tests([33; 32]);
         let shuffle = Shuffle::draw(LENGTH, &mut entropy).unwrap();
-        for order in [|slot| slot, read as fn(usize) -> usize] {
+        for order in [|slot| slot, (|slot| read(slot, OUTPUTS)) as fn(usize) -> usize] {
             let route = Route::new(shuffle.slots(), order);
             let mut buckets = vec![usize::MAX; LENGTH];
             for (i, to) in route.to.iter().enumerate() {
@@ -420,9 +438,9 @@ mod tests {
     #[test]
     fn the_fast_twin_agrees_with_the_portable_one() {
         let mut entropy = Entropy::from_seed_for_tests([34; 32]);
-        let code = Code::draw(&[3; 32]);
+        let code = Code::draw(&[3; 32], LEAVES);
         let elements = blocks(LENGTH, &mut entropy);
-        let fast = compress(&mut Encoder::new(), &code, &elements);
+        let fast = compress(&mut Encoder::new(&code), &code, &elements);
         let (mut first, mut second, mut slow) =
             (vec![0; LENGTH], vec![0; LENGTH], vec![0; OUTPUTS]);
         portable::push(&mut 0, elements.into_iter(), &code.first.to, &mut first);

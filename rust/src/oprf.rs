@@ -209,9 +209,9 @@ fn add_values(form: &Form, seeds: &[Block], delta: Block, read: &mut [Block]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::Code;
     use crate::cot;
     use crate::entropy::Entropy;
+    use crate::vole::Profile::Fresh as FRESH;
 
     const SID: [u8; 32] = [6; 32];
     const BINS: usize = 3;
@@ -232,8 +232,9 @@ mod tests {
         let (receiver, trees) = cot::Receiver::plant(&SID, &pairs, entropy);
         let sender = cot::Sender::grow(&SID, delta, &keys, &trees).unwrap();
         let mut receiver =
-            vole::Receiver::new(&SID, width, Code::draw(&SID), receiver, entropy).unwrap();
-        let mut sender = vole::Sender::new(&SID, width, Code::draw(&SID), delta, sender).unwrap();
+            vole::Receiver::new(&SID, width, FRESH, FRESH.code(&SID), receiver, entropy).unwrap();
+        let mut sender =
+            vole::Sender::new(&SID, width, FRESH, FRESH.code(&SID), delta, sender).unwrap();
         let request = receiver.request(entropy);
         receiver.absorb(&sender.answer(&request, entropy).unwrap()).unwrap();
         (receiver, sender)

@@ -405,7 +405,10 @@ fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
 mod _core {
     /// Correlations of a chunk that leave it.
     #[pymodule_export]
-    const VOLE_CHUNK: usize = crate::vole::TAKEN;
+    const VOLE_CHUNK: usize = crate::vole::Profile::Fresh.taken();
+    /// The same where the places of the noise stay.
+    #[pymodule_export]
+    const STATIONARY_VOLE_CHUNK: usize = crate::vole::Profile::Stationary.taken();
 
     #[pymodule_export]
     use super::matching::{

@@ -238,7 +238,7 @@ fn flip(rows: &mut [Row]) {
 }
 
 /// The sum of rows.
-fn sum(rows: &[Row]) -> Row {
+pub fn sum(rows: &[Row]) -> Row {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: `x86::sum` needs avx2, which was just detected.

@@ -19,18 +19,19 @@
 //! is made of trees. A receiver's choices are checked (see [`crate::cot`]).
 
 mod pool;
+mod stationary;
 
 use std::collections::VecDeque;
 
 use zeroize::Zeroizing;
 
 use crate::aes::Block;
-use crate::code::{Code, Encoder, Noise, OUTPUTS, Pair};
+use crate::code::{Code, Encoder, Noise, Pair};
 use crate::cot;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::gf128;
-use crate::trees::{CORRECTION, DEPTH, GROUPS, LANES, LEAVES, Nursery, Row, TREES};
+use crate::trees::{CORRECTION, DEPTH, GROUPS, LANES, LEAVES, Nursery, PLACES, Row, TREES};
 
 use pool::Pool;
 
@@ -38,11 +39,55 @@ const BYTES: usize = size_of::<Block>();
 const BITS: usize = 8 * BYTES;
 /// Transfers of a chunk: one a tree and level, and 48 more, as they come in multiples of 128.
 const TRANSFERS: usize = (TREES * DEPTH).next_multiple_of(BITS);
-/// What a chunk gives to take; the rest of its outputs goes into the next one.
-pub const TAKEN: usize = OUTPUTS - TREES;
+/// Bytes of an answer that tells new trees.
+const ANSWER: usize = GROUPS * CORRECTION;
 
-/// Bytes of an answer.
-pub const ANSWER: usize = GROUPS * CORRECTION;
+/// Where the noise of a chunk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// At new places in each chunk.
+    Fresh,
+    /// At the same places in all chunks ([`stationary`]).
+    Stationary,
+}
+
+impl Profile {
+    /// Leaves of a tree that serve.
+    #[must_use]
+    pub const fn leaves(self) -> usize {
+        match self {
+            Self::Fresh => LEAVES,
+            Self::Stationary => stationary::LEAVES,
+        }
+    }
+
+    /// What a chunk gives to take; the rest of its outputs goes into the next one.
+    #[must_use]
+    pub const fn taken(self) -> usize {
+        TREES * self.leaves() / 2 - TREES
+    }
+
+    /// The code of a session.
+    #[must_use]
+    pub fn code(self, sid: &[u8; 32]) -> Code {
+        Code::draw(sid, self.leaves())
+    }
+
+    /// Whether chunk `number` needs new trees, and so transfers.
+    const fn plants(self, number: usize) -> bool {
+        matches!(self, Self::Fresh) || number == 0
+    }
+
+    /// Bytes of the answer for chunk `number`.
+    #[must_use]
+    pub const fn answer(self, number: usize) -> usize {
+        match self {
+            Self::Fresh => ANSWER,
+            Self::Stationary if number == 0 => stationary::PLANTED + stationary::SUMS,
+            Self::Stationary => stationary::SUMS,
+        }
+    }
+}
 
 /// One Block a tree, group after group.
 type OfTrees = Zeroizing<Vec<Row>>;
@@ -64,13 +109,16 @@ pub struct Receiver {
     cot: cot::Receiver,
     code: Code,
     nursery: Nursery,
+    /// The trees of all chunks, if they are the same.
+    kept: Option<stationary::Punctured>,
     noise: Noise,
     encoder: Encoder<Pair>,
     /// d of the base values, until the first request takes it along.
     base: Vec<u8>,
     /// How many chunks were asked for, and those of them that are still to come.
     requests: u32,
-    pending: VecDeque<Pending>,
+    /// In boxes, so that nothing of them stays behind where they stood in the queue.
+    pending: VecDeque<Box<Pending>>,
     absorbed: usize,
     /// v and c of the trees of the next chunk.
     values: OfTrees,
@@ -93,18 +141,20 @@ enum PoolOfValues {
 impl Receiver {
     /// Begins a session and draws the values of its first chunk.
     ///
-    /// `width` is the bits of an a. Both parties give the same `sid` and `width`. Of `entropy` it
+    /// `width` is the bits of an a. Both parties give the same `sid`, `width` and `profile`, whose `code` it is. Of `entropy` it
     /// takes `102 * width` bytes, the values of the trees one after the other.
     ///
     /// # Errors
-    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128.
+    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128, or the code is that of another profile.
     pub fn new(
         sid: &[u8; 32],
         width: usize,
+        profile: Profile,
         code: Code,
         cot: cot::Receiver,
         entropy: &mut Entropy,
     ) -> Result<Self, Error> {
+        let outputs = outputs(profile, &code)?;
         let mut bits = Zeroizing::new(vec![0; base_transfers(width)? / 8]);
         entropy.fill(&mut bits);
         let (base, keys) = cot.extend_checked(0, &blocks(&bits), entropy);
@@ -116,21 +166,22 @@ impl Receiver {
         Ok(Self {
             width,
             cot,
-            code,
             sid: *sid,
             nursery: Nursery::new(sid),
+            kept: (profile == Profile::Stationary).then(stationary::Punctured::new),
             noise: Noise::new(),
-            encoder: Encoder::new(),
+            encoder: Encoder::new(&code),
+            code,
             base,
             requests: 0,
             pending: VecDeque::new(),
             absorbed: 0,
             values,
             sums: products(&keys, width),
-            pool: Pool::new(),
+            pool: Pool::new(outputs),
             pool_of_values: match width {
-                64 => PoolOfValues::Short(Pool::new()),
-                _ => PoolOfValues::Wide(Pool::new()),
+                64 => PoolOfValues::Short(Pool::new(outputs)),
+                _ => PoolOfValues::Wide(Pool::new(outputs)),
             },
         })
     }
@@ -139,45 +190,86 @@ impl Receiver {
     /// goes to [`Receiver::absorb`]. Requests may run ahead of answers.
     ///
     /// Shapes: d of 5760 transfers and its check, 24096 bytes; in front of the first one also d of the base values,
-    /// `816 * width` transfers. Of `entropy` it takes 720 bytes, all choices.
+    /// `816 * width` transfers. Of `entropy` it takes 720 bytes, all choices. Where places stay, requests after the
+    /// first one are empty.
     pub fn request(&mut self, entropy: &mut Entropy) -> Vec<u8> {
+        let number = self.requests as usize;
+        self.requests += 1;
+        if !self.profile().plants(number) {
+            return Vec::new();
+        }
         // The choices of a tree are the place of its noise: uniform, as they must be.
         let mut bits = Zeroizing::new([0; TRANSFERS / 8]);
         entropy.fill(&mut *bits);
         let mut places = Zeroizing::new([[0; LANES]; GROUPS]);
         for (i, place) in places.as_flattened_mut().iter_mut().enumerate() {
             let at = i * DEPTH;
+            if self.kept.is_some() {
+                stationary::SPARED
+                    .for_each(|level| bits[(at + level) / 8] &= !(1 << ((at + level) % 8)));
+            }
             let pair = u16::from_le_bytes([bits[at / 8], bits[at / 8 + 1]]);
             *place = (pair >> (at % 8)) as u8 % LEAVES as u8;
         }
-        self.requests += 1;
         let (d, keys) = self.cot.extend_checked(self.requests, &blocks(&*bits), entropy);
-        self.pending.push_back(Pending { places, keys });
+        self.pending.push_back(Box::new(Pending { places, keys }));
         let mut request = std::mem::take(&mut self.base);
         request.extend(d);
         request
     }
 
-    /// Takes the answer to the oldest request that has none, which makes [`TAKEN`] more (a, c) to
+    /// Takes the answer to the oldest request that has none, which makes [`Profile::taken`] more (a, c) to
     /// take.
     ///
     /// # Errors
-    /// [`Error::Length`] if there is no such request or the answer has another length than [`ANSWER`].
+    /// [`Error::Length`] if there is no such request or the answer has another length than [`Profile::answer`].
     /// Any other bytes make pairs; if they are not the sender's, the law does not hold.
     pub fn absorb(&mut self, correction: &[u8]) -> Result<(), Error> {
-        let expected = if self.pending.is_empty() { 0 } else { ANSWER };
+        let number = self.absorbed;
+        let asked = number < self.requests as usize;
+        let expected = if asked { self.profile().answer(number) } else { 0 };
         check("correction", correction, expected)?;
-        let Some(chunk) = self.pending.pop_front() else { return Ok(()) };
-        self.nursery.turn_to(&self.sid, self.absorbed);
-        self.absorbed += 1;
-        let (corrections, _) = correction.as_chunks();
-        let (keys, _) = chunk.keys.as_chunks();
-        for (g, (correction, keys)) in corrections.iter().zip(keys).enumerate() {
-            let places = &chunk.places[g];
-            self.noise.set(places, &self.values[g]);
-            let leaves = self.nursery.regrow(places, keys, &self.sums[g], correction);
-            self.encoder.push(&self.code, leaves, &self.noise);
+        if !asked {
+            return Ok(());
         }
+        self.absorbed += 1;
+        let trees = self.pending.pop_front();
+        match &mut self.kept {
+            Some(kept) => {
+                let (told, sums) = correction.split_at(expected - stationary::SUMS);
+                if let Some(trees) = trees {
+                    let told = told.chunks_exact(stationary::PLANTED / GROUPS);
+                    for (g, (told, keys)) in told.zip(trees.keys.as_chunks().0).enumerate() {
+                        let (places, told) = (&trees.places[g], stationary::hear(told));
+                        let leaves = self.nursery.regrow(places, keys, &[0; LANES], &told);
+                        kept.plant(g, places, leaves);
+                    }
+                }
+                let chunk = stationary::Chunk::draw(&self.sid, number);
+                for (g, sums) in sums.chunks_exact(stationary::SUMS / GROUPS).enumerate() {
+                    let (leaves, places) = kept.grow(&chunk, g, sums, &self.sums[g]);
+                    self.noise.set(&places, &self.values[g]);
+                    self.encoder.push(&self.code, leaves, &self.noise, &stationary::ORDER);
+                }
+            }
+            None => {
+                let Some(trees) = trees else { return Ok(()) };
+                self.nursery.turn_to(&self.sid, number);
+                let told = correction.as_chunks().0.iter();
+                for (g, (told, keys)) in told.zip(trees.keys.as_chunks().0).enumerate() {
+                    let places = &trees.places[g];
+                    self.noise.set(places, &self.values[g]);
+                    let leaves = self.nursery.regrow(places, keys, &self.sums[g], told);
+                    self.encoder.push(&self.code, leaves, &self.noise, &PLACES);
+                }
+            }
+        }
+        self.compress();
+        Ok(())
+    }
+
+    /// Ends a chunk.
+    fn compress(&mut self) {
         let sums = self.pool.next();
         match &mut self.pool_of_values {
             PoolOfValues::Short(pool) => {
@@ -190,7 +282,10 @@ impl Receiver {
             }
         }
         self.pool.put(&mut self.sums);
-        Ok(())
+    }
+
+    fn profile(&self) -> Profile {
+        if self.kept.is_some() { Profile::Stationary } else { Profile::Fresh }
     }
 
     /// The bits of an a.
@@ -227,6 +322,8 @@ pub struct Sender {
     cot: cot::Sender,
     code: Code,
     nursery: Nursery,
+    /// The trees of all chunks, if they are the same.
+    kept: Option<stationary::Seeds>,
     encoder: Encoder<Block>,
     /// How many requests were answered.
     answers: u32,
@@ -238,64 +335,103 @@ pub struct Sender {
 impl Sender {
     /// Begins a session.
     ///
-    /// `delta` is that of `cot`. Both parties give the same `sid` and `width`.
+    /// `delta` is that of `cot`. Both parties give the same `sid`, `width` and `profile`, whose `code` it is.
     ///
     /// # Errors
-    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128.
+    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128, or the code is that of another profile.
     pub fn new(
         sid: &[u8; 32],
         width: usize,
+        profile: Profile,
         code: Code,
         delta: Block,
         cot: cot::Sender,
     ) -> Result<Self, Error> {
         base_transfers(width)?;
+        let outputs = outputs(profile, &code)?;
         Ok(Self {
             width,
             delta: delta.into(),
             cot,
-            code,
             sid: *sid,
             nursery: Nursery::new(sid),
-            encoder: Encoder::new(),
+            kept: (profile == Profile::Stationary).then(stationary::Seeds::new),
+            encoder: Encoder::new(&code),
+            code,
             answers: 0,
             sums: vec![[0; LANES]; GROUPS].into(),
-            pool: Pool::new(),
+            pool: Pool::new(outputs),
         })
     }
 
-    /// Answers a request, which makes [`TAKEN`] more b to take.
+    /// Answers a request, which makes [`Profile::taken`] more b to take.
     ///
     /// Shapes: `request` as [`Receiver::request`] returns them, in the same order; the answer
-    /// [`ANSWER`] bytes. Of `entropy` it takes 13056 bytes, the roots of the trees.
+    /// [`Profile::answer`] bytes. Of `entropy` it takes 13056 bytes, the roots of the trees, if it plants any.
     ///
     /// # Errors
-    /// [`Error::Length`] if `request` has another length than this one must have. Any other bytes
-    /// make an answer; if they are not the receiver's, the law does not hold.
+    /// [`Error::Length`] if `request` has another length than this one must have, [`Error::Check`] if
+    /// its choices do not agree.
     pub fn answer(&mut self, request: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, Error> {
-        let transfers = if self.answers == 0 { base_transfers(self.width)? } else { 0 };
-        let base = if transfers > 0 { cot::checked_length(transfers) } else { 0 };
-        check("request", request, base + cot::checked_length(TRANSFERS))?;
+        let (profile, number) = (self.profile(), self.answers as usize);
+        let base = if number == 0 { cot::checked_length(base_transfers(self.width)?) } else { 0 };
+        let trees = if profile.plants(number) { cot::checked_length(TRANSFERS) } else { 0 };
+        check("request", request, base + trees)?;
         let (base, d) = request.split_at(base);
-        if transfers > 0 {
+        if number == 0 {
+            let transfers = base_transfers(self.width)?;
             self.sums = products(&self.cot.extend_checked(0, base, transfers)?, self.width);
         }
-        let keys = self.cot.extend_checked(self.answers + 1, d, TRANSFERS)?;
-        self.nursery.turn_to(&self.sid, self.answers as usize);
+        let mut answer = vec![0; profile.answer(number)];
+        let keys = match trees {
+            0 => Zeroizing::default(),
+            _ => self.cot.extend_checked(self.answers + 1, d, TRANSFERS)?,
+        };
         self.answers += 1;
-        let mut bytes = Zeroizing::new([0; TREES * BYTES]);
-        entropy.fill(&mut *bytes);
-        let roots = blocks(&*bytes);
-        let mut answer = vec![0; ANSWER];
-        let (corrections, _) = answer.as_chunks_mut();
-        let groups = roots.as_chunks().0.iter().zip(keys.as_chunks().0).zip(self.sums.iter());
-        for (((roots, keys), base), correction) in groups.zip(corrections) {
-            let leaves = self.nursery.grow(*self.delta, roots, keys, base, correction);
-            self.encoder.push(&self.code, leaves);
+        let keys = keys.as_chunks().0;
+        match &mut self.kept {
+            None => {
+                let roots = draw_roots(entropy);
+                self.nursery.turn_to(&self.sid, number);
+                let told = answer.as_chunks_mut().0.iter_mut();
+                for (g, (told, keys)) in told.zip(keys).enumerate() {
+                    let (roots, base) = (&roots[g], &self.sums[g]);
+                    let leaves = self.nursery.grow(*self.delta, roots, keys, base, told);
+                    self.encoder.push(&self.code, leaves, &PLACES);
+                }
+            }
+            Some(kept) => {
+                let (told, sums) = answer.split_at_mut(profile.answer(number) - stationary::SUMS);
+                if !told.is_empty() {
+                    let roots = draw_roots(entropy);
+                    let told = told.chunks_exact_mut(stationary::PLANTED / GROUPS);
+                    for (g, (told, keys)) in told.zip(keys).enumerate() {
+                        let mut correction = Zeroizing::new([0; CORRECTION]);
+                        let (roots, base) = (&roots[g], &[0; LANES]);
+                        let leaves =
+                            self.nursery.grow(*self.delta, roots, keys, base, &mut correction);
+                        kept.plant(g, leaves);
+                        stationary::tell(&correction, told);
+                    }
+                }
+                let chunk = stationary::Chunk::draw(&self.sid, number);
+                let sums = sums.as_chunks_mut::<BYTES>().0.as_chunks_mut::<LANES>().0;
+                for (g, sums) in sums.iter_mut().enumerate() {
+                    let (leaves, totals) = kept.grow(&chunk, g);
+                    self.encoder.push(&self.code, leaves, &stationary::ORDER);
+                    for (lane, sum) in sums.iter_mut().enumerate() {
+                        *sum = (totals[lane] ^ self.sums[g][lane]).to_le_bytes();
+                    }
+                }
+            }
         }
         self.encoder.finish(&self.code, self.pool.next());
         self.pool.put(&mut self.sums);
         Ok(answer)
+    }
+
+    fn profile(&self) -> Profile {
+        if self.kept.is_some() { Profile::Stationary } else { Profile::Fresh }
     }
 
     /// The bits of an a.
@@ -322,6 +458,26 @@ impl Sender {
     pub fn delta(&self) -> Block {
         *self.delta
     }
+}
+
+/// The roots of a chunk's trees.
+fn draw_roots(entropy: &mut Entropy) -> OfTrees {
+    let mut bytes = Zeroizing::new([0; TREES * BYTES]);
+    entropy.fill(&mut *bytes);
+    let roots = blocks(&*bytes);
+    OfTrees::new(roots.as_chunks().0.to_vec())
+}
+
+/// The outputs of a code, if it is that of a profile.
+///
+/// # Errors
+/// [`Error::Length`] if not.
+fn outputs(profile: Profile, code: &Code) -> Result<usize, Error> {
+    let (expected, actual) = (TREES * profile.leaves(), code.length());
+    if actual != expected {
+        return Err(Error::Length { argument: "code", expected, actual });
+    }
+    Ok(code.outputs())
 }
 
 /// How many transfers make the base values of this many bits each.
@@ -361,10 +517,13 @@ fn check(argument: &'static str, bytes: &[u8], expected: usize) -> Result<(), Er
 mod tests {
     use super::*;
 
+    use Profile::{Fresh, Stationary};
+
+    const TAKEN: usize = Fresh.taken();
     const DELTA: Block = 0x0f1e_2d3c_4b5a_6978_8796_a5b4_c3d2_e1f1;
 
     /// Both halves of a session.
-    fn session(width: usize, entropy: &mut Entropy) -> (Receiver, Sender) {
+    fn session(profile: Profile, width: usize, entropy: &mut Entropy) -> (Receiver, Sender) {
         let sid = [width as u8; 32];
         let mut bytes = [0; 2 * BITS * BYTES];
         entropy.fill(&mut bytes);
@@ -372,13 +531,11 @@ mod tests {
         let keys = std::array::from_fn(|i| pairs[i][(DELTA >> i & 1) as usize]);
         let (receiver, trees) = cot::Receiver::plant(&sid, &pairs, entropy);
         let sender = cot::Sender::grow(&sid, DELTA, &keys, &trees).unwrap();
-        {
-            let code = || Code::draw(&sid);
-            (
-                Receiver::new(&sid, width, code(), receiver, entropy).unwrap(),
-                Sender::new(&sid, width, code(), DELTA, sender).unwrap(),
-            )
-        }
+        let code = || profile.code(&sid);
+        (
+            Receiver::new(&sid, width, profile, code(), receiver, entropy).unwrap(),
+            Sender::new(&sid, width, profile, code(), DELTA, sender).unwrap(),
+        )
     }
 
     /// Takes m from both, and returns the values and how many of them break the law.
@@ -396,9 +553,13 @@ mod tests {
 
     #[test]
     fn the_law_holds_over_chunks_for_every_width() {
-        for width in [64, 72, 128] {
+        for (profile, width) in [Fresh, Stationary]
+            .into_iter()
+            .flat_map(|profile| [64, 72, 128].map(|width| (profile, width)))
+        {
+            let taken = profile.taken();
             let mut entropy = Entropy::from_seed_for_tests([41; 32]);
-            let (mut receiver, mut sender) = session(width, &mut entropy);
+            let (mut receiver, mut sender) = session(profile, width, &mut entropy);
             // Two requests run ahead.
             let mut requests: VecDeque<_> =
                 (0..3).map(|_| receiver.request(&mut entropy)).collect();
@@ -410,12 +571,15 @@ mod tests {
                 if chunk == 0 {
                     requests.push_back(receiver.request(&mut entropy));
                 }
-                left += TAKEN;
+                left += taken;
                 assert_eq!((receiver.available(), sender.available()), (left, left));
                 // Pieces end before, on and behind the end of a chunk.
-                for m in [[0, TAKEN], [TAKEN - 1, 0], [2, 7], [TAKEN - 8, TAKEN]][chunk] {
+                for m in [[0, taken], [taken - 1, 0], [2, 7], [taken - 8, taken]][chunk] {
                     let (values, wrong) = take(&mut receiver, &mut sender, m);
-                    assert_eq!(wrong, 0, "seed 41, width {width}, chunk {chunk}, {m} pairs");
+                    assert_eq!(
+                        wrong, 0,
+                        "seed 41, {profile:?}, width {width}, chunk {chunk}, {m} pairs"
+                    );
                     seen.extend(values);
                     left -= m;
                 }
@@ -429,14 +593,14 @@ mod tests {
             );
             seen.sort_unstable();
             seen.dedup();
-            assert_eq!(seen.len(), 4 * TAKEN, "seed 41: no value comes twice");
+            assert_eq!(seen.len(), 4 * taken, "seed 41: no value comes twice");
         }
     }
 
     #[test]
     fn one_changed_bit_of_an_answer_breaks_the_law() {
         let mut entropy = Entropy::from_seed_for_tests([42; 32]);
-        let (mut receiver, mut sender) = session(64, &mut entropy);
+        let (mut receiver, mut sender) = session(Fresh, 64, &mut entropy);
         let request = receiver.request(&mut entropy);
         let mut answer = sender.answer(&request, &mut entropy).unwrap();
         answer[CORRECTION - 1] ^= 0x80; // of the sum of all leaves of a tree: one leaf gets it
@@ -450,7 +614,7 @@ mod tests {
     fn one_changed_bit_of_a_request_is_found_out() {
         for at in [0, cot::checked_length(TREES * 64)] {
             let mut entropy = Entropy::from_seed_for_tests([43; 32]);
-            let (mut receiver, mut sender) = session(64, &mut entropy);
+            let (mut receiver, mut sender) = session(Fresh, 64, &mut entropy);
             let mut request = receiver.request(&mut entropy);
             request[at] ^= 1; // the first group, whose bits of Delta are not all zero
             let refused = sender.answer(&request, &mut entropy).err();
@@ -461,7 +625,7 @@ mod tests {
     #[test]
     fn wrong_lengths_are_refused_and_change_nothing() {
         let mut entropy = Entropy::from_seed_for_tests([44; 32]);
-        let (mut receiver, mut sender) = session(72, &mut entropy);
+        let (mut receiver, mut sender) = session(Fresh, 72, &mut entropy);
         let unasked = receiver.absorb(&[0; ANSWER]);
         assert_eq!(
             unasked,
@@ -487,6 +651,55 @@ mod tests {
         assert_eq!(sender.take(TAKEN + 1).err(), Some(spent));
         assert_eq!(take(&mut receiver, &mut sender, TAKEN).1, 0);
         assert!(receiver.take(1).is_err() && sender.take(1).is_err());
+    }
+
+    #[test]
+    fn chunks_of_kept_trees_have_noise_at_other_columns_and_the_same_trees() {
+        let mut entropy = Entropy::from_seed_for_tests([45; 32]);
+        let (mut receiver, mut sender) = session(Stationary, 64, &mut entropy);
+        let lengths: Vec<_> = (0..3)
+            .map(|_| {
+                let request = receiver.request(&mut entropy);
+                let answer = sender.answer(&request, &mut entropy).unwrap();
+                receiver.absorb(&answer).unwrap();
+                (request.len(), answer.len())
+            })
+            .collect();
+        let first = 4 * (TREES * 64 + TRANSFERS) + 2 * 1056;
+        assert_eq!(lengths, [(first, ANSWER), (0, 13056), (0, 13056)]);
+        assert_eq!([0, 1].map(|number| Stationary.answer(number)), [ANSWER, 13056]);
+        let columns = |number: usize| {
+            let chunk = stationary::Chunk::draw(&receiver.sid, number);
+            let missing = &receiver.kept.as_ref().unwrap().missing;
+            let all = (0..GROUPS).flat_map(|g| chunk.group(g).collect::<Vec<_>>());
+            all.map(|(tree, turn)| usize::from(missing[tree]) ^ turn).collect::<Vec<_>>()
+        };
+        let same = columns(0).iter().zip(columns(1)).filter(|(one, other)| *one == other).count();
+        // One in 32 of 816 by chance: 25, with a deviation of 5.
+        assert!((5..50).contains(&same), "seed 45: {same}");
+    }
+
+    #[test]
+    fn one_changed_bit_of_a_later_answer_breaks_the_law() {
+        let mut entropy = Entropy::from_seed_for_tests([46; 32]);
+        let (mut receiver, mut sender) = session(Stationary, 64, &mut entropy);
+        for chunk in 0..2 {
+            let request = receiver.request(&mut entropy);
+            let mut answer = sender.answer(&request, &mut entropy).unwrap();
+            answer[0] ^= chunk;
+            receiver.absorb(&answer).unwrap();
+        }
+        assert_eq!(take(&mut receiver, &mut sender, Stationary.taken()).1, 0);
+        // A leaf is in about half of the sums; of 12240 that is 6120 with a deviation of 55.
+        let (_, wrong) = take(&mut receiver, &mut sender, Stationary.taken());
+        assert!((5_790..6_450).contains(&wrong), "seed 46: {wrong}");
+    }
+
+    #[test]
+    fn the_code_of_another_profile_is_refused() {
+        let code = Fresh.code(&[0; 32]);
+        let due = Error::Length { argument: "code", expected: 26112, actual: 104_448 };
+        assert_eq!(outputs(Stationary, &code), Err(due));
     }
 
     #[test]

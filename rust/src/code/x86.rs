@@ -7,10 +7,10 @@ use std::arch::x86_64::{
 
 use crate::aes::Block;
 use crate::aes::lanes::{one, two};
-use crate::trees::{LANES, Leaves, PLACES, Row};
+use crate::trees::{LANES, Row};
 
 use super::quadratic_residue::{SIDE, products};
-use super::{LENGTH, Noise, Pair, READ, ROOM, Value, window};
+use super::{Noise, Pair, READ, ROOM, Value, window};
 
 /// The two rounds, for elements of one or two Blocks.
 macro_rules! rounds {
@@ -25,11 +25,12 @@ macro_rules! rounds {
             pub(in super::super) fn push(
                 sum: &mut $element,
                 group: $group,
+                order: &[u8],
                 to: &[u32],
                 buckets: &mut [$element],
             ) {
                 let mut running = $load(sum);
-                for (place, to) in PLACES.iter().zip(to.as_chunks::<LANES>().0) {
+                for (place, to) in order.iter().zip(to.as_chunks::<LANES>().0) {
                     let row = $rows(group, *place);
                     for (lane, to) in to.iter().enumerate() {
                         running = $xor(running, $leaf(row, lane));
@@ -51,7 +52,7 @@ macro_rules! rounds {
                 let parts = from.chunks_exact(ROOM).zip(to.chunks_exact(ROOM));
                 for (bucket, (from, to)) in parts.enumerate() {
                     let window = window(first, bucket);
-                    let next = &first[((bucket + 1) * ROOM).min(LENGTH - ROOM)..][..ROOM];
+                    let next = &first[((bucket + 1) * ROOM).min(first.len() - ROOM)..][..ROOM];
                     for ((from, to), next) in from.iter().zip(to).zip(next) {
                         fetch(next);
                         running = $xor(running, $load(&window[usize::from(*from)]));
@@ -149,12 +150,12 @@ fn store_pair(pair: &mut Pair, lanes: two::Lanes) {
 }
 
 /// A row of leaves.
-fn row(leaves: &Leaves, place: u8) -> &Row {
+fn row(leaves: &[Row], place: u8) -> &Row {
     &leaves[usize::from(place)]
 }
 
 /// A row of leaves, and the noise there.
-fn rows<'a>((leaves, noise): (&'a Leaves, &'a Noise), place: u8) -> (&'a Row, &'a Row) {
+fn rows<'a>((leaves, noise): (&'a [Row], &'a Noise), place: u8) -> (&'a Row, &'a Row) {
     (row(leaves, place), noise.row(place))
 }
 
@@ -177,7 +178,7 @@ fn beside(a: &Block, b: &Block) -> two::Lanes {
     _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(load_block(a)), load_block(b))
 }
 
-rounds!(single, Block, 0, load_block, store_block, _mm_xor_si128, &Leaves, row, leaf);
+rounds!(single, Block, 0, load_block, store_block, _mm_xor_si128, &[Row], row, leaf);
 rounds!(
     double,
     Pair,
@@ -185,7 +186,7 @@ rounds!(
     load_pair,
     store_pair,
     _mm256_xor_si256,
-    (&Leaves, &Noise),
+    (&[Row], &Noise),
     rows,
     leaf_and_noise
 );

@@ -11,7 +11,8 @@ use super::{Entropy, Outputs, rows};
 use crate::aes::Block;
 use crate::code::Code;
 use crate::error::Error;
-use crate::{base_ot, cot, dh, okvs, oprf, tags, vole};
+use crate::vole::{self, Profile};
+use crate::{base_ot, cot, dh, okvs, oprf, tags};
 
 /// The first message of base OTs, and the secret behind it; used once.
 #[pyclass(module = "psi._core")]
@@ -60,18 +61,23 @@ impl BaseOtChoice {
 
 /// The code of a session, which is public; used once.
 #[pyclass(module = "psi._core")]
-pub struct VoleCode(Option<Box<Code>>);
+pub struct VoleCode(Option<Box<(Profile, Code)>>);
+
+fn profile(stationary: bool) -> Profile {
+    if stationary { Profile::Stationary } else { Profile::Fresh }
+}
 
 #[pymethods]
 impl VoleCode {
     #[staticmethod]
-    fn draw(py: Python<'_>, sid: [u8; 32]) -> Self {
-        Self(Some(Box::new(py.detach(|| Code::draw(&sid)))))
+    fn draw(py: Python<'_>, sid: [u8; 32], stationary: bool) -> Self {
+        let profile = profile(stationary);
+        Self(Some(Box::new(py.detach(|| (profile, profile.code(&sid))))))
     }
 }
 
 impl VoleCode {
-    fn take(&mut self) -> Result<Code, Error> {
+    fn take(&mut self) -> Result<(Profile, Code), Error> {
         Ok(*self.0.take().ok_or(Error::Used { argument: "code" })?)
     }
 }
@@ -96,12 +102,12 @@ impl VoleReceiver {
         entropy: &mut Entropy,
     ) -> PyResult<(Self, Bound<'py, PyBytes>)> {
         let offer = offer.0.take().ok_or(Error::Used { argument: "offer" })?;
-        let code = code.take()?;
+        let (profile, code) = code.take()?;
         let entropy = &mut entropy.0;
         let (receiver, trees) = py.detach(|| {
             let pairs = offer.keys(&sid, points)?;
             let (cots, trees) = cot::Receiver::plant(&sid, &pairs, entropy);
-            Ok::<_, Error>((vole::Receiver::new(&sid, width, code, cots, entropy)?, trees))
+            Ok::<_, Error>((vole::Receiver::new(&sid, width, profile, code, cots, entropy)?, trees))
         })?;
         Ok((Self(Box::new(receiver)), PyBytes::new(py, &trees)))
     }
@@ -136,11 +142,11 @@ impl VoleSender {
         width: usize,
     ) -> PyResult<Self> {
         let secret = choice.secret.take().ok_or(Error::Used { argument: "choice" })?;
-        let code = code.take()?;
+        let (profile, code) = code.take()?;
         Ok(Self(py.detach(|| {
             let (delta, keys) = secret;
             let cots = cot::Sender::grow(&sid, *delta, &keys, trees)?;
-            Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, code, *delta, cots)?))
+            Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, profile, code, *delta, cots)?))
         })?))
     }
 

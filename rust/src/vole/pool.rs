@@ -1,10 +1,8 @@
 use zeroize::Zeroize;
 
-use crate::code::{OUTPUTS, Value};
+use crate::code::Value;
 use crate::error::Error;
 use crate::trees::{Row, TREES};
-
-use super::TAKEN;
 
 /// Outputs of chunks, in order, in one piece of memory. Wiped on drop.
 ///
@@ -12,6 +10,8 @@ use super::TAKEN;
 /// no one else: while it is written they cover the last ones of the chunk before.
 pub(super) struct Pool<T: Value> {
     room: Vec<T>,
+    /// Outputs of a chunk that can be taken.
+    taken: usize,
     /// The first one that was not taken, and behind the last one.
     start: usize,
     end: usize,
@@ -20,9 +20,11 @@ pub(super) struct Pool<T: Value> {
 }
 
 impl<T: Value> Pool<T> {
-    pub(super) fn new() -> Self {
+    /// For chunks of so many outputs.
+    pub(super) fn new(outputs: usize) -> Self {
         Self {
             room: vec![T::default(); TREES],
+            taken: outputs - TREES,
             start: TREES,
             end: TREES,
             covered: vec![T::default(); TREES],
@@ -31,10 +33,10 @@ impl<T: Value> Pool<T> {
 
     /// Where the next chunk is to be written; [`Pool::put`] follows.
     pub(super) fn next(&mut self) -> &mut [T] {
-        if self.end + TAKEN > self.room.len() {
+        if self.end + self.taken > self.room.len() {
             self.make_room();
         }
-        let chunk = &mut self.room[self.end - TREES..][..OUTPUTS];
+        let chunk = &mut self.room[self.end - TREES..self.end + self.taken];
         self.covered.copy_from_slice(&chunk[..TREES]);
         chunk
     }
@@ -46,7 +48,7 @@ impl<T: Value> Pool<T> {
             *next = (*output).into();
         }
         kept.copy_from_slice(&self.covered);
-        self.end += TAKEN;
+        self.end += self.taken;
     }
 
     pub(super) fn available(&self) -> usize {
@@ -69,10 +71,10 @@ impl<T: Value> Pool<T> {
     fn make_room(&mut self) {
         let rest = self.start..self.end;
         let end = TREES + rest.len();
-        if end + TAKEN <= self.room.len() {
+        if end + self.taken <= self.room.len() {
             self.room.copy_within(rest, TREES);
         } else {
-            let mut larger = vec![T::default(); end + TAKEN];
+            let mut larger = vec![T::default(); end + self.taken];
             larger[TREES..end].copy_from_slice(&self.room[rest]);
             std::mem::swap(&mut self.room, &mut larger);
             larger.zeroize();

@@ -1,0 +1,182 @@
+//! Trees that serve all chunks of a session.
+//!
+//! Stationary syndrome decoding (ePrint 2025/295): the places of the noise stay, its values are new in each chunk. So trees are grown once, and leaf l of a chunk is a
+//! hash of seed l. A chunk then costs the sender one Block a tree to say and no transfers, which is why
+//! it may be short, and all of it at work in the second cache.
+//!
+//! One code for all chunks would be broken: the outputs of many chunks would span the 816 columns of the
+//! noise and no more. Here every chunk has the trees in an order of its own, and the leaves of each tree
+//! turned by an offset of its own, both public; so each noise value falls on a column of the code that is new.
+//! That this is as good as a new code each time is an assumption of this profile.
+
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::aes::{Aes, Block};
+use crate::entropy::Entropy;
+use crate::session::numbered_key;
+use crate::shuffle::Shuffle;
+use crate::trees::{self, CORRECTION, GROUPS, LANES, Row, TREES};
+
+/// Leaves of a tree that serve. With 32 a chunk of the sender is 418 KB, which the second cache holds; with 16
+/// one output in eight would go into the next chunk's noise.
+pub const LEAVES: usize = 32;
+/// Rows of a group's leaves, in their order.
+pub const ORDER: [u8; LEAVES] = {
+    let mut order = [0; LEAVES];
+    let mut leaf = 0;
+    while leaf < LEAVES {
+        order[leaf] = leaf as u8;
+        leaf += 1;
+    }
+    order
+};
+/// The leaves that serve have rows that are multiples of this: on the levels above, the choice is 0. A tree
+/// has more leaves than serve only so that there is one kind of tree.
+const APART: usize = trees::LEAVES / LEAVES;
+/// The levels above, counted from 0.
+pub const SPARED: std::ops::Range<usize> = 0..APART.ilog2() as usize;
+
+/// Bytes of the message that plants the trees: of each group's correction all but the last Block a tree.
+pub const PLANTED: usize = GROUPS * (CORRECTION - LANES * BYTES);
+/// Bytes of the message of a chunk: the sum of the leaves of each tree, plus b of its value.
+pub const SUMS: usize = TREES * BYTES;
+
+const BYTES: usize = size_of::<Block>();
+/// What the order and offsets of a chunk are drawn from, before the session's identifier.
+const DOMAIN: &[u8] = b"greenlane/vole/1/stationary";
+
+/// The seeds of all leaves. Wiped on drop.
+///
+/// Secret: all of them; no branch and no index depends on them.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Seeds {
+    /// Seed l of tree j at `j * LEAVES + l`.
+    seeds: Vec<Block>,
+    leaves: [Row; LEAVES],
+}
+
+impl Seeds {
+    /// No seeds yet.
+    pub fn new() -> Self {
+        Self { seeds: vec![0; TREES * LEAVES], leaves: [[0; LANES]; LEAVES] }
+    }
+
+    /// Takes the leaves of group g as seeds.
+    pub fn plant(&mut self, g: usize, leaves: &trees::Leaves) {
+        let trees = self.seeds[g * LANES * LEAVES..].chunks_exact_mut(LEAVES);
+        for (lane, seeds) in trees.take(LANES).enumerate() {
+            for (seed, row) in seeds.iter_mut().zip(leaves.iter().step_by(APART)) {
+                *seed = row[lane];
+            }
+        }
+    }
+
+    /// The leaves of group g of a chunk, and the sum of those of each tree.
+    pub fn grow(&mut self, chunk: &Chunk, g: usize) -> (&mut [Row; LEAVES], Row) {
+        for (lane, (tree, turn)) in chunk.group(g).enumerate() {
+            let seeds = &self.seeds[tree * LEAVES..][..LEAVES];
+            for (l, row) in self.leaves.iter_mut().enumerate() {
+                row[lane] = seeds[l ^ turn];
+            }
+        }
+        chunk.leaf.hash_each(self.leaves.as_flattened_mut());
+        let sums = trees::sum(&self.leaves);
+        (&mut self.leaves, sums)
+    }
+}
+
+/// How the trees stand in one chunk. Public.
+pub struct Chunk {
+    /// The key that makes leaves of seeds.
+    leaf: Aes,
+    /// For each place of a tree the tree, and the offset of its leaves.
+    trees: Shuffle,
+    turns: [u8; TREES],
+}
+
+impl Chunk {
+    /// Draws the order and the offsets of chunk `number`.
+    pub fn draw(sid: &[u8; 32], number: usize) -> Self {
+        let digest = Sha256::new_with_prefix(DOMAIN)
+            .chain_update(sid)
+            .chain_update((number as u32).to_le_bytes())
+            .finalize();
+        let mut entropy = Entropy::from_public_seed(digest.into());
+        let trees = Shuffle::draw(TREES, &mut entropy).expect("816 rows are not too many");
+        let mut turns = [0; TREES];
+        entropy.fill(&mut turns);
+        turns.iter_mut().for_each(|turn| *turn %= LEAVES as u8);
+        Self { leaf: numbered_key(sid, "leaf", number), trees, turns }
+    }
+
+    /// Tree and offset of each lane of group g.
+    pub fn group(&self, g: usize) -> impl Iterator<Item = (usize, usize)> {
+        let lanes = g * LANES..(g + 1) * LANES;
+        let trees = self.trees.slots()[lanes.clone()].iter();
+        trees.zip(&self.turns[lanes]).map(|(tree, turn)| (*tree as usize, usize::from(*turn)))
+    }
+}
+
+/// The receiver's trees: all seeds but one a tree. Wiped on drop.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Punctured {
+    pub seeds: Seeds,
+    /// Which seed of each tree is missing.
+    pub missing: [u8; TREES],
+}
+
+impl Punctured {
+    /// No seeds yet.
+    pub fn new() -> Self {
+        Self { seeds: Seeds::new(), missing: [0; TREES] }
+    }
+
+    /// Takes the leaves of group g as seeds, of which those in rows `places` are missing.
+    pub fn plant(&mut self, g: usize, places: &[u8; LANES], leaves: &trees::Leaves) {
+        self.seeds.plant(g, leaves);
+        for (missing, place) in self.missing[g * LANES..].iter_mut().zip(places) {
+            *missing = place / APART as u8;
+        }
+    }
+
+    /// The leaves of group g of a chunk, completed by the sender's sums and our c of each value, and in
+    /// which row of each tree its noise is.
+    ///
+    /// Secret: all but `told`. Which leaf is completed depends on the places of the noise, which are our
+    /// own: they index memory at home only.
+    pub fn grow(
+        &mut self,
+        chunk: &Chunk,
+        g: usize,
+        told: &[u8],
+        base: &Row,
+    ) -> (&[Row; LEAVES], [u8; LANES]) {
+        let (leaves, sums) = self.seeds.grow(chunk, g);
+        let mut places = [0; LANES];
+        let (told, _) = told.as_chunks::<BYTES>();
+        for (lane, (tree, turn)) in chunk.group(g).enumerate() {
+            let place = self.missing[tree] ^ turn as u8;
+            let leaf = &mut leaves[usize::from(place)][lane];
+            *leaf ^= sums[lane] ^ Block::from_le_bytes(told[lane]) ^ base[lane];
+            places[lane] = place;
+        }
+        (leaves, places)
+    }
+}
+
+/// Of the correction of a group of trees what is told: the sum of all leaves stays untold, as the leaf
+/// that the receiver lacks is to stay missing.
+pub fn tell(correction: &[u8; CORRECTION], told: &mut [u8]) {
+    let tree = CORRECTION / LANES;
+    let trees = correction.chunks_exact(tree).zip(told.chunks_exact_mut(tree - BYTES));
+    trees.for_each(|(tree, told)| told.copy_from_slice(&tree[..told.len()]));
+}
+
+/// The correction of a group from what was told, with 0 for the untold sums.
+pub fn hear(told: &[u8]) -> [u8; CORRECTION] {
+    let (tree, mut correction) = (CORRECTION / LANES, [0; CORRECTION]);
+    let trees = correction.chunks_exact_mut(tree).zip(told.chunks_exact(tree - BYTES));
+    trees.for_each(|(tree, told)| tree[..told.len()].copy_from_slice(told));
+    correction
+}
