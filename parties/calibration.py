@@ -21,7 +21,7 @@ from psi.subprotocols.decoys import DECOYS
 FILE: Final = "calibration.json"
 _FORM: Final = 1
 """Of the file; another one is measured anew."""
-_SIZES: Final = {"dh": 192, "vole": 1 << 15}
+_SIZES: Final = {"dh": 192, "vole": 1 << 15, "vole-stationary": 1 << 15}
 """Elements of the smaller runs: some 50 ms each, enough for the clock and short to wait for."""
 _GROWTH: Final = 3
 """How much larger one side is in the runs that tell what an element of it costs."""

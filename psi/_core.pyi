@@ -1,6 +1,7 @@
 from typing import Any, final
 
 __all__ = [
+    "STATIONARY_VOLE_CHUNK",
     "VOLE_CHUNK",
     "AscendingTags",
     "BaseOtChoice",
@@ -68,6 +69,7 @@ class Shuffle:
     def apply(self, rows: bytes, width: int) -> bytes: ...
     def undo(self, rows: bytes, width: int) -> bytes: ...
 
+STATIONARY_VOLE_CHUNK: int
 VOLE_CHUNK: int
 
 @final
@@ -85,7 +87,7 @@ class BaseOtChoice:
 @final
 class VoleCode:
     @staticmethod
-    def draw(sid: bytes) -> VoleCode: ...
+    def draw(sid: bytes, stationary: bool) -> VoleCode: ...
 
 @final
 class VoleReceiver:

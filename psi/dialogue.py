@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
+from google.protobuf.message import Message as ProtobufMessage
 
 from psi.errors import ApiMisuse, MalformedMessage, UnexpectedMessage
 from psi.wire.v1.messages_pb2 import (
@@ -70,17 +71,15 @@ _FIELDS: Final = {
     for field in Message.DESCRIPTOR.oneofs_by_name["body"].fields
     if field.message_type is not None
 }
-_BY_LENGTH: Final = 2
-"""The wire type of a message within a message (protobuf's encoding)."""
+_INTEGER, _BYTES = 0, 2
+"""Wire types of protobuf: an integer; bytes, or a message within a message."""
 
 
 def say(body: B) -> Dialogue[None]:
     """Says one message."""
-    # A `Message` holds its body and nothing else. To set the body would copy it twice over, and
-    # bodies have a megabyte; so what stands before it on the wire is written here.
+    # A `Message` holds its body and nothing else. To set it would copy it twice over.
     said = body.SerializeToString(deterministic=True)
-    number = _FIELDS[type(body).__name__].number
-    yield b"".join((_varint(number << 3 | _BY_LENGTH), _varint(len(said)), said))
+    yield b"".join((_head(type(body), len(said)), said))
 
 
 def hear(kind: type[B]) -> Dialogue[B]:
@@ -90,9 +89,71 @@ def hear(kind: type[B]) -> Dialogue[B]:
         MalformedMessage: the bytes do not parse.
         UnexpectedMessage: they parse as a message of another kind.
     """
+    return _parsed(kind, (yield from _heard()))
+
+
+def say_piece(kind: type[B], number: int, block: bytes) -> Dialogue[None]:
+    """Says one piece of what is too long for a message: a kind of two fields, number and bytes.
+
+    The same message as `say(kind(number, block))`, but a block of a megabyte is copied once.
+    """
+    yield b"".join((_piece_head(kind, number, len(block)), block))
+
+
+def hear_piece(kind: type[B], number: int, length: int) -> Dialogue[bytes]:
+    """Hears the piece that is due, and returns its bytes.
+
+    Args:
+        kind: of two fields, number and bytes.
+        number: of the piece.
+        length: of its bytes.
+
+    Raises:
+        MalformedMessage: the bytes do not parse, or the piece has another length.
+        UnexpectedMessage: they parse as another piece, or as a message of another kind.
+    """
+    data = yield from _heard()
+    head = _piece_head(kind, number, length)
+    if len(data) == len(head) + length and data.startswith(head):
+        return data[len(head) :]
+    # Something is wrong, or the peer encodes in another order; the parser knows which.
+    body = _parsed(kind, data)
+    came, block = (getattr(body, field.name) for field in kind.DESCRIPTOR.fields)
+    check_piece(kind, came, number, len(block), length)
+    return bytes(block)
+
+
+def check_piece(kind: type[ProtobufMessage], came: int, due: int, length: int, length_due: int) -> None:
+    """Checks that the piece that came is the one that is due, and whole.
+
+    Raises:
+        UnexpectedMessage: it is another one.
+        MalformedMessage: it has another length.
+    """
+    check_number(kind, came, due)
+    if length != length_due:
+        name = kind.DESCRIPTOR.name
+        raise MalformedMessage(f"{name} {due}: {length} bytes, {length_due} are due")
+
+
+def check_number(kind: type[ProtobufMessage], came: int, due: int) -> None:
+    """Checks that the piece that came is the one that is due.
+
+    Raises:
+        UnexpectedMessage: it is another one.
+    """
+    if came != due:
+        raise UnexpectedMessage(f"{kind.DESCRIPTOR.name} {due} is due, {came} came")
+
+
+def _heard() -> Dialogue[bytes]:
     data = yield HEAR
     if data is None:
         raise ApiMisuse("a driver must answer HEAR with bytes")
+    return data
+
+
+def _parsed(kind: type[B], data: bytes) -> B:
     try:
         message = Message.FromString(data)
     except DecodeError as error:
@@ -103,6 +164,20 @@ def hear(kind: type[B]) -> Dialogue[B]:
         due = _FIELDS[kind.DESCRIPTOR.name].name
         raise UnexpectedMessage(f"{due} is due, {name or 'nothing'} came")
     return body
+
+
+def _head(kind: type[B], length: int) -> bytes:
+    """What stands before the body in a `Message` (protobuf's encoding)."""
+    number = _FIELDS[kind.DESCRIPTOR.name].number
+    return _varint(number << 3 | _BYTES) + _varint(length)
+
+
+def _piece_head(kind: type[B], number: int, length: int) -> bytes:
+    """What stands before the bytes of a piece; a field that is 0 or empty is not written."""
+    head = _varint(1 << 3 | _INTEGER) + _varint(number) if number else b""
+    if length:
+        head += _varint(2 << 3 | _BYTES) + _varint(length)
+    return _head(kind, len(head) + length) + head
 
 
 def _varint(number: int) -> bytes:

@@ -37,7 +37,7 @@ def test_the_toolkit_shows_exactly_these_names():
 
 
 def test_every_protocol_has_a_receiver_and_a_sender():
-    assert list(PROTOCOLS) == ["dh", "vole"]
+    assert list(PROTOCOLS) == ["dh", "vole", "vole-stationary"]
     for name, protocol in PROTOCOLS.items():
         roles = (protocol.receiver, protocol.sender)
         assert [role.__name__ for role in roles] == ["Receiver", "Sender"]

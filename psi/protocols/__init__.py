@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from psi.parameters import Output, Traffic
-from psi.protocols import dh, vole
+from psi.protocols import dh, vole, vole_stationary
 from psi.subprotocols.roles import Receiving, Sending
 
 
@@ -29,5 +29,8 @@ class Protocol(NamedTuple):
 PROTOCOLS: Final = {
     "dh": Protocol(dh.Receiver, dh.Sender, dh.OUTPUTS, dh.traffic),
     "vole": Protocol(vole.Receiver, vole.Sender, vole.OUTPUTS, vole.traffic),
+    "vole-stationary": Protocol(
+        vole_stationary.Receiver, vole_stationary.Sender, vole.OUTPUTS, vole_stationary.traffic
+    ),
 }
 """Name to protocol."""

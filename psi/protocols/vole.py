@@ -25,12 +25,12 @@ Security: semi-honest, under dual LPN with regular noise, fresh in each session,
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
 from psi import _core
-from psi.dialogue import Dialogue, hear, say
+from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.elements import Elements
 from psi.errors import ApiMisuse, PeerMisbehaved, blame_the_peer
 from psi.matches import Labels, Matches, Result
@@ -47,11 +47,11 @@ OUTPUTS: Final = frozenset({Output.RECEIVER, Output.BOTH})
 """A number alone is not among them: the receiver sees which of its elements match."""
 
 
-def traffic(receiver: int, sender: int) -> Traffic:
+def traffic(receiver: int, sender: int, noise: vole.Noise = vole.Noise.FRESH) -> Traffic:
     """About what is said for so many elements, decoys and padding included, without labels."""
     shape, width = okvs.shape(receiver), okvs.value_width(sender)
     cells = shape.bins * shape.cells
-    correlations = vole.traffic(cells, width)
+    correlations = vole.traffic(cells, width, noise)
     form = tags.form(receiver, sender)
     return Traffic(
         correlations.receiver + cells * width // 8,
@@ -64,6 +64,7 @@ class Receiver(Receiving):
     """The party that learns the intersection; arguments as of `Receiving`."""
 
     OUTPUTS = OUTPUTS
+    NOISE: ClassVar = vole.Noise.FRESH
 
     def _converse(self) -> Dialogue[Result]:
         offer, entropy, real = self._offer, self._entropy, len(self._elements)
@@ -96,15 +97,16 @@ class Receiver(Receiving):
         """Learns the outputs of all elements, bin by bin."""
         width = okvs.value_width(_size(session.theirs))
         shape = okvs.shape(self._offer.elements)
-        supply = vole.Receiver(session, shape.bins * shape.cells, width, self._entropy)
+        cells = shape.bins * shape.cells
+        supply = vole.Receiver(session, cells, width, self.NOISE, self._entropy)
         self._meter.total += self._offer.elements
         yield from supply.offer()
         rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         correlations = yield from supply.open()
         for first, count in _groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
-            cells = _blind(rows, (first, count), shape.capacity, correlations)
-            yield from say(MaskedBin(bin=first, cells=cells))
+            masked = _blind(rows, (first, count), shape.capacity, correlations)
+            yield from say_piece(MaskedBin, first, masked)
             self._meter.done += _share(self._offer.elements, first, count, shape)
         return rows
 
@@ -128,6 +130,7 @@ class Sender(Sending):
     """
 
     OUTPUTS = OUTPUTS
+    NOISE: ClassVar = vole.Noise.FRESH
 
     def __init__(
         self,
@@ -177,19 +180,18 @@ class Sender(Sending):
         """Learns the outputs of its own elements, bin by bin, and nothing of the receiver's."""
         width = okvs.value_width(_size(self._offer))
         shape = okvs.shape(session.theirs.elements)
-        supply = vole.Sender(session, shape.bins * shape.cells, width, self._entropy)
+        cells = shape.bins * shape.cells
+        supply = vole.Sender(session, cells, width, self.NOISE, self._entropy)
         self._meter.total += self._total
         yield from supply.choose()
         rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         correlations = yield from supply.open()
         for first, count in _groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
-            heard = yield from hear(MaskedBin)
             length = count * shape.cells * width // 8
-            cells = heard.cells  # each look at a field copies it
-            bins.check("MaskedBin", heard.bin, first, len(cells), length)
+            masked = yield from hear_piece(MaskedBin, first, length)
             with blame_the_peer("MaskedBin"):
-                rows.evaluate(first, count, cells, correlations)
+                rows.evaluate(first, count, masked, correlations)
             self._meter.done += _share(self._total, first, count, shape)
         return rows
 

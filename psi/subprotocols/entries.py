@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from psi import _core
-from psi.dialogue import Dialogue, hear, say
+from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.errors import blame_the_peer
 from psi.matches import Labels, Matches
 from psi.parameters import LAMBDA, Offer
@@ -138,7 +138,7 @@ def say_entries(sealed: bytes, form: Form) -> Dialogue[None]:
     """Says sealed entries, bin by bin."""
     step = form.rows * form.width
     for bin, start in enumerate(range(0, len(sealed), step)):
-        yield from say(EntryBin(bin=bin, entries=sealed[start : start + step]))
+        yield from say_piece(EntryBin, bin, sealed[start : start + step])
 
 
 def hear_entries(count: int, form: Form) -> Dialogue[list[bytes]]:
@@ -150,10 +150,8 @@ def hear_entries(count: int, form: Form) -> Dialogue[list[bytes]]:
     """
     heard_bins: list[bytes] = []
     for bin, start in enumerate(range(0, count, form.rows)):
-        heard = yield from hear(EntryBin)
         due = min(form.rows, count - start) * form.width
-        bins.check("EntryBin", heard.bin, bin, len(heard.entries), due)
-        heard_bins.append(heard.entries)
+        heard_bins.append((yield from hear_piece(EntryBin, bin, due)))
     return heard_bins
 
 

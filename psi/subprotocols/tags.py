@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from psi import _core
-from psi.dialogue import Dialogue, hear, say
+from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.errors import blame_the_peer
 from psi.parameters import LAMBDA
 from psi.subprotocols import bins
@@ -58,10 +58,10 @@ def say_tags(rows: _core.Rows, form: Form) -> Dialogue[None]:
     ascending = _core.AscendingTags(rows, form.bits)
     unary = ascending.unary()
     for piece, start in enumerate(range(0, len(unary), bins.MESSAGE)):
-        yield from say(TagCounts(piece=piece, unary=unary[start : start + bins.MESSAGE]))
+        yield from say_piece(TagCounts, piece, unary[start : start + bins.MESSAGE])
     for bin, start in enumerate(range(0, form.total, PIECE)):
         tags = ascending.lows(start, min(PIECE, form.total - start))
-        yield from say(TagBin(bin=bin, tags=tags))
+        yield from say_piece(TagBin, bin, tags)
 
 
 def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[npt.NDArray[np.uint32]]:
@@ -73,16 +73,13 @@ def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[npt.NDArray[np.uint32]]:
     """
     unary = bytearray()
     for piece, start in enumerate(range(0, form.unary, bins.MESSAGE)):
-        heard = yield from hear(TagCounts)
         due = min(bins.MESSAGE, form.unary - start)
-        bins.check("TagCounts", heard.piece, piece, len(heard.unary), due)
-        unary += heard.unary
+        unary += yield from hear_piece(TagCounts, piece, due)
     with blame_the_peer("TagCounts"):
         join = _core.TagJoin(rows, form.bits, form.total, bytes(unary))
     for bin, start in enumerate(range(0, form.total, PIECE)):
-        tagged = yield from hear(TagBin)
         due = min(PIECE, form.total - start) * (form.low // 8)
-        bins.check("TagBin", tagged.bin, bin, len(tagged.tags), due)
+        told = yield from hear_piece(TagBin, bin, due)
         with blame_the_peer("TagBin"):
-            join.probe(tagged.tags)
+            join.probe(told)
     return np.frombuffer(join.matched(), np.uint32)

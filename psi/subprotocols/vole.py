@@ -13,19 +13,21 @@ Security: semi-honest. The receiver's a are pseudorandom to the sender, Delta is
     a, c              <--- VoleCorrection -----    b
 
 Requests run `AHEAD` chunks ahead of what is used, so that both sides compute at the same time.
+Where the noise is stationary, trees are planted with the first chunk and serve all of them: later
+requests say only that the receiver is ready, and a correction is one block a tree.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from hmac import compare_digest
 from typing import Final
 
 from psi import _core
-from psi.dialogue import Dialogue, hear, say
+from psi.dialogue import Dialogue, check_number, hear, say
 from psi.errors import TranscriptMismatch, blame_the_peer
 from psi.parameters import Session, Traffic
-from psi.subprotocols.bins import check_number
 from psi.wire.v1.messages_pb2 import (
     BaseOtChoice,
     BaseOtOffer,
@@ -36,24 +38,37 @@ from psi.wire.v1.messages_pb2 import (
 
 AHEAD: Final = 2
 """Chunks that are asked for before the first is used: one at work on each side."""
-CHUNK: Final = _core.VOLE_CHUNK
-"""Correlations that a chunk gives, those for the next chunk's noise not counted."""
-
 
 _TREES: Final = 816
+_BLOCK: Final = 16
 _OFFER, _CHOICE, _COT_TREES = 32, 8192, 4096
 
 
-def traffic(cells: int, width: int) -> Traffic:
+class Noise(Enum):
+    """Where the noise of each chunk is."""
+
+    FRESH = "fresh"
+    """At places of its own."""
+    STATIONARY = "stationary"
+    """At the same places of the same trees, which stand elsewhere in each chunk."""
+
+    @property
+    def chunk(self) -> int:
+        """Correlations that a chunk gives, those for the next chunk's noise not counted."""
+        return _core.VOLE_CHUNK if self is Noise.FRESH else _core.STATIONARY_VOLE_CHUNK
+
+
+def traffic(cells: int, width: int, noise: Noise) -> Traffic:
     """What is said for so many correlations with values of `width` bits.
 
     The numbers are those of `rust/src/vole.rs`: a COT is 4 bytes and a tree 9 blocks.
     """
-    chunks = -(-cells // CHUNK)
+    chunks = -(-cells // noise.chunk)
+    planted = chunks if noise is Noise.FRESH else 1
     base = (_TREES * width + 256) * 4 + 32
     return Traffic(
-        _OFFER + _COT_TREES + base + chunks * ((5760 + 256) * 4 + 32),
-        _CHOICE + chunks * _TREES * 9 * 16,
+        _OFFER + _COT_TREES + base + planted * ((5760 + 256) * 4 + 32),
+        _CHOICE + _TREES * _BLOCK * (planted * 8 + chunks),
         4,
     )
 
@@ -63,12 +78,13 @@ class _Schedule:
     """Which chunks are asked for and used; the same on both sides, from public sizes alone."""
 
     chunks: int
+    chunk: int
     asked: int = 0
     used: int = 0
 
     def due(self, cells: int) -> int:
         """Chunks that the first `cells` cells use."""
-        return min(self.chunks, -(-cells // CHUNK))
+        return min(self.chunks, -(-cells // self.chunk))
 
 
 class _End:
@@ -78,14 +94,18 @@ class _End:
         session: of the match.
         cells: how many correlations will be used in all.
         width: bits of a value in a.
+        noise: where it is.
         entropy: where its secrets come from.
     """
 
-    def __init__(self, session: Session, cells: int, width: int, entropy: _core.Entropy) -> None:
+    def __init__(
+        self, session: Session, cells: int, width: int, noise: Noise, entropy: _core.Entropy
+    ) -> None:
         self._session = session
-        self._schedule = _Schedule(-(-cells // CHUNK))
+        self._schedule = _Schedule(-(-cells // noise.chunk), noise.chunk)
         self._entropy = entropy
         self._width = width
+        self._stationary = noise is Noise.STATIONARY
 
 
 class Receiver(_End):
@@ -95,7 +115,7 @@ class Receiver(_End):
         """Offers base OTs; whatever the receiver computes next overlaps with their choice."""
         self._offer = _core.BaseOtOffer.draw(self._entropy)
         yield from say(BaseOtOffer(point=self._offer.message(), session=self._session.check))
-        self._code = _core.VoleCode.draw(self._session.id)
+        self._code = _core.VoleCode.draw(self._session.id, self._stationary)
 
     def open(self) -> Dialogue[_core.VoleReceiver]:
         """Ends the base OTs and says the first requests.
@@ -126,7 +146,7 @@ class Receiver(_End):
         """
         while self._schedule.used < self._schedule.due(cells):
             heard = yield from hear(VoleCorrection)
-            check_number("VoleCorrection", heard.chunk, self._schedule.used)
+            check_number(VoleCorrection, heard.chunk, self._schedule.used)
             with blame_the_peer("VoleCorrection"):
                 self._vole.absorb(heard.corrections)
             self._schedule.used += 1
@@ -155,7 +175,7 @@ class Sender(_End):
         with blame_the_peer("BaseOtOffer"):
             self._choice = _core.BaseOtChoice.draw(self._session.id, heard.point, self._entropy)
         yield from say(BaseOtChoice(points=self._choice.message()))
-        self._code = _core.VoleCode.draw(self._session.id)
+        self._code = _core.VoleCode.draw(self._session.id, self._stationary)
 
     def open(self) -> Dialogue[_core.VoleSender]:
         """Ends the base OTs and answers the first requests.
@@ -185,7 +205,7 @@ class Sender(_End):
 
     def _answer(self) -> Dialogue[None]:
         heard = yield from hear(VoleRequest)
-        check_number("VoleRequest", heard.chunk, self._schedule.asked)
+        check_number(VoleRequest, heard.chunk, self._schedule.asked)
         with blame_the_peer("VoleRequest"):
             corrections = self._vole.answer(heard.corrections, self._entropy)
         yield from say(VoleCorrection(chunk=self._schedule.asked, corrections=corrections))

@@ -10,7 +10,7 @@ from wiretap import parameters
 from psi import Elements, Labels, Meter, Output, Result, Side, converse
 from psi._core import Entropy
 from psi.elements import WIDTH
-from psi.protocols.vole import Receiver, Sender
+from psi.protocols import PROTOCOLS
 
 
 def sets(seed: int, ours: int, theirs: int, common: int) -> tuple[np.ndarray, np.ndarray]:
@@ -34,13 +34,14 @@ def check(
     common: int,
     output: Output = Output.RECEIVER,
     told: bool = False,
+    protocol: str = "vole",
     **options: Any,
 ) -> tuple[Result, Result | None]:
     """Runs a match and compares all that is learnt; a failure names the seed."""
     drawn = sets(seed, ours, theirs, common)
-    agreed = parameters(output, "vole", max_elements=1 << 21)
+    agreed = parameters(output, protocol, max_elements=1 << 21)
     roles, meters = [], []
-    for number, (kind, rows) in enumerate(zip((Receiver, Sender), drawn, strict=True)):
+    for number, (kind, rows) in enumerate(zip(PROTOCOLS[protocol][:2], drawn, strict=True)):
         entropy = Entropy.from_seed_for_tests(bytes([number]) + seed.to_bytes(31, "little"))
         labels = Labels.none(len(rows)) if told else None
         meters.append(Meter())
@@ -55,7 +56,7 @@ def check(
             )
         )
     learnt = converse(*(Side(role.converse()) for role in roles))
-    what = f"seed {seed}: {ours} x {theirs}, {common} common, {output}, {options}"
+    what = f"{protocol}, seed {seed}: {ours} x {theirs}, {common} common, {output}, {options}"
     for result, rows, others in zip(learnt, drawn, drawn[::-1], strict=True):
         if result is None:
             assert output is Output.RECEIVER, what
@@ -69,7 +70,7 @@ def check(
     return learnt
 
 
-def check_one_of_many(seed: int) -> None:
+def check_one_of_many(seed: int, protocol: str = "vole") -> None:
     """A match of two sets of 2^12; the seed decides what they have in common, and all else."""
     rng = np.random.default_rng([seed, 12])
     check(
@@ -79,5 +80,6 @@ def check_one_of_many(seed: int) -> None:
         int(rng.integers(0, (1 << 12) + 1)),
         [Output.RECEIVER, Output.BOTH][seed % 2],
         told=seed % 4 > 1,
+        protocol=protocol,
         exact=seed % 3 == 0,
     )

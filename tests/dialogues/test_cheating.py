@@ -130,12 +130,12 @@ def flips(match: Match) -> Iterator[tuple[int, str, int, bytes]]:
     """
     last = {(role, kind(message)): k for k, role, message in chosen(match)}
     for number, role, message in chosen(match):
-        if match.protocol == "vole" and last[role, kind(message)] != number:
+        if match.protocol.startswith("vole") and last[role, kind(message)] != number:
             continue
         for place, index in positions(message).items():
             bits = {3 + index % 5}
             if not place.endswith(" byte"):
-                if match.protocol == "vole":
+                if match.protocol.startswith("vole"):
                     bits = {0}
                 elif match.output is Output.BOTH:
                     bits |= {0}

@@ -206,7 +206,7 @@ def noise_instead_of_any_message(match: Match, which: int, noise: bytes) -> None
     if noise == messages[k][1]:
         return
     heard = heard_instead(match, k, noise)
-    if match.protocol == "vole":
+    if match.protocol.startswith("vole"):
         # What has the right length is computed with; then the decoys of either side are wrong.
         assert len(heard.errors) == 1
     elif kind(messages[k][1]) != "hello":
@@ -355,7 +355,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("match", DH + VOLE, ids=str)
 def test_impossible_sizes_are_misbehaviour(match):
-    for role, changes in IMPOSSIBLE[match.protocol]:
+    for role, changes in IMPOSSIBLE[match.protocol.removesuffix("-stationary")]:
         error = hear_all(match.side(OTHER[role]), [hello(match, role, **changes)])
         assert type(error) is PeerMisbehaved, changes
 

@@ -178,4 +178,11 @@ class Match:
 DH = [Match("dh", output) for output in Output]
 PLAIN, SEALED = Match("vole", Output.RECEIVER, told=False), Match("vole", Output.BOTH)
 """Between them the two have every message of VOLE-PSI: tags, or entries both ways."""
-VOLE = [PLAIN, SEALED, Match("vole", Output.RECEIVER), Match("vole", Output.BOTH, told=False)]
+STATIONARY = Match("vole-stationary", Output.RECEIVER, told=False)
+VOLE = [
+    PLAIN,
+    SEALED,
+    Match("vole", Output.RECEIVER),
+    Match("vole", Output.BOTH, told=False),
+    STATIONARY,
+]
