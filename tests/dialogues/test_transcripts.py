@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 import pytest
-from wiretap import BACK, DH, OURS, PLAIN, SEALED, SENT, THEIRS, Match, kind
+from wiretap import BACK, DH, OURS, PLAIN, SEALED, SENT, STATIONARY, THEIRS, Match, kind
 
 from psi import Labels
 
@@ -27,8 +27,10 @@ HOW = (
 REFERENCE = {
     "dh": "tests/dialogues/test_reference.py shows that the reference says the same",
     "vole": "tests/dialogues/test_vole_reference.py shows that the reference understands the same",
+    "vole-stationary": "tests/dialogues/test_stationary_reference.py shows that the reference "
+    "understands the same",
 }
-MATCHES = [*DH, PLAIN, SEALED]
+MATCHES = [*DH, PLAIN, SEALED, STATIONARY]
 
 
 def record(match: Match) -> dict[str, object]:

@@ -219,17 +219,17 @@ def _leaves(tree: Hash, nodes: Blocks) -> Blocks:
 
 
 def vector(leaves: Blocks) -> Blocks:
-    """Leaf l of tree j to place (j / 8) * 1024 + l * 8 + j % 8."""
-    lanes = leaves.reshape(TREES // LANES, LANES, LEAVES, 2)
-    return lanes.transpose(0, 2, 1, 3).reshape(LENGTH, 2)
+    """Leaf l of tree j to place (j / 8) * 8 * leaves + l * 8 + j % 8."""
+    lanes = leaves.reshape(TREES // LANES, LANES, -1, 2)
+    return lanes.transpose(0, 2, 1, 3).reshape(-1, 2)
 
 
 class Code:
     """The compressing code of a session, from 104,448 blocks to half as many; linear."""
 
-    def __init__(self, sid: bytes) -> None:
+    def __init__(self, sid: bytes, length: int = LENGTH) -> None:
         stream = words(sha256(b"greenlane/vole/1/code" + sid).digest())
-        self._slots = [permutation(LENGTH, stream) for _ in range(2)]
+        self._slots = [permutation(length, stream) for _ in range(2)]
         self._checks = code48.checks()
 
     def compress(self, x: Blocks) -> Blocks:
@@ -238,17 +238,17 @@ class Code:
             scattered = np.empty_like(x)
             scattered[slots] = np.bitwise_xor.accumulate(x, axis=0)
             x = scattered
-        out = x[:OUTPUTS].reshape(-1, code48.SIZE, 2).copy()
-        others = x[OUTPUTS:].reshape(-1, code48.SIZE, 2)
+        upper, others = (half.reshape(-1, code48.SIZE, 2) for half in np.split(x, 2))
+        out = upper.copy()
         for i, checks in enumerate(self._checks):
             out[:, i] ^= xor(others[:, checks], 1)
-        return out.reshape(OUTPUTS, 2)
+        return out.reshape(-1, 2)
 
 
 @lru_cache(maxsize=2)
-def code(sid: bytes) -> Code:
+def code(sid: bytes, length: int = LENGTH) -> Code:
     """The same code for both sides of a session, drawn once."""
-    return Code(sid)
+    return Code(sid, length)
 
 
 def words(seed: bytes) -> Iterator[int]:

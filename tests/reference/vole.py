@@ -51,6 +51,8 @@ class Role:
 
     number: int
     role: Literal["receiver", "sender"]
+    supply: Any = correlations
+    """Where correlations come from."""
 
     def __init__(
         self,
@@ -119,7 +121,7 @@ class Role:
         self.tag = ceil((dh.LAMBDA + log2(pairs)) / 8) if pairs else 0
         self.tags = tags.form(self.r_size, self.s_size)
         self.shape, self.width = okvs.shape(self.r_size), okvs.value_width(self.s_size)
-        self.chunks = -(-self.shape.bins * self.shape.cells // correlations.TAKEN)
+        self.chunks = -(-self.shape.bins * self.shape.cells // self.supply.TAKEN)
 
     def disguised(self, total: int) -> okvs.Rows:
         """The rows of all elements: the real ones, both kinds of decoys, padding."""
@@ -233,7 +235,7 @@ class Receiver(Role):
         keys = base_ot.both_keys(self.sid, secret, choice.points)
         ots = cot.Receiver(self.sid, keys, self.entropy)
         yield from self.say(wire.CotTrees(corrections=ots.trees))
-        vole = correlations.Receiver(self.sid, self.width, ots, self.entropy)
+        vole = self.supply.Receiver(self.sid, self.width, ots, self.entropy)
         for chunk in range(min(AHEAD, self.chunks)):
             yield from self.say(wire.VoleRequest(chunk=chunk, corrections=vole.request()))
 
@@ -328,7 +330,7 @@ class Sender(Role):
         yield from self.say(wire.BaseOtChoice(points=choice))
         trees = yield from self.hear("cot_trees")
         ots = cot.Sender(self.sid, delta, keys, trees.corrections)
-        vole = correlations.Sender(self.sid, self.width, delta, ots, self.entropy)
+        vole = self.supply.Sender(self.sid, self.width, delta, ots, self.entropy)
         for chunk in range(min(AHEAD, self.chunks)):
             yield from self.answer(vole, chunk)
 
@@ -337,7 +339,7 @@ class Sender(Role):
         for group in self.groups():
             used += len(group) * self.shape.cells
             # The receiver has absorbed as many chunks, and asked for one more after each.
-            while absorbed * correlations.TAKEN < used:
+            while absorbed * self.supply.TAKEN < used:
                 if (chunk := absorbed + AHEAD) < self.chunks:
                     yield from self.answer(vole, chunk)
                 absorbed += 1

@@ -39,9 +39,13 @@ def load() -> ModuleType:
 study = load()
 
 
+PROFILES = [(study.FRESH, study.BLOCKS), (study.STATIONARY, (study.RESIDUE,))]
+
+
 @pytest.mark.study
-def test_the_documents_have_the_tables_and_every_attack_is_beyond_reach() -> None:
-    found = study.report()
+@pytest.mark.parametrize(("profile", "blocks"), PROFILES, ids=["fresh", "stationary"])
+def test_the_documents_have_the_tables_and_every_attack_is_beyond_reach(profile, blocks) -> None:
+    found = study.report(blocks, profile)
     printed = study.table(found)
     print(printed, file=sys.stderr)
     document = (ROOT / "docs/protocols.md").read_text(encoding="utf-8")
@@ -55,13 +59,16 @@ def test_the_documents_have_the_tables_and_every_attack_is_beyond_reach() -> Non
             assert bits >= 128, (width, attack, bits)
 
 
-def test_the_shipped_code_has_few_light_words_and_no_test_sees_its_noise() -> None:
-    lighter = study.codewords(study.RESIDUE, study.LENGTH, int(0.105 * study.LENGTH))
-    assert lighter[-1] <= -54
-    assert study.linear_test(len(lighter) - 1) >= 128
-    for width in study.WIDTHS:
-        assert study.collisions(width) - study.CHUNKS >= 128
-        assert study.interleaved(width, study.TREES) - study.CHUNKS >= 128
+@pytest.mark.parametrize(
+    ("profile", "bits"), [(study.FRESH, 54), (study.STATIONARY, 44)], ids=["fresh", "stationary"]
+)
+def test_the_shipped_code_has_few_light_words_and_no_test_sees_its_noise(profile, bits) -> None:
+    lighter = study.codewords(study.RESIDUE, profile.length, int(0.105 * profile.length))
+    assert lighter[-1] <= -bits
+    assert study.linear_test(len(lighter) - 1, of=profile) >= 128
+    for width in profile.widths:
+        assert study.collisions(width, of=profile) - profile.chunks >= 128
+        assert study.interleaved(width, study.TREES, of=profile) - profile.chunks >= 128
 
 
 @pytest.mark.parametrize("length", [1, 2, 9, 12])
@@ -212,7 +219,7 @@ def quotient(a: int, b: int) -> int:
 
 def test_bits_of_a_linear_test_are_those_of_the_worst_spread_of_a_codeword() -> None:
     generator = np.random.default_rng(SEED)
-    trees, leaves = study.TREES, study.LEAVES
+    trees, leaves = study.TREES, study.FRESH.leaves
     for weight in (1, 816, 11323, trees * leaves // 2):
         for _ in range(20):
             share = generator.dirichlet(np.full(trees, generator.choice([0.1, 1, 100])))
@@ -223,7 +230,7 @@ def test_bits_of_a_linear_test_are_those_of_the_worst_spread_of_a_codeword() -> 
 
 
 def test_a_functional_lighter_than_given_is_as_rare_as_claimed() -> None:
-    for width in study.WIDTHS:
+    for width in study.FRESH.widths:
         weight = study.lightest(width)
         lighter = sum(comb(study.TREES, i) for i in range(weight))
         assert lighter << width + 43 <= 1 << study.TREES

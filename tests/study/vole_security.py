@@ -29,12 +29,38 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 TREES: Final = 816
-LEAVES: Final = 128
-LENGTH: Final = TREES * LEAVES
-OUTPUTS: Final = LENGTH // 2
-WIDTHS: Final = (64, 72, 128)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How a chunk is made.
+
+    Attributes:
+        name: of the protocol that has it.
+        leaves: of a tree, s.
+        chunks: log2 of the chunks of the largest session, of 2^30 elements.
+        widths: bits of a value that it may have.
+    """
+
+    name: str
+    leaves: int
+    chunks: int
+    widths: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """Positions of a chunk, N."""
+        return TREES * self.leaves
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a chunk, n."""
+        return self.length // 2
+
+
+FRESH: Final = Profile("vole", 128, 15, (64, 72, 128))  # 1.37 x 2^30 / 51,408 < 2^15
+STATIONARY: Final = Profile("vole-stationary", 32, 17, (64, 72))  # 1.37 x 2^30 / 12,240 < 2^17
 CODE_BITS: Final = 43  # a session has a light codeword with at most 2^-43
-CHUNKS: Final = 15  # log2 of the chunks of the largest session: 1.35 x 2^30 / 51,408 < 2^15
 
 # Each log2 below is made of ten numbers or fewer, each wrong by less than 2^-15 even where a long
 # double is a double, and sums of positive terms lose less than 2^-30 of themselves. So two rounds
@@ -200,7 +226,7 @@ BLOCKS: Final = (RESIDUE, GOLAY, random_block(8), random_block(16), random_block
 # The noise
 
 
-def linear_test(d: int) -> float:
+def linear_test(d: int, *, of: Profile = FRESH) -> float:
     """Returns -log2 of the largest bias of a linear test, if no codeword is lighter than d.
 
     A test takes any F2-linear function of all bits of a. It is a matrix C of n x W bits, and its
@@ -213,7 +239,7 @@ def linear_test(d: int) -> float:
     Splitting: a test that reads one bit of each value sees binary noise that is 1 half of the time.
     Its bias is this, and not (1 - 2 d / N)^t, which holds only where noise is always 1.
     """
-    return -TREES * log2(1 - d / LENGTH)
+    return -TREES * log2(1 - d / of.length)
 
 
 def lightest(width: int) -> int:
@@ -233,7 +259,7 @@ def lightest(width: int) -> int:
 # Attacks, as log2 of operations, from below. One iteration or one pattern counts as one operation.
 
 
-def gauss(present: float = 1.0, spared: int = 0) -> float:
+def gauss(present: float = 1.0, spared: int = 0, *, of: Profile = FRESH) -> float:
     """Returns the bits of guessing N - n positions without noise and solving the rest.
 
     Prange 1962; Esser, Kuebler, May, CRYPTO 2017 (Pooled Gauss). Each tree has noise with
@@ -241,20 +267,20 @@ def gauss(present: float = 1.0, spared: int = 0) -> float:
     with the product of 1 - present z_j / s, at most (1 - present z / N)^t. `spared` positions need
     not be guessed (parity equations of regular noise: Esser and Santini, CRYPTO 2024).
     """
-    return -TREES * log2(1 - present * (LENGTH - OUTPUTS - spared) / LENGTH)
+    return -TREES * log2(1 - present * (of.length - of.outputs - spared) / of.length)
 
 
-def interleaved(width: int, spared: int = 0) -> float:
+def interleaved(width: int, spared: int = 0, *, of: Profile = FRESH) -> float:
     """Returns the bits of Prange's algorithm on all W syndromes at once.
 
     r noise positions among those guessed leave a functional that is blind to them with probability
     at most 2^(W - r), which shows as rows that span less than W dimensions. So the probability is
     at most 2^W E[2^-r], the product of 1 - z_j / 2s. Hence W bits less than one random functional.
     """
-    return gauss(0.5, spared) - width
+    return gauss(0.5, spared, of=of) - width
 
 
-def collisions(width: int) -> float:
+def collisions(width: int, *, of: Profile = FRESH) -> float:
     """Returns the bits of list decoding (Stern to BJMM) if the lightest functional is known.
 
     With w noise positions, p of them among those guessed, an iteration succeeds with C(w, p) / 2^w
@@ -268,19 +294,21 @@ def collisions(width: int) -> float:
     costs = []
     for p in range(weight // 2 + 1):
         ways = log2(comb(weight, p))
-        costs.append(weight - ways + (ways + p * log2(LEAVES / 2)) / 4)
+        costs.append(weight - ways + (ways + p * log2(of.leaves / 2)) / 4)
     return min(costs)
 
 
-def statistical(d: int) -> float:
+def statistical(d: int, *, of: Profile = FRESH) -> float:
     """Returns the bits of statistical decoding with codewords of the least weight, found for free.
 
     Al Jabri 2001; Liu, Wang, Yang, Yu, EUROCRYPT 2024: 1 / bias^2 tests.
     """
-    return 2 * linear_test(d)
+    return 2 * linear_test(d, of=of)
 
 
-def algebraic(large: bool, present: float = 1.0, degrees: int = 12) -> float:
+def algebraic(
+    large: bool, present: float = 1.0, degrees: int = 12, *, of: Profile = FRESH
+) -> float:
     """Returns the bits of the hybrid algebraic attack of Briaud and Oygarden, EUROCRYPT 2023.
 
     Variables are the N positions; equations are the n of the syndrome and all products of two
@@ -296,25 +324,25 @@ def algebraic(large: bool, present: float = 1.0, degrees: int = 12) -> float:
     `present` is as in `gauss`; the F2 series charges one noise position in each tree all the same,
     which makes the system easier than it is.
     """
-    unknown = LENGTH - OUTPUTS
-    f, m = (each.astype(float) for each in np.meshgrid(np.arange(TREES + 1), np.arange(LEAVES)))
+    unknown = of.length - of.outputs
+    f, m = (each.astype(float) for each in np.meshgrid(np.arange(TREES + 1), np.arange(of.leaves)))
     families = [
         (((TREES - f, 0 * m), (f, m)), f * m),
-        (((TREES - f, m), (f, np.minimum(m + 1, LEAVES - 1))), TREES * m + f),
+        (((TREES - f, m), (f, np.minimum(m + 1, of.leaves - 1))), TREES * m + f),
     ]
     best = np.inf
     for parts, guessed in families:
         monomials = [np.ones_like(f)] + [np.zeros_like(f)] * degrees
         bits = np.zeros_like(f)
         for number, zeros in parts:
-            monomials = _times(monomials, _power(LEAVES - 1 - zeros, number, degrees))
-            bits -= number * np.log2(1 - present * zeros / LEAVES)
+            monomials = _times(monomials, _power(of.leaves - 1 - zeros, number, degrees))
+            bits -= number * np.log2(1 - present * zeros / of.leaves)
         flat = np.ones_like(f)
         if large:
-            series = _times(monomials, _power(-flat, (OUTPUTS - TREES) * flat, degrees))
+            series = _times(monomials, _power(-flat, (of.outputs - TREES) * flat, degrees))
             monomials = _times(monomials, _power(-flat, (1 - TREES) * flat, degrees))
         else:
-            series = _times(monomials, _power(flat, (1 - OUTPUTS) * flat, degrees))
+            series = _times(monomials, _power(flat, (1 - of.outputs) * flat, degrees))
         left, columns = np.zeros_like(f), monomials[1].copy()
         usable = guessed <= unknown
         for degree in range(2, degrees + 1):
@@ -331,47 +359,48 @@ def algebraic(large: bool, present: float = 1.0, degrees: int = 12) -> float:
 # The report
 
 
-def report(alternatives: Sequence[Block] = BLOCKS) -> dict[str, Any]:
+def report(alternatives: Sequence[Block] = BLOCKS, of: Profile = FRESH) -> dict[str, Any]:
     """Returns all numbers of the tables."""
-    top = int(0.1105 * LENGTH)  # beyond the Gilbert-Varshamov distance 0.1100 of rate 1/2
-    shipped = int(0.105 * LENGTH)
+    top = int(0.1105 * of.length)  # beyond the Gilbert-Varshamov distance 0.1100 of rate 1/2
+    shipped = int(0.105 * of.length)
     codes: dict[str, Any] = {}
     for block in alternatives:
-        lighter = codewords(block, LENGTH, top)
+        lighter = codewords(block, of.length, top)
         d = distance(lighter)
         codes[block.name] = {
             "distance": d,
-            "relative": d / LENGTH,
+            "relative": d / of.length,
             "log2_expected": float(lighter[d]) if d > 1 else None,
             "log2_expected_at_0.105": float(lighter[shipped]),
-            "linear_test": linear_test(d),
+            "linear_test": linear_test(d, of=of),
         }
     d = codes[RESIDUE.name]["distance"]
-    field = algebraic(large=True)
+    field = algebraic(large=True, of=of)
     widths = {}
-    for width in WIDTHS:
+    for width in of.widths:
         weight = lightest(width)
         attacks = {
-            "Pooled Gauss over the field": gauss(),
-            "Pooled Gauss on one functional": gauss(0.5),
-            "Prange on all W syndromes": interleaved(width),
-            "the same with parity equations of regular noise": interleaved(width, TREES),
-            "lists (Stern to BJMM), lightest functional given": collisions(width),
+            "Pooled Gauss over the field": gauss(of=of),
+            "Pooled Gauss on one functional": gauss(0.5, of=of),
+            "Prange on all W syndromes": interleaved(width, of=of),
+            "the same with parity equations of regular noise": interleaved(width, TREES, of=of),
+            "lists (Stern to BJMM), lightest functional given": collisions(width, of=of),
             "algebraic, large field": field,
-            "algebraic, F2, lightest functional given": algebraic(False, weight / TREES),
+            "algebraic, F2, lightest functional given": algebraic(False, weight / TREES, of=of),
         }
         # A session gives many syndromes under one code; decoding any of them is enough.
-        attacks = {name: bits - CHUNKS for name, bits in attacks.items()}
+        attacks = {name: bits - of.chunks for name, bits in attacks.items()}
         attacks = {
-            "any linear test": linear_test(d),
-            "statistical decoding, light codewords given": statistical(d),
+            "any linear test": linear_test(d, of=of),
+            "statistical decoding, light codewords given": statistical(d, of=of),
         } | attacks
         widths[width] = {"lightest_functional": weight, "attacks": attacks}
     return {
+        "profile": of.name,
         "trees": TREES,
-        "leaves": LEAVES,
-        "length": LENGTH,
-        "outputs": OUTPUTS,
+        "leaves": of.leaves,
+        "length": of.length,
+        "outputs": of.outputs,
         "codes": codes,
         "widths": widths,
     }
@@ -404,9 +433,10 @@ def table(found: dict[str, Any]) -> str:
 
 def main() -> None:
     """Prints the numbers as JSON and the tables."""
-    found = report()
-    print(json.dumps(found, indent=2))
-    print(table(found))
+    for profile, blocks in ((FRESH, BLOCKS), (STATIONARY, (RESIDUE,))):
+        found = report(blocks, profile)
+        print(json.dumps(found, indent=2))
+        print(table(found))
 
 
 # Arithmetic
