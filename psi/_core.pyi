@@ -5,6 +5,7 @@ __all__ = [
     "AscendingTags",
     "BaseOtChoice",
     "BaseOtOffer",
+    "CheckError",
     "Entropy",
     "Key",
     "Outputs",
@@ -37,6 +38,8 @@ __all__ = [
     "use_threads",
     "x25519",
 ]
+
+class CheckError(ValueError): ...
 
 @final
 class Entropy:

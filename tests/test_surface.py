@@ -56,7 +56,7 @@ def test_errors_form_the_tree_that_their_module_draws():
             "UnexpectedMessage": {},
             "PeerIncompatible": {},
             "BoundExceeded": {},
-            "PeerMisbehaved": {"TranscriptMismatch": {}, "DecoyMismatch": {}},
+            "PeerMisbehaved": {"CheckFailed": {}, "TranscriptMismatch": {}, "DecoyMismatch": {}},
         },
     }
 

@@ -40,7 +40,7 @@ use crate::error::Error;
 use crate::gf128;
 use crate::session::session_key;
 
-/// What d is hashed after for the check.
+/// What session, extension and d are hashed after for the check.
 const DOMAIN: &[u8] = b"greenlane/vole/1/cot/check";
 /// Bits of Delta in a group, levels of a tree (Roy's k). At 4 a row costs 32 bits of message and 4 calls
 /// of AES; at 2 it would be 64 bits and 2 calls, at 8 16 bits and 32 calls.
@@ -81,6 +81,7 @@ pub const fn message_length(rows: usize) -> usize {
 pub struct Receiver {
     /// Leaf x of group g at 16g + x.
     leaves: Vec<Aes>,
+    sid: [u8; 32],
 }
 
 impl Receiver {
@@ -122,7 +123,7 @@ impl Receiver {
                 .collect::<Vec<_>>()
                 .into();
         }
-        (Self { leaves: nodes.iter().map(|seed| Aes::new(*seed)).collect() }, message)
+        (Self { leaves: nodes.iter().map(|seed| Aes::new(*seed)).collect(), sid: *sid }, message)
     }
 
     /// Makes rows as [`Receiver::extend`], and shows that all groups were given the same choices.
@@ -145,7 +146,7 @@ impl Receiver {
             all.push(Block::from_le_bytes(*drawn));
         }
         let (mut message, mut rows) = self.extend(e, &all);
-        let check = Check::of(&message);
+        let check = Check::of(&self.sid, e, &message);
         let mut bits = Zeroizing::new(Vec::with_capacity(BITS * all.len()));
         bits.extend(all.iter().flat_map(|block| (0..BITS).map(move |i| block >> i & 1)));
         let sums = [check.sum(&bits), check.sum(&rows)];
@@ -190,6 +191,8 @@ pub struct Sender {
     /// Leaf `y ^ D_g` of group g at 15g + y - 1.
     #[zeroize(skip)] // an `Aes` wipes itself
     leaves: Vec<Aes>,
+    #[zeroize(skip)] // public
+    sid: [u8; 32],
 }
 
 impl Sender {
@@ -241,7 +244,7 @@ impl Sender {
         let mut leaves = Vec::with_capacity(GROUPS * (LEAVES - 1));
         let known = nodes.chunks_exact(LEAVES).flat_map(|leaves| &leaves[1..]);
         leaves.extend(known.map(|seed| Aes::new(*seed)));
-        Ok(Self { delta, leaves })
+        Ok(Self { delta, leaves, sid: *sid })
     }
 
     /// Makes rows from the message of [`Receiver::extend_checked`].
@@ -265,7 +268,7 @@ impl Sender {
         let (sums, _) = sums.as_chunks();
         let [choices, t] = [sums[0], sums[1]].map(Block::from_le_bytes);
         let mut rows = self.extend(e, d, n + SACRIFICED)?;
-        let q = Zeroizing::new(Check::of(d).sum(&rows));
+        let q = Zeroizing::new(Check::of(&self.sid, e, d).sum(&rows));
         let due = Zeroizing::new(t ^ gf128::multiply(choices, self.delta));
         if !bool::from(q.to_le_bytes().ct_eq(&due.to_le_bytes())) {
             return Err(Error::Check { argument: "d" });
@@ -315,7 +318,8 @@ impl Sender {
 }
 
 /// The sum that both sides compare: row 64k + j counts `x^k y^j` times, for x and y that are drawn
-/// after d is fixed, by hashing it (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive).
+/// after d is fixed, by hashing it and all that it is said in: the session and the number of the
+/// extension (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive).
 ///
 /// If groups disagree, the sums of both sides agree as a polynomial of degree below 2^17 does in a
 /// random point with its root: below 2^-110 for each message that a receiver tries at home.
@@ -325,8 +329,9 @@ struct Check {
 }
 
 impl Check {
-    fn of(d: &[u8]) -> Self {
-        let digest = Sha256::new_with_prefix(DOMAIN).chain_update(d).finalize();
+    fn of(sid: &[u8; 32], e: u32, d: &[u8]) -> Self {
+        let context = Sha256::new_with_prefix(DOMAIN).chain_update(sid);
+        let digest = context.chain_update(e.to_le_bytes()).chain_update(d).finalize();
         let (halves, _) = digest.as_chunks::<BYTES>();
         Self { x: Block::from_le_bytes(halves[0]), y: Block::from_le_bytes(halves[1]) }
     }

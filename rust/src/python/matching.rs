@@ -208,9 +208,9 @@ impl Rows {
         })?)
     }
 
-    /// All outputs, in the order of elements and extras, as labels are sealed with.
-    fn outputs(&self, py: Python<'_>) -> Outputs {
-        Outputs(dh::Outputs::of(py.detach(|| self.0.seals())))
+    /// All outputs, in the order of elements and extras, as labels are sealed with; taken once.
+    fn outputs(&mut self, py: Python<'_>) -> PyResult<Outputs> {
+        Ok(Outputs(dh::Outputs::of(py.detach(|| self.0.seals())?)))
     }
 }
 
