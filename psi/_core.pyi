@@ -100,25 +100,48 @@ class VoleReceiver:
         points: bytes,
         width: int,
         entropy: Entropy,
+        checked: bool,
     ) -> tuple[VoleReceiver, bytes]: ...
     def request(self, entropy: Entropy) -> bytes: ...
     def absorb(self, corrections: bytes) -> None: ...
+    def mask(self) -> bytes: ...
+    def verify(self, proof: bytes) -> None: ...
 
 @final
 class VoleSender:
     @staticmethod
     def grow(
-        choice: BaseOtChoice, code: VoleCode, sid: bytes, trees: bytes, width: int
+        choice: BaseOtChoice,
+        code: VoleCode,
+        sid: bytes,
+        trees: bytes,
+        width: int,
+        checked: bool,
     ) -> VoleSender: ...
     def answer(self, request: bytes, entropy: Entropy) -> bytes: ...
+    def prove(self, masked: bytes) -> bytes: ...
 
 @final
 class Rows:
     def __new__(
         cls, elements: bytes, extras: bytes, sid: bytes, bins: int, third: int, width: int
     ) -> Rows: ...
-    def blind(self, first: int, count: int, capacity: int, correlations: VoleReceiver) -> bytes: ...
-    def evaluate(self, first: int, count: int, cells: bytes, correlations: VoleSender) -> None: ...
+    def blind(
+        self,
+        first: int,
+        count: int,
+        capacity: int,
+        correlations: VoleReceiver,
+        salt: bytes | None = None,
+    ) -> bytes: ...
+    def evaluate(
+        self,
+        first: int,
+        count: int,
+        cells: bytes,
+        correlations: VoleSender,
+        salt: bytes | None = None,
+    ) -> None: ...
     def outputs(self) -> Outputs: ...
 
 @final

@@ -14,12 +14,18 @@
 //! likes; the sender answers each, in order, with [`Sender::answer`], and answers go to
 //! [`Receiver::absorb`].
 //!
-//! What a dishonest party can do here. A sender can send a correction that spoils leaves for some
-//! places of the noise only, and learn from whether the match fails whether it has guessed one: no check
-//! is made of trees. A receiver's choices are checked (see [`crate::cot`]).
+//! What a dishonest party can do here. A receiver's choices are checked (see [`crate::cot`]). A sender
+//! can send a correction that spoils leaves for some places of the noise only, and learn from whether
+//! the match fails whether it has guessed one, unless both sides are checked ones
+//! ([`Receiver::new_checked`], [`Sender::new_checked`]): then the receiver says [`Receiver::mask`] after
+//! the last chunk, which the sender answers with [`Sender::prove`], and a sender that has guessed wrong
+//! once fails [`Receiver::verify`].
+
+mod consistency;
 
 use std::collections::VecDeque;
 
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::aes::Block;
@@ -30,6 +36,8 @@ use crate::error::Error;
 use crate::gf128;
 use crate::trees::{CORRECTION, DEPTH, GROUPS, LANES, LEAVES, Nursery, Row, TREES};
 
+use consistency::Tally;
+
 const BYTES: usize = size_of::<Block>();
 const BITS: usize = 8 * BYTES;
 /// Transfers of a chunk: one a tree and level, and 48 more, as they come in multiples of 128.
@@ -39,6 +47,11 @@ pub const TAKEN: usize = OUTPUTS - TREES;
 
 /// Bytes of an answer.
 pub const ANSWER: usize = GROUPS * CORRECTION;
+
+/// Bytes of a masked sum of noise.
+pub const MASKED: usize = BYTES;
+/// Bytes of a proof.
+pub const PROOF: usize = consistency::PROOF_BYTES;
 
 /// One Block a tree, group after group.
 type OfTrees = Zeroizing<Vec<Row>>;
@@ -82,6 +95,29 @@ pub struct Receiver {
     sums: OfTrees,
     pool: Pool<Block>,
     pool_of_values: PoolOfValues,
+    verifying: Verifying,
+}
+
+/// How far the receiver is with the check of the sender's trees.
+enum Verifying {
+    /// There is none.
+    No,
+    /// Chunks are still to come; a and c hide the sum of the noise.
+    Open { tally: Box<Tally>, mask: Zeroizing<[Block; 2]> },
+    /// The sum was said, and this is what the sender has to prove.
+    Masked { due: [u8; PROOF] },
+    /// The proof was seen.
+    Over,
+}
+
+/// How far the sender is with its part of the check.
+enum Proving {
+    /// There is none.
+    No,
+    /// Chunks are still to come; b goes with the mask.
+    Open { tally: Box<Tally>, mask: Zeroizing<Block> },
+    /// The proof was made.
+    Over,
 }
 
 /// A chunk that was asked for: the places of its noise, and its transfers.
@@ -110,9 +146,45 @@ impl Receiver {
         cot: cot::Receiver,
         entropy: &mut Entropy,
     ) -> Result<Self, Error> {
-        let mut bits = Zeroizing::new(vec![0; base_transfers(width)? / 8]);
+        Self::begin(sid, width, code, cot, false, entropy)
+    }
+
+    /// As [`Receiver::new`], for a session in which the sender's trees are checked.
+    ///
+    /// It draws one more value of 128 bits, which hides the sum of the noise: 16 more bytes of
+    /// `entropy`, and 128 more transfers in front of the first request.
+    ///
+    /// # Errors
+    /// As [`Receiver::new`].
+    pub fn new_checked(
+        sid: &[u8; 32],
+        width: usize,
+        code: Code,
+        cot: cot::Receiver,
+        entropy: &mut Entropy,
+    ) -> Result<Self, Error> {
+        Self::begin(sid, width, code, cot, true, entropy)
+    }
+
+    fn begin(
+        sid: &[u8; 32],
+        width: usize,
+        code: Code,
+        cot: cot::Receiver,
+        checked: bool,
+        entropy: &mut Entropy,
+    ) -> Result<Self, Error> {
+        let transfers = base_transfers(width)?;
+        let mut bits = Zeroizing::new(vec![0; (transfers + masking(checked)) / 8]);
         entropy.fill(&mut bits);
         let (base, keys) = cot.extend_checked(0, &blocks(&bits), entropy);
+        let verifying = match checked {
+            false => Verifying::No,
+            true => Verifying::Open {
+                tally: Box::new(Tally::new(sid)),
+                mask: [blocks(&bits[transfers / 8..])[0], product(&keys[transfers..])].into(),
+            },
+        };
         let mut values = OfTrees::new(vec![[0; LANES]; GROUPS]);
         for (value, bits) in values.as_flattened_mut().iter_mut().zip(bits.chunks_exact(width / 8))
         {
@@ -137,6 +209,7 @@ impl Receiver {
                 64 => PoolOfValues::Short(Pool::new()),
                 _ => PoolOfValues::Wide(Pool::new()),
             },
+            verifying,
         })
     }
 
@@ -167,11 +240,17 @@ impl Receiver {
     /// take.
     ///
     /// # Errors
-    /// [`Error::Length`] if there is no such request or the answer has another length than [`ANSWER`].
+    /// [`Error::Length`] if there is no such request or the answer has another length than [`ANSWER`],
+    /// [`Error::Used`] once the chunks are checked.
     /// Any other bytes make pairs; if they are not the sender's, the law does not hold.
     pub fn absorb(&mut self, correction: &[u8]) -> Result<(), Error> {
         let expected = if self.pending.is_empty() { 0 } else { ANSWER };
         check("correction", correction, expected)?;
+        let mut tally = match &mut self.verifying {
+            Verifying::No => None,
+            Verifying::Open { tally, .. } => Some(tally),
+            _ => return Err(Error::Used { argument: "check" }),
+        };
         let Some(chunk) = self.pending.pop_front() else { return Ok(()) };
         self.nursery.turn_to(&self.sid, self.absorbed);
         self.absorbed += 1;
@@ -181,7 +260,13 @@ impl Receiver {
             let places = &chunk.places[g];
             self.noise.set(places, &self.values[g]);
             let leaves = self.nursery.regrow(places, keys, &self.sums[g], correction);
+            if let Some(tally) = &mut tally {
+                tally.group(leaves, Some((places, &self.values[g])), correction);
+            }
             self.encoder.push(&self.code, leaves, &self.noise);
+        }
+        if let Some(tally) = tally {
+            tally.close();
         }
         let mut sums = self.pool.unused();
         match &mut self.pool_of_values {
@@ -242,6 +327,40 @@ impl Receiver {
     }
 }
 
+impl Receiver {
+    /// Ends the chunks and says the weighed sum of all their noise, masked.
+    ///
+    /// # Errors
+    /// [`Error::Used`] if it was said before, or if this is no checked session.
+    pub fn mask(&mut self) -> Result<[u8; MASKED], Error> {
+        let Verifying::Open { tally, mask } = &self.verifying else {
+            return Err(Error::Used { argument: "check" });
+        };
+        let sums = tally.total();
+        let [value, sum] = **mask;
+        let masked = (sums.noise ^ value).to_le_bytes();
+        // At the sender: its leaves, plus b, plus what is masked times Delta.
+        let due = consistency::proof(&self.sid, sums.leaves ^ sum);
+        self.verifying = Verifying::Masked { due };
+        Ok(masked)
+    }
+
+    /// Looks whether all corrections were those of an honest sender.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the proof is not [`PROOF`] bytes, [`Error::Check`] if it is not that of an
+    /// honest sender, [`Error::Used`] without a sum that was said before, or the second time.
+    pub fn verify(&mut self, proof: &[u8]) -> Result<(), Error> {
+        check("proof", proof, PROOF)?;
+        let Verifying::Masked { due } = &self.verifying else {
+            return Err(Error::Used { argument: "check" });
+        };
+        let same = bool::from(due[..].ct_eq(proof));
+        self.verifying = Verifying::Over;
+        if same { Ok(()) } else { Err(Error::Check { argument: "proof" }) }
+    }
+}
+
 /// The sender's half. Wiped on drop.
 pub struct Sender {
     sid: [u8; 32],
@@ -256,6 +375,7 @@ pub struct Sender {
     /// b of the trees of the next chunk.
     sums: OfTrees,
     pool: Pool<Block>,
+    proving: Proving,
 }
 
 impl Sender {
@@ -272,6 +392,32 @@ impl Sender {
         delta: Block,
         cot: cot::Sender,
     ) -> Result<Self, Error> {
+        Self::begin(sid, width, code, delta, cot, Proving::No)
+    }
+
+    /// As [`Sender::new`], for a session in which its trees are checked.
+    ///
+    /// # Errors
+    /// As [`Sender::new`].
+    pub fn new_checked(
+        sid: &[u8; 32],
+        width: usize,
+        code: Code,
+        delta: Block,
+        cot: cot::Sender,
+    ) -> Result<Self, Error> {
+        let tally = Box::new(Tally::new(sid));
+        Self::begin(sid, width, code, delta, cot, Proving::Open { tally, mask: 0.into() })
+    }
+
+    fn begin(
+        sid: &[u8; 32],
+        width: usize,
+        code: Code,
+        delta: Block,
+        cot: cot::Sender,
+        proving: Proving,
+    ) -> Result<Self, Error> {
         base_transfers(width)?;
         Ok(Self {
             width,
@@ -284,6 +430,7 @@ impl Sender {
             answers: 0,
             sums: vec![[0; LANES]; GROUPS].into(),
             pool: Pool::new(),
+            proving,
         })
     }
 
@@ -293,15 +440,25 @@ impl Sender {
     /// [`ANSWER`] bytes. Of `entropy` it takes 13056 bytes, the roots of the trees.
     ///
     /// # Errors
-    /// [`Error::Length`] if `request` has another length than this one must have. Any other bytes
-    /// make an answer; if they are not the receiver's, the law does not hold.
+    /// [`Error::Length`] if `request` has another length than this one must have, [`Error::Check`] if
+    /// its choices differ between groups, [`Error::Used`] once the chunks are proven.
     pub fn answer(&mut self, request: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, Error> {
-        let transfers = if self.answers == 0 { base_transfers(self.width)? } else { 0 };
+        let (mut tally, mask) = match &mut self.proving {
+            Proving::No => (None, None),
+            Proving::Open { tally, mask } => (Some(tally), Some(mask)),
+            Proving::Over => return Err(Error::Used { argument: "check" }),
+        };
+        let values = base_transfers(self.width)?;
+        let transfers = if self.answers == 0 { values + masking(mask.is_some()) } else { 0 };
         let base = if transfers > 0 { cot::checked_length(transfers) } else { 0 };
         check("request", request, base + cot::checked_length(TRANSFERS))?;
         let (base, d) = request.split_at(base);
         if transfers > 0 {
-            self.sums = products(&self.cot.extend_checked(0, base, transfers)?, self.width);
+            let rows = self.cot.extend_checked(0, base, transfers)?;
+            self.sums = products(&rows, self.width);
+            if let Some(mask) = mask {
+                **mask = product(&rows[values..]);
+            }
         }
         let keys = self.cot.extend_checked(self.answers + 1, d, TRANSFERS)?;
         self.nursery.turn_to(&self.sid, self.answers as usize);
@@ -314,7 +471,13 @@ impl Sender {
         let groups = roots.as_chunks().0.iter().zip(keys.as_chunks().0).zip(self.sums.iter());
         for (((roots, keys), base), correction) in groups.zip(corrections) {
             let leaves = self.nursery.grow(*self.delta, roots, keys, base, correction);
+            if let Some(tally) = &mut tally {
+                tally.group(leaves, None, correction);
+            }
             self.encoder.push(&self.code, leaves);
+        }
+        if let Some(tally) = tally {
+            tally.close();
         }
         let mut sums = self.pool.unused();
         self.encoder.finish(&self.code, &mut sums);
@@ -351,6 +514,28 @@ impl Sender {
     pub fn delta(&self) -> Block {
         *self.delta
     }
+
+    /// Ends the chunks and proves that all corrections were made as they should, from what
+    /// [`Receiver::mask`] says.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `masked` is not [`MASKED`] bytes, [`Error::Used`] if it was proven before, or
+    /// if this is no checked session. For other bytes the proof is that of another sum.
+    pub fn prove(&mut self, masked: &[u8]) -> Result<[u8; PROOF], Error> {
+        check("masked", masked, MASKED)?;
+        let Proving::Open { tally, mask } = &self.proving else {
+            return Err(Error::Used { argument: "check" });
+        };
+        let noise = gf128::multiply(blocks(masked)[0], *self.delta);
+        let proof = consistency::proof(&self.sid, tally.total().leaves ^ **mask ^ noise);
+        self.proving = Proving::Over;
+        Ok(proof)
+    }
+}
+
+/// Transfers of the value that masks the sum of the noise.
+const fn masking(checked: bool) -> usize {
+    if checked { BITS } else { 0 }
 }
 
 /// How many transfers make the base values of this many bits each.
@@ -367,10 +552,15 @@ fn base_transfers(width: usize) -> Result<usize, Error> {
 /// For each value the sum over its bits k of row k times x^k.
 fn products(rows: &[Block], width: usize) -> OfTrees {
     let mut products = OfTrees::new(vec![[0; LANES]; GROUPS]);
-    for (product, rows) in products.as_flattened_mut().iter_mut().zip(rows.chunks_exact(width)) {
-        *product = rows.iter().rev().fold(0, |sum, row| gf128::double(sum) ^ row);
+    for (each, rows) in products.as_flattened_mut().iter_mut().zip(rows.chunks_exact(width)) {
+        *each = product(rows);
     }
     products
+}
+
+/// The sum of row k times x^k.
+fn product(rows: &[Block]) -> Block {
+    rows.iter().rev().fold(0, |sum, row| gf128::double(sum) ^ row)
 }
 
 /// Bytes as Blocks.
@@ -562,6 +752,169 @@ mod tests {
             let refused = sender.answer(&request, &mut entropy).err();
             assert_eq!(refused, Some(Error::Check { argument: "d" }), "seed 43, byte {at}");
         }
+    }
+
+    /// Both halves of a checked session.
+    fn checked(width: usize, delta: Block, entropy: &mut Entropy) -> (Receiver, Sender) {
+        let sid = [width as u8; 32];
+        let mut bytes = [0; 2 * BITS * BYTES];
+        entropy.fill(&mut bytes);
+        let pairs: [[Block; 2]; BITS] = *blocks(&bytes).as_chunks().0.first_chunk().unwrap();
+        let keys = std::array::from_fn(|i| pairs[i][(delta >> i & 1) as usize]);
+        let (receiver, trees) = cot::Receiver::plant_checked(&sid, &pairs, entropy);
+        let sender = cot::Sender::grow_checked(&sid, delta, &keys, &trees).unwrap();
+        let code = || Code::draw(&sid);
+        (
+            Receiver::new_checked(&sid, width, code(), receiver, entropy).unwrap(),
+            Sender::new_checked(&sid, width, code(), delta, sender).unwrap(),
+        )
+    }
+
+    /// Runs so many chunks, of which `tamper` changes corrections, and gives how the check ends.
+    fn run(
+        receiver: &mut Receiver,
+        sender: &mut Sender,
+        chunks: usize,
+        entropy: &mut Entropy,
+        mut tamper: impl FnMut(usize, &mut [u8]),
+    ) -> Result<(), Error> {
+        let requests: Vec<_> = (0..chunks).map(|_| receiver.request(entropy)).collect();
+        for (chunk, request) in requests.iter().enumerate() {
+            let mut answer = sender.answer(request, entropy)?;
+            tamper(chunk, &mut answer);
+            receiver.absorb(&answer)?;
+        }
+        let masked = receiver.mask()?;
+        receiver.verify(&sender.prove(&masked)?)
+    }
+
+    #[test]
+    fn a_checked_session_has_the_law_and_its_check_passes_once() {
+        for (width, delta) in [(64, DELTA), (128, DELTA), (128, 0), (128, Block::MAX)] {
+            let mut entropy = Entropy::from_seed_for_tests([45; 32]);
+            let (mut receiver, mut sender) = checked(width, delta, &mut entropy);
+            let first = receiver.request(&mut entropy);
+            assert_eq!(first.len(), 4 * (816 * width + 128 + 5760) + 2112);
+            receiver.absorb(&sender.answer(&first, &mut entropy).unwrap()).unwrap();
+            run(&mut receiver, &mut sender, 2, &mut entropy, |_, _| ()).unwrap();
+            let used = Error::Used { argument: "check" };
+            assert_eq!(receiver.mask(), Err(used.clone()));
+            assert_eq!(receiver.verify(&[0; PROOF]), Err(used.clone()));
+            assert_eq!(sender.prove(&[0; MASKED]), Err(used.clone()));
+            let request = receiver.request(&mut entropy);
+            assert_eq!(sender.answer(&request, &mut entropy).err(), Some(used.clone()));
+            assert_eq!(receiver.absorb(&[0; ANSWER]), Err(used));
+            if delta == DELTA {
+                assert_eq!(take(&mut receiver, &mut sender, 3 * TAKEN).1, 0, "seed 45");
+            }
+        }
+    }
+
+    #[test]
+    fn any_changed_correction_fails_the_check_unless_no_leaf_depends_on_it() {
+        let mut entropy = Entropy::from_seed_for_tests([46; 32]);
+        let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
+        let failed = Err(Error::Check { argument: "proof" });
+        for (chunk, at) in [(0, 0), (0, ANSWER - 1), (1, ANSWER / 2), (2, 16 * 8)] {
+            let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
+            let ended = run(&mut receiver, &mut sender, 3, &mut entropy, |now, answer| {
+                answer[at] ^= u8::from(now == chunk);
+            });
+            assert_eq!(ended, failed, "seed 46, byte {at} of chunk {chunk}");
+        }
+        // Two changed totals, each of a tree's missing leaf: they do not cancel.
+        let ended = run(&mut receiver, &mut sender, 2, &mut entropy, |_, answer| {
+            for tree in 0..2 {
+                answer[(tree * (DEPTH + 2) + DEPTH + 1) * BYTES] ^= 1;
+            }
+        });
+        assert_eq!(ended, failed, "seed 46");
+    }
+
+    /// Answers the first request as a dishonest sender, who changes corrections and hashes what it says.
+    fn cheat(
+        sender: &mut Sender,
+        request: &[u8],
+        entropy: &mut Entropy,
+        mut change: impl FnMut(usize, &mut [u8; CORRECTION]),
+    ) -> Vec<u8> {
+        let Proving::Open { tally, mask } = &mut sender.proving else { panic!() };
+        let values = base_transfers(sender.width).unwrap();
+        let (base, d) = request.split_at(cot::checked_length(values + BITS));
+        let rows = sender.cot.extend_checked(0, base, values + BITS).unwrap();
+        let sums = products(&rows, sender.width);
+        **mask = product(&rows[values..]);
+        let keys = sender.cot.extend_checked(1, d, TRANSFERS).unwrap();
+        let mut answer = vec![0; ANSWER];
+        let groups = keys.as_chunks().0.iter().zip(sums.iter()).enumerate();
+        for ((g, (keys, base)), correction) in groups.zip(answer.as_chunks_mut().0) {
+            let mut roots = [[0; BYTES]; LANES];
+            entropy.fill(roots.as_flattened_mut());
+            let roots = roots.map(Block::from_le_bytes);
+            let leaves = sender.nursery.grow(*sender.delta, &roots, keys, base, correction);
+            change(g, correction);
+            tally.group(leaves, None, correction);
+        }
+        tally.close();
+        answer
+    }
+
+    #[test]
+    fn a_sender_that_guesses_a_bit_of_a_place_passes_if_it_is_right() {
+        let failed = Err(Error::Check { argument: "proof" });
+        let mut passed = 0;
+        for seed in 0..40 {
+            let mut entropy = Entropy::from_seed_for_tests([seed; 32]);
+            let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
+            let request = receiver.request(&mut entropy);
+            // Of the last level each side has a sum of its own; that of the right one is used by who
+            // lacks a left leaf. Tree 3 of group 5.
+            let answer = cheat(&mut sender, &request, &mut entropy, |g, correction| {
+                correction[(3 * (DEPTH + 2) + DEPTH) * BYTES] ^= u8::from(g == 5);
+            });
+            let lacks_left = receiver.pending[0].places[5][3] as usize >= LEAVES / 2;
+            receiver.absorb(&answer).unwrap();
+            let masked = receiver.mask().unwrap();
+            let ended = receiver.verify(&sender.prove(&masked).unwrap());
+            assert_eq!(ended, if lacks_left { failed.clone() } else { Ok(()) }, "seed {seed}");
+            passed += u32::from(ended.is_ok());
+        }
+        assert!((8..=32).contains(&passed), "seeds 0 to 39: {passed}");
+    }
+
+    #[test]
+    fn a_sender_that_spoils_what_every_receiver_uses_fails() {
+        for block in [0, DEPTH - 2, DEPTH + 1] {
+            let mut entropy = Entropy::from_seed_for_tests([48; 32]);
+            let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
+            let request = receiver.request(&mut entropy);
+            // In two groups, with the same difference: they do not cancel.
+            let answer = cheat(&mut sender, &request, &mut entropy, |g, correction| {
+                correction[block * BYTES] ^= u8::from(g == 0 || g == 101);
+            });
+            receiver.absorb(&answer).unwrap();
+            let masked = receiver.mask().unwrap();
+            let ended = receiver.verify(&sender.prove(&masked).unwrap());
+            assert_eq!(ended, Err(Error::Check { argument: "proof" }), "seed 48, block {block}");
+        }
+    }
+
+    #[test]
+    fn a_false_sum_of_noise_or_proof_fails_and_others_are_refused() {
+        let mut entropy = Entropy::from_seed_for_tests([47; 32]);
+        for at in [0, MASKED - 1] {
+            let (mut receiver, mut sender) = checked(72, DELTA, &mut entropy);
+            let request = receiver.request(&mut entropy);
+            receiver.absorb(&sender.answer(&request, &mut entropy).unwrap()).unwrap();
+            let mut masked = receiver.mask().unwrap();
+            assert!(sender.prove(&masked[1..]).is_err());
+            masked[at] ^= 1;
+            let proof = sender.prove(&masked).unwrap();
+            assert!(matches!(receiver.verify(&proof[1..]), Err(Error::Length { .. })));
+            assert_eq!(receiver.verify(&proof), Err(Error::Check { argument: "proof" }));
+        }
+        let (mut receiver, mut sender) = session(72, &mut entropy);
+        assert!(receiver.mask().is_err() && sender.prove(&[0; MASKED]).is_err());
     }
 
     #[test]

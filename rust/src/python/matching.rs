@@ -86,6 +86,7 @@ pub struct VoleReceiver(Box<vole::Receiver>);
 impl VoleReceiver {
     /// Ends the base OTs; returns the correlations' source and the message that makes the sender's.
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "both profiles begin with the same things")]
     fn plant<'py>(
         py: Python<'py>,
         offer: &mut BaseOtOffer,
@@ -94,12 +95,17 @@ impl VoleReceiver {
         points: &[u8],
         width: usize,
         entropy: &mut Entropy,
+        checked: bool,
     ) -> PyResult<(Self, Bound<'py, PyBytes>)> {
         let offer = offer.0.take().ok_or(Error::Used { argument: "offer" })?;
         let code = code.take()?;
         let entropy = &mut entropy.0;
         let (receiver, trees) = py.detach(|| {
             let pairs = offer.keys(&sid, points)?;
+            if checked {
+                let (cots, trees) = cot::Receiver::plant_checked(&sid, &pairs, entropy);
+                return Ok((vole::Receiver::new_checked(&sid, width, code, cots, entropy)?, trees));
+            }
             let (cots, trees) = cot::Receiver::plant(&sid, &pairs, entropy);
             Ok::<_, Error>((vole::Receiver::new(&sid, width, code, cots, entropy)?, trees))
         })?;
@@ -118,6 +124,16 @@ impl VoleReceiver {
     fn absorb(&mut self, py: Python<'_>, corrections: &[u8]) -> PyResult<()> {
         Ok(py.detach(|| self.0.absorb(corrections))?)
     }
+
+    /// Ends the chunks; returns the sum of their noise, masked.
+    fn mask<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.0.mask()?))
+    }
+
+    /// Refuses a proof that is not of all corrections.
+    fn verify(&mut self, proof: &[u8]) -> PyResult<()> {
+        Ok(self.0.verify(proof)?)
+    }
 }
 
 /// The sender's correlations, and Delta. In a box, as the receiver's.
@@ -134,11 +150,17 @@ impl VoleSender {
         sid: [u8; 32],
         trees: &[u8],
         width: usize,
+        checked: bool,
     ) -> PyResult<Self> {
         let secret = choice.secret.take().ok_or(Error::Used { argument: "choice" })?;
         let code = code.take()?;
         Ok(Self(py.detach(|| {
             let (delta, keys) = secret;
+            if checked {
+                let cots = cot::Sender::grow_checked(&sid, *delta, &keys, trees)?;
+                let vole = vole::Sender::new_checked(&sid, width, code, *delta, cots)?;
+                return Ok(Box::new(vole));
+            }
             let cots = cot::Sender::grow(&sid, *delta, &keys, trees)?;
             Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, code, *delta, cots)?))
         })?))
@@ -152,6 +174,11 @@ impl VoleSender {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let corrections = py.detach(|| self.0.answer(request, &mut entropy.0))?;
         Ok(PyBytes::new(py, &corrections))
+    }
+
+    /// Ends the chunks; proves their corrections from the receiver's masked sum.
+    fn prove<'py>(&mut self, py: Python<'py>, masked: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.0.prove(masked)?))
     }
 }
 
@@ -178,6 +205,7 @@ impl Rows {
     }
 
     /// Encodes bins of the receiver's, masks their cells and computes their outputs.
+    #[pyo3(signature = (first, count, capacity, correlations, salt=None))]
     fn blind<'py>(
         &mut self,
         py: Python<'py>,
@@ -185,15 +213,17 @@ impl Rows {
         count: usize,
         capacity: usize,
         correlations: &mut VoleReceiver,
+        salt: Option<[u8; 16]>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let vole = correlations.0.as_mut();
+        let (vole, salt) = (correlations.0.as_mut(), salt.map(Block::from_le_bytes));
         let cells = py.detach(|| {
-            oprf::blind(&mut self.0, first..first.saturating_add(count), capacity, vole)
+            oprf::blind(&mut self.0, first..first.saturating_add(count), capacity, vole, salt)
         })?;
         Ok(PyBytes::new(py, &cells))
     }
 
     /// Computes the outputs of bins of the sender's from masked cells.
+    #[pyo3(signature = (first, count, cells, correlations, salt=None))]
     fn evaluate(
         &mut self,
         py: Python<'_>,
@@ -201,10 +231,11 @@ impl Rows {
         count: usize,
         cells: &[u8],
         correlations: &mut VoleSender,
+        salt: Option<[u8; 16]>,
     ) -> PyResult<()> {
-        let vole = correlations.0.as_mut();
+        let (vole, salt) = (correlations.0.as_mut(), salt.map(Block::from_le_bytes));
         Ok(py.detach(|| {
-            oprf::evaluate(&mut self.0, first..first.saturating_add(count), cells, vole)
+            oprf::evaluate(&mut self.0, first..first.saturating_add(count), cells, vole, salt)
         })?)
     }
 
