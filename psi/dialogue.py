@@ -31,7 +31,9 @@ from psi.wire.v1.messages_pb2 import (
     TagBin,
     TagCounts,
     TranscriptDigest,
+    VoleCheck,
     VoleCorrection,
+    VoleProof,
     VoleRequest,
 )
 
@@ -58,7 +60,9 @@ B = TypeVar(
     TagBin,
     TagCounts,
     TranscriptDigest,
+    VoleCheck,
     VoleCorrection,
+    VoleProof,
     VoleRequest,
 )
 

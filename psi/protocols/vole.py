@@ -32,13 +32,13 @@ import numpy as np
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
 from psi.elements import Elements
-from psi.errors import ApiMisuse, PeerMisbehaved, blame_the_peer
-from psi.matches import Labels, Matches, Result
+from psi.errors import MalformedMessage, PeerMisbehaved, blame_the_peer
+from psi.matches import Labels, Result
 from psi.meter import Meter
 from psi.parameters import Offer, Output, Parameters, Role, Session, Traffic, agree
 from psi.subprotocols import bins, okvs, tags, vole
 from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
-from psi.subprotocols.decoys import DECOYS, SEED, check_positions, extras, size_class
+from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
 from psi.subprotocols.entries import forms, hear_records, say_records
 from psi.subprotocols.roles import Receiving, Sending
 from psi.wire.v1.messages_pb2 import MaskedBin
@@ -83,7 +83,8 @@ class Receiver(Receiving):
             forward, _ = forms(offer, theirs)
             matches = yield from hear_records(outputs, real, theirs.entries, forward)
         else:
-            matches = yield from self._join(rows, session)
+            form = tags.form(offer.elements, theirs.elements)
+            matches = yield from tags.hear_matches(rows, form, offer.elements, real)
         if both:
             _, back = forms(offer, theirs)
             slots = np.arange(offer.elements, dtype=np.uint32)
@@ -101,24 +102,12 @@ class Receiver(Receiving):
         yield from supply.offer()
         rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         correlations = yield from supply.open()
-        for first, count in _groups(shape, width):
+        for first, count in okvs.groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
-            cells = _blind(rows, (first, count), shape.capacity, correlations)
+            cells = okvs.blind(rows, (first, count), shape.capacity, correlations)
             yield from say(MaskedBin(bin=first, cells=cells))
-            self._meter.done += _share(self._offer.elements, first, count, shape)
+            self._meter.done += okvs.share(self._offer.elements, first, count, shape)
         return rows
-
-    def _join(self, rows: _core.Rows, session: Session) -> Dialogue[Matches]:
-        form = tags.form(self._offer.elements, session.theirs.elements)
-        found = yield from tags.hear_tags(rows, form)
-        records = np.zeros(self._offer.elements, np.uint32)
-        records[found] = 1
-        real = len(self._elements)
-        check_positions(records, real)
-        positions = found[found < real]
-        return Matches(
-            positions, np.ones(len(positions), np.uint32), np.empty((len(positions), 0), np.uint8)
-        )
 
 
 class Sender(Sending):
@@ -182,44 +171,21 @@ class Sender(Sending):
         yield from supply.choose()
         rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         correlations = yield from supply.open()
-        for first, count in _groups(shape, width):
+        for first, count in okvs.groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
             heard = yield from hear(MaskedBin)
             length = count * shape.cells * width // 8
             bins.check("MaskedBin", heard.bin, first, len(heard.cells), length)
+            if heard.salt:
+                raise MalformedMessage(
+                    f"MaskedBin {first}: a salt that this protocol does not have"
+                )
             with blame_the_peer("MaskedBin"):
                 rows.evaluate(first, count, heard.cells, correlations)
-            self._meter.done += _share(self._total, first, count, shape)
+            self._meter.done += okvs.share(self._total, first, count, shape)
         return rows
-
-
-def _blind(
-    rows: _core.Rows, bins: tuple[int, int], capacity: int, correlations: _core.VoleReceiver
-) -> bytes:
-    """Encodes and masks bins of our own set.
-
-    There is no second try with other rows: that some did not do would tell something of the set.
-    """
-    try:
-        return rows.blind(*bins, capacity, correlations)
-    except ValueError as error:
-        raise ApiMisuse(
-            f"{error}; elements must be hashes, of which no two begin with the same 16 bytes (or "
-            "this is the one session in 2^42 that fails, and another one will do)"
-        ) from error
 
 
 def _size(sender: Offer) -> int:
     """What a sender shows of its size: its elements, or the records of them."""
     return max(sender.elements, sender.entries)
-
-
-def _groups(shape: okvs.Shape, width: int) -> list[tuple[int, int]]:
-    """Bins that one message holds, at least one: the first, and how many."""
-    step = max(1, bins.MESSAGE // (shape.cells * width // 8))
-    return [(first, min(step, shape.bins - first)) for first in range(0, shape.bins, step)]
-
-
-def _share(elements: int, first: int, count: int, shape: okvs.Shape) -> int:
-    """About how many of the elements these bins have; over all bins their number."""
-    return (first + count) * elements // shape.bins - first * elements // shape.bins

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Final
+from typing import ClassVar, Final
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
-from psi.errors import TranscriptMismatch, blame_the_peer
+from psi.errors import MalformedMessage, TranscriptMismatch, blame_the_peer
 from psi.parameters import Session, Traffic
 from psi.subprotocols.bins import check_number
 from psi.wire.v1.messages_pb2 import (
@@ -81,6 +81,9 @@ class _End:
         entropy: where its secrets come from.
     """
 
+    CHECKED: ClassVar = False
+    """Whether all trees are checked, as `vole_checked` has it."""
+
     def __init__(self, session: Session, cells: int, width: int, entropy: _core.Entropy) -> None:
         self._session = session
         self._schedule = _Schedule(-(-cells // CHUNK))
@@ -91,10 +94,11 @@ class _End:
 class Receiver(_End):
     """The side that gets a and c."""
 
-    def offer(self) -> Dialogue[None]:
+    def offer(self, salt: bytes = b"") -> Dialogue[None]:
         """Offers base OTs; whatever the receiver computes next overlaps with their choice."""
         self._offer = _core.BaseOtOffer.draw(self._entropy)
-        yield from say(BaseOtOffer(point=self._offer.message(), session=self._session.check))
+        point = self._offer.message()
+        yield from say(BaseOtOffer(point=point, session=self._session.check, salt=salt))
         self._code = _core.VoleCode.draw(self._session.id)
 
     def open(self) -> Dialogue[_core.VoleReceiver]:
@@ -112,6 +116,7 @@ class Receiver(_End):
                 heard.points,
                 self._width,
                 self._entropy,
+                self.CHECKED,
             )
         yield from say(CotTrees(corrections=trees))
         for _ in range(min(AHEAD, self._schedule.chunks)):
@@ -150,6 +155,7 @@ class Sender(_End):
             PeerError: the receiver's point is none.
         """
         heard = yield from hear(BaseOtOffer)
+        self._hear_salt(heard.salt)
         if not compare_digest(heard.session, self._session.check):
             raise TranscriptMismatch("the two sides did not hear the same Hello")
         with blame_the_peer("BaseOtOffer"):
@@ -166,7 +172,12 @@ class Sender(_End):
         trees = yield from hear(CotTrees)
         with blame_the_peer("CotTrees"):
             self._vole = _core.VoleSender.grow(
-                self._choice, self._code, self._session.id, trees.corrections, self._width
+                self._choice,
+                self._code,
+                self._session.id,
+                trees.corrections,
+                self._width,
+                self.CHECKED,
             )
         for _ in range(min(AHEAD, self._schedule.chunks)):
             yield from self._answer()
@@ -182,6 +193,11 @@ class Sender(_End):
             self._schedule.used += 1
             if self._schedule.asked < self._schedule.chunks:
                 yield from self._answer()
+
+    def _hear_salt(self, salt: bytes) -> None:
+        """Takes the receiver's part in the session's identifier, of which there is none here."""
+        if salt:
+            raise MalformedMessage("BaseOtOffer: a salt that this protocol does not have")
 
     def _answer(self) -> Dialogue[None]:
         heard = yield from hear(VoleRequest)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from reference import ristretto255
 from wiretap import (
+    CHECKED,
     OTHER,
     OURS,
     PLAIN,
@@ -288,7 +289,7 @@ def test_pieces_in_another_order_are_unexpected(name):
         assert {r: type(e) for r, e in heard.errors.items()} == {OTHER[author]: UnexpectedMessage}
 
 
-@pytest.mark.parametrize("match", VOLE, ids=str)
+@pytest.mark.parametrize("match", [*VOLE, CHECKED], ids=str)
 def test_a_sender_that_knows_no_element_makes_no_match(match):
     """Every tag or entry that it has is its own; only the shared decoys are common."""
     heard = match.listen(theirs=[f"made up {i}" for i in range(6)])
