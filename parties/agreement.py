@@ -101,7 +101,7 @@ class Chosen:
 
 Choose: TypeAlias = Callable[[int, Sequence[int], Collection[str]], Sequence[Chosen]]
 """Chooses for each set: from the largest set, or number of records, that both accept, the peer's
-sizes, and the names of the protocols that both allow."""
+sizes, and the names of the protocols that both allow and that tell what is to be learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,8 @@ def propose(
             f"peers.{peer.name}.max_elements"
         )
     most = _most(peer, acceptance.standing)
-    chosen = tuple(choose(most, acceptance.sizes, _allowed(peer, acceptance.standing)))
+    may = _able(peer, job, columns, acceptance.standing)
+    chosen = tuple(choose(most, acceptance.sizes, may))
     choice = wire.Choice(
         plans=[wire.Plan(protocol=c.protocol, caller_receives=c.we_receive) for c in chosen]
     ).SerializeToString(deterministic=True)
@@ -219,7 +220,7 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
     )
     if job.they_learn and not peer.may_receive:
         raise Refusal("role-not-allowed", f"peers.{peer.name} may not receive")
-    if not able(_allowed(peer, proposal.standing), job.output):
+    if not _able(peer, job, (), proposal.standing):
         raise Refusal(
             "protocol-not-allowed",
             f"peers.{peer.name}: no protocol that both nodes allow tells what is to be learnt "
@@ -269,16 +270,17 @@ def accept(
     said = acceptance.SerializeToString(deterministic=True)
     yield said
     heard = yield from _hear()
-    chosen = _chosen(peer, proposed, _parse(wire.Choice, heard))
+    may = _able(peer, proposed.job, columns, proposed.standing)
+    chosen = _chosen(peer, proposed.job, may, _parse(wire.Choice, heard))
     words = proposed.said + said + heard
     return _terms(settings, peer, proposed.job, columns, proposed.standing, chosen, words)
 
 
-def _chosen(peer: PeerSettings, proposed: Proposed, choice: wire.Choice) -> tuple[Chosen, ...]:
-    job = proposed.job
+def _chosen(
+    peer: PeerSettings, job: Job, may: Collection[str], choice: wire.Choice
+) -> tuple[Chosen, ...]:
     if len(choice.plans) != len(job.sets):
         raise MalformedMessage("Choice: not one plan for each set")
-    may = able(_allowed(peer, proposed.standing), job.output)
     for plan in choice.plans:
         if plan.protocol not in may:
             raise Refusal(
@@ -289,9 +291,12 @@ def _chosen(peer: PeerSettings, proposed: Proposed, choice: wire.Choice) -> tupl
     return tuple(Chosen(plan.protocol, not plan.caller_receives) for plan in choice.plans)
 
 
-def _allowed(peer: PeerSettings, theirs: wire.Standing) -> set[str]:
-    """The protocols that both nodes allow."""
-    return set(peer.protocols) & set(theirs.protocols)
+def _able(
+    peer: PeerSettings, job: Job, columns: Sequence[Column], theirs: wire.Standing
+) -> list[str]:
+    """The protocols that both nodes allow and that tell all that is to be learnt."""
+    allowed = set(peer.protocols) & set(theirs.protocols)
+    return able(allowed, job.output, labels=bool(columns) or bool(theirs.columns))
 
 
 def _most(peer: PeerSettings, theirs: wire.Standing) -> int:

@@ -21,7 +21,12 @@ from psi.subprotocols.decoys import DECOYS
 FILE: Final = "calibration.json"
 _FORM: Final = 1
 """Of the file; another one is measured anew."""
-_SIZES: Final = {"dh": 192, "vole": 1 << 15, "vole-stationary": 1 << 15}
+_SIZES: Final = {
+    "dh": 192,
+    "vole": 1 << 15,
+    "vole-malicious": 1 << 15,
+    "vole-stationary": 1 << 15,
+}
 """Elements of the smaller runs: some 50 ms each, enough for the clock and short to wait for."""
 _GROWTH: Final = 3
 """How much larger one side is in the runs that tell what an element of it costs."""
@@ -93,7 +98,8 @@ def _seconds(name: str, receivers: int, senders: int) -> float:
     elements = [Elements(_made_up(count)) for count in (receivers, senders)]
     receiver = protocol.receiver(elements[0], parameters, exact=True)
     # With records, which is dearer: a node tells them unless it discloses no columns.
-    sender = protocol.sender(elements[1], parameters, Labels.none(senders), exact=True)
+    labels = Labels.none(senders) if protocol.labels else None
+    sender = protocol.sender(elements[1], parameters, labels, exact=True)
     began = time.perf_counter()
     converse(Side(receiver.converse()), Side(sender.converse()))
     return time.perf_counter() - began

@@ -8,6 +8,7 @@ from parties.agreement import Chosen, Job
 from parties.calibration import costs
 from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
+from psi import PROTOCOLS
 from psi.planner import Link, able, plan
 from psi.subprotocols.decoys import DECOYS
 
@@ -30,17 +31,20 @@ def choices(
         ours: our size of each set, decoys and padding included.
         protocol: what the operator wants; None for the fastest.
         theirs: the peer's size of each set, likewise.
-        allowed: protocols that both nodes allow.
+        allowed: protocols that both nodes allow and that tell what is to be learnt.
 
     Raises:
         Refusal: none of them, or not the one that the operator wants, tells what is asked.
     """
     may = able(allowed, job.output)
+    lacks = ""
+    if protocol is not None and protocol in peer.protocols and not PROTOCOLS[protocol].labels:
+        lacks = f"; {protocol} tells one node which identifiers match, and no columns of them"
     if not may or (protocol is not None and protocol not in may):
         raise Refusal(
             "protocol-not-allowed",
             f"peers.{peer.name}: {protocol or 'no protocol'} is not among those that both nodes "
-            f"allow and that tell what is to be learnt: {', '.join(may) or 'none'}",
+            f"allow and that tell what is to be learnt: {', '.join(may) or 'none'}{lacks}",
         )
     if protocol is not None or len(may) == 1:
         why = "as asked" if protocol else "no other allowed protocol tells what is to be learnt"

@@ -1,4 +1,4 @@
-from typing import Any, final
+from typing import Any, Literal, final
 
 __all__ = [
     "STATIONARY_VOLE_CHUNK",
@@ -6,6 +6,7 @@ __all__ = [
     "AscendingTags",
     "BaseOtChoice",
     "BaseOtOffer",
+    "CheckError",
     "Entropy",
     "Key",
     "Outputs",
@@ -38,6 +39,8 @@ __all__ = [
     "use_threads",
     "x25519",
 ]
+
+class CheckError(ValueError): ...
 
 @final
 class Entropy:
@@ -87,7 +90,7 @@ class BaseOtChoice:
 @final
 class VoleCode:
     @staticmethod
-    def draw(sid: bytes, stationary: bool) -> VoleCode: ...
+    def draw(sid: bytes, profile: Literal["fresh", "checked", "stationary"]) -> VoleCode: ...
 
 @final
 class VoleReceiver:
@@ -102,22 +105,43 @@ class VoleReceiver:
     ) -> tuple[VoleReceiver, bytes]: ...
     def request(self, entropy: Entropy) -> bytes: ...
     def absorb(self, corrections: bytes) -> None: ...
+    def mask(self) -> bytes: ...
+    def verify(self, proof: bytes) -> None: ...
 
 @final
 class VoleSender:
     @staticmethod
     def grow(
-        choice: BaseOtChoice, code: VoleCode, sid: bytes, trees: bytes, width: int
+        choice: BaseOtChoice,
+        code: VoleCode,
+        sid: bytes,
+        trees: bytes,
+        width: int,
     ) -> VoleSender: ...
     def answer(self, request: bytes, entropy: Entropy) -> bytes: ...
+    def prove(self, masked: bytes) -> bytes: ...
 
 @final
 class Rows:
     def __new__(
         cls, elements: bytes, extras: bytes, sid: bytes, bins: int, third: int, width: int
     ) -> Rows: ...
-    def blind(self, first: int, count: int, capacity: int, correlations: VoleReceiver) -> bytes: ...
-    def evaluate(self, first: int, count: int, cells: bytes, correlations: VoleSender) -> None: ...
+    def blind(
+        self,
+        first: int,
+        count: int,
+        capacity: int,
+        correlations: VoleReceiver,
+        salt: bytes | None = None,
+    ) -> bytes: ...
+    def evaluate(
+        self,
+        first: int,
+        count: int,
+        cells: bytes,
+        correlations: VoleSender,
+        salt: bytes | None = None,
+    ) -> None: ...
     def outputs(self) -> Outputs: ...
 
 @final

@@ -32,7 +32,9 @@ from psi.wire.v1.messages_pb2 import (
     TagBin,
     TagCounts,
     TranscriptDigest,
+    VoleCheck,
     VoleCorrection,
+    VoleProof,
     VoleRequest,
 )
 
@@ -59,7 +61,9 @@ B = TypeVar(
     TagBin,
     TagCounts,
     TranscriptDigest,
+    VoleCheck,
     VoleCorrection,
+    VoleProof,
     VoleRequest,
 )
 
@@ -93,7 +97,7 @@ def hear(kind: type[B]) -> Dialogue[B]:
 
 
 def say_piece(kind: type[B], number: int, block: bytes) -> Dialogue[None]:
-    """Says one piece of what is too long for a message: a kind of two fields, number and bytes.
+    """Says one piece of what is too long for a message; its first fields are number and bytes.
 
     The same message as `say(kind(number, block))`, but a block of a megabyte is copied once.
     """
@@ -104,7 +108,7 @@ def hear_piece(kind: type[B], number: int, length: int) -> Dialogue[bytes]:
     """Hears the piece that is due, and returns its bytes.
 
     Args:
-        kind: of two fields, number and bytes.
+        kind: whose first fields are number and bytes; others must be empty.
         number: of the piece.
         length: of its bytes.
 
@@ -118,12 +122,17 @@ def hear_piece(kind: type[B], number: int, length: int) -> Dialogue[bytes]:
         return data[len(head) :]
     # Something is wrong, or the peer encodes in another order; the parser knows which.
     body = _parsed(kind, data)
-    came, block = (getattr(body, field.name) for field in kind.DESCRIPTOR.fields)
+    came, block, *others = (getattr(body, field.name) for field in kind.DESCRIPTOR.fields)
     check_piece(kind, came, number, len(block), length)
+    if any(others):
+        name = kind.DESCRIPTOR.name
+        raise MalformedMessage(f"{name} {number}: a field that this protocol does not have")
     return bytes(block)
 
 
-def check_piece(kind: type[ProtobufMessage], came: int, due: int, length: int, length_due: int) -> None:
+def check_piece(
+    kind: type[ProtobufMessage], came: int, due: int, length: int, length_due: int
+) -> None:
     """Checks that the piece that came is the one that is due, and whole.
 
     Raises:

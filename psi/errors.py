@@ -8,6 +8,7 @@
         ├── PeerIncompatible      it runs other parameters than we do: talk to them
         ├── BoundExceeded         its set, or a message, is larger than was agreed
         └── PeerMisbehaved        a message is due and parses, and a check fails
+            ├── CheckFailed           what it says here and there does not agree
             ├── TranscriptMismatch    the two sides did not see the same messages
             └── DecoyMismatch         a decoy came out wrong, so the result would be wrong
 
@@ -19,6 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from psi._core import CheckError
 
 
 class PsiError(Exception):
@@ -53,6 +56,14 @@ class PeerMisbehaved(PeerError):
     """The peer's message is due and parses, and a check fails."""
 
 
+class CheckFailed(PeerMisbehaved):
+    """What the peer says in one place does not agree with what it says in another.
+
+    Which check failed is not told to the peer: it may have guessed at our secrets, and learns no
+    more than that it guessed wrong.
+    """
+
+
 class TranscriptMismatch(PeerMisbehaved):
     """The two sides did not see the same messages."""
 
@@ -63,12 +74,14 @@ class DecoyMismatch(PeerMisbehaved):
 
 @contextmanager
 def blame_the_peer(message: str) -> Iterator[None]:
-    """Turns a kernel's refusal of the peer's bytes into `MalformedMessage`.
+    """Turns a kernel's refusal of the peer's bytes into `MalformedMessage` or `CheckFailed`.
 
     Args:
         message: the name of the message whose bytes the kernel was given.
     """
     try:
         yield
+    except CheckError as error:
+        raise CheckFailed("the peer's messages do not agree with each other") from error
     except ValueError as error:
         raise MalformedMessage(f"{message}: {error}") from error

@@ -63,10 +63,19 @@ class Plan:
     reason: str
 
 
-def able(allowed: Collection[str], output: Output) -> list[str]:
-    """Names of the allowed protocols that give this output, in order."""
+def able(allowed: Collection[str], output: Output, *, labels: bool = False) -> list[str]:
+    """Names of the allowed protocols that give this output, in order.
+
+    Args:
+        allowed: names; others than those of `psi.protocols` are passed over.
+        output: who learns what.
+        labels: whether labels of matches are to be told too.
+    """
+    known = ((name, PROTOCOLS[name]) for name in sorted(allowed) if name in PROTOCOLS)
     return [
-        name for name in sorted(allowed) if name in PROTOCOLS and output in PROTOCOLS[name].outputs
+        name
+        for name, protocol in known
+        if output in protocol.outputs and (protocol.labels or not labels)
     ]
 
 

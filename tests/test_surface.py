@@ -37,11 +37,11 @@ def test_the_toolkit_shows_exactly_these_names():
 
 
 def test_every_protocol_has_a_receiver_and_a_sender():
-    assert list(PROTOCOLS) == ["dh", "vole", "vole-stationary"]
+    assert list(PROTOCOLS) == ["dh", "vole", "vole-malicious", "vole-stationary"]
     for name, protocol in PROTOCOLS.items():
         roles = (protocol.receiver, protocol.sender)
         assert [role.__name__ for role in roles] == ["Receiver", "Sender"]
-        assert {role.__module__ for role in roles} == {f"psi.protocols.{name}"}
+        assert {role.__module__ for role in roles} == {f"psi.protocols.{name.replace('-', '_')}"}
 
 
 def test_errors_form_the_tree_that_their_module_draws():
@@ -56,7 +56,7 @@ def test_errors_form_the_tree_that_their_module_draws():
             "UnexpectedMessage": {},
             "PeerIncompatible": {},
             "BoundExceeded": {},
-            "PeerMisbehaved": {"TranscriptMismatch": {}, "DecoyMismatch": {}},
+            "PeerMisbehaved": {"CheckFailed": {}, "TranscriptMismatch": {}, "DecoyMismatch": {}},
         },
     }
 

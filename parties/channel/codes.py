@@ -16,6 +16,7 @@ from parties.errors import CertificateError, PartyError, PeerLost, PeerRefused, 
 from parties.refusals import SENTENCES
 from psi.errors import (
     BoundExceeded,
+    CheckFailed,
     DecoyMismatch,
     MalformedMessage,
     PeerIncompatible,
@@ -52,6 +53,7 @@ _WORDS: Final[tuple[tuple[type[BaseException], grpc.StatusCode, str], ...]] = (
     (UnexpectedMessage, grpc.StatusCode.INVALID_ARGUMENT, "unexpected-message"),
     (PeerIncompatible, grpc.StatusCode.FAILED_PRECONDITION, _INCOMPATIBLE),
     (BoundExceeded, grpc.StatusCode.RESOURCE_EXHAUSTED, "bound-exceeded"),
+    (CheckFailed, grpc.StatusCode.ABORTED, "check-failed"),
     (TranscriptMismatch, grpc.StatusCode.ABORTED, "transcript-mismatch"),
     (DecoyMismatch, grpc.StatusCode.ABORTED, "decoy-mismatch"),
     (PeerMisbehaved, grpc.StatusCode.ABORTED, "misbehaved"),

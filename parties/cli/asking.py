@@ -35,6 +35,7 @@ class Protocol(StrEnum):
     """How sets are matched."""
 
     VOLE = "vole"
+    VOLE_MALICIOUS = "vole-malicious"
     VOLE_STATIONARY = "vole-stationary"
     DH = "dh"
 

@@ -32,13 +32,13 @@ import numpy as np
 from psi import _core
 from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.elements import Elements
-from psi.errors import ApiMisuse, PeerMisbehaved, blame_the_peer
-from psi.matches import Labels, Matches, Result
+from psi.errors import PeerMisbehaved, blame_the_peer
+from psi.matches import Labels, Result
 from psi.meter import Meter
 from psi.parameters import Offer, Output, Parameters, Role, Session, Traffic, agree
-from psi.subprotocols import bins, okvs, tags, vole
+from psi.subprotocols import okvs, tags, vole
 from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
-from psi.subprotocols.decoys import DECOYS, SEED, check_positions, extras, size_class
+from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
 from psi.subprotocols.entries import forms, hear_records, say_records
 from psi.subprotocols.roles import Receiving, Sending
 from psi.wire.v1.messages_pb2 import MaskedBin
@@ -47,11 +47,11 @@ OUTPUTS: Final = frozenset({Output.RECEIVER, Output.BOTH})
 """A number alone is not among them: the receiver sees which of its elements match."""
 
 
-def traffic(receiver: int, sender: int, noise: vole.Noise = vole.Noise.FRESH) -> Traffic:
+def traffic(receiver: int, sender: int, profile: vole.Profile = vole.Profile.FRESH) -> Traffic:
     """About what is said for so many elements, decoys and padding included, without labels."""
     shape, width = okvs.shape(receiver), okvs.value_width(sender)
     cells = shape.bins * shape.cells
-    correlations = vole.traffic(cells, width, noise)
+    correlations = vole.traffic(cells, width, profile)
     form = tags.form(receiver, sender)
     return Traffic(
         correlations.receiver + cells * width // 8,
@@ -64,7 +64,7 @@ class Receiver(Receiving):
     """The party that learns the intersection; arguments as of `Receiving`."""
 
     OUTPUTS = OUTPUTS
-    NOISE: ClassVar = vole.Noise.FRESH
+    PROFILE: ClassVar = vole.Profile.FRESH
 
     def _converse(self) -> Dialogue[Result]:
         offer, entropy, real = self._offer, self._entropy, len(self._elements)
@@ -84,7 +84,8 @@ class Receiver(Receiving):
             forward, _ = forms(offer, theirs)
             matches = yield from hear_records(outputs, real, theirs.entries, forward)
         else:
-            matches = yield from self._join(rows, session)
+            form = tags.form(offer.elements, theirs.elements)
+            matches = yield from tags.hear_matches(rows, form, offer.elements, real)
         if both:
             _, back = forms(offer, theirs)
             slots = np.arange(offer.elements, dtype=np.uint32)
@@ -98,29 +99,17 @@ class Receiver(Receiving):
         width = okvs.value_width(_size(session.theirs))
         shape = okvs.shape(self._offer.elements)
         cells = shape.bins * shape.cells
-        supply = vole.Receiver(session, cells, width, self.NOISE, self._entropy)
+        supply = vole.Receiver(session, cells, width, self.PROFILE, self._entropy)
         self._meter.total += self._offer.elements
         yield from supply.offer()
         rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         correlations = yield from supply.open()
-        for first, count in _groups(shape, width):
+        for first, count in okvs.groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
-            masked = _blind(rows, (first, count), shape.capacity, correlations)
+            masked = okvs.blind(rows, (first, count), shape.capacity, correlations)
             yield from say_piece(MaskedBin, first, masked)
-            self._meter.done += _share(self._offer.elements, first, count, shape)
+            self._meter.done += okvs.share(self._offer.elements, first, count, shape)
         return rows
-
-    def _join(self, rows: _core.Rows, session: Session) -> Dialogue[Matches]:
-        form = tags.form(self._offer.elements, session.theirs.elements)
-        found = yield from tags.hear_tags(rows, form)
-        records = np.zeros(self._offer.elements, np.uint32)
-        records[found] = 1
-        real = len(self._elements)
-        check_positions(records, real)
-        positions = found[found < real]
-        return Matches(
-            positions, np.ones(len(positions), np.uint32), np.empty((len(positions), 0), np.uint8)
-        )
 
 
 class Sender(Sending):
@@ -130,7 +119,7 @@ class Sender(Sending):
     """
 
     OUTPUTS = OUTPUTS
-    NOISE: ClassVar = vole.Noise.FRESH
+    PROFILE: ClassVar = vole.Profile.FRESH
 
     def __init__(
         self,
@@ -181,48 +170,21 @@ class Sender(Sending):
         width = okvs.value_width(_size(self._offer))
         shape = okvs.shape(session.theirs.elements)
         cells = shape.bins * shape.cells
-        supply = vole.Sender(session, cells, width, self.NOISE, self._entropy)
+        supply = vole.Sender(session, cells, width, self.PROFILE, self._entropy)
         self._meter.total += self._total
         yield from supply.choose()
         rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
         correlations = yield from supply.open()
-        for first, count in _groups(shape, width):
+        for first, count in okvs.groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
             length = count * shape.cells * width // 8
             masked = yield from hear_piece(MaskedBin, first, length)
             with blame_the_peer("MaskedBin"):
                 rows.evaluate(first, count, masked, correlations)
-            self._meter.done += _share(self._total, first, count, shape)
+            self._meter.done += okvs.share(self._total, first, count, shape)
         return rows
-
-
-def _blind(
-    rows: _core.Rows, bins: tuple[int, int], capacity: int, correlations: _core.VoleReceiver
-) -> bytes:
-    """Encodes and masks bins of our own set.
-
-    There is no second try with other rows: that some did not do would tell something of the set.
-    """
-    try:
-        return rows.blind(*bins, capacity, correlations)
-    except ValueError as error:
-        raise ApiMisuse(
-            f"{error}; elements must be hashes, of which no two begin with the same 16 bytes (or "
-            "this is the one session in 2^42 that fails, and another one will do)"
-        ) from error
 
 
 def _size(sender: Offer) -> int:
     """What a sender shows of its size: its elements, or the records of them."""
     return max(sender.elements, sender.entries)
-
-
-def _groups(shape: okvs.Shape, width: int) -> list[tuple[int, int]]:
-    """Bins that one message holds, at least one: the first, and how many."""
-    step = max(1, bins.MESSAGE // (shape.cells * width // 8))
-    return [(first, min(step, shape.bins - first)) for first in range(0, shape.bins, step)]
-
-
-def _share(elements: int, first: int, count: int, shape: okvs.Shape) -> int:
-    """About how many of the elements these bins have; over all bins their number."""
-    return (first + count) * elements // shape.bins - first * elements // shape.bins

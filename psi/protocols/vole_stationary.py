@@ -13,21 +13,21 @@ from typing import ClassVar
 
 from psi.parameters import Traffic
 from psi.protocols import vole
-from psi.subprotocols.vole import Noise
+from psi.subprotocols.vole import Profile
 
 
 def traffic(receiver: int, sender: int) -> Traffic:
     """About what is said for so many elements, decoys and padding included, without labels."""
-    return vole.traffic(receiver, sender, Noise.STATIONARY)
+    return vole.traffic(receiver, sender, Profile.STATIONARY)
 
 
 class Receiver(vole.Receiver):
     """The party that learns the intersection; arguments as of `Receiving`."""
 
-    NOISE: ClassVar = Noise.STATIONARY
+    PROFILE: ClassVar = Profile.STATIONARY
 
 
 class Sender(vole.Sender):
     """The party whose set is asked about; arguments as of `Sending`."""
 
-    NOISE: ClassVar = Noise.STATIONARY
+    PROFILE: ClassVar = Profile.STATIONARY

@@ -12,7 +12,10 @@ from functools import lru_cache
 from math import ceil, lgamma, log, log1p, log2
 from typing import Final
 
+from psi import _core
+from psi.errors import ApiMisuse
 from psi.parameters import LAMBDA
+from psi.subprotocols import bins
 
 BIN: Final = 1 << 14
 """Elements of a bin on average: its cells, peeling and decoding stay in a core's second cache."""
@@ -68,6 +71,52 @@ def value_width(elements: int) -> int:
         elements: of the sender, padding and decoys included.
     """
     return max(64, 8 * ceil((LAMBDA + 1 + log2(elements)) / 8))
+
+
+def groups(shape: Shape, width: int) -> list[tuple[int, int]]:
+    """Bins that one message holds, at least one: the first, and how many.
+
+    Args:
+        shape: of all bins.
+        width: bits of a cell.
+    """
+    step = max(1, bins.MESSAGE // (shape.cells * width // 8))
+    return [(first, min(step, shape.bins - first)) for first in range(0, shape.bins, step)]
+
+
+def share(elements: int, first: int, count: int, shape: Shape) -> int:
+    """About how many of the elements these bins have; over all bins their number."""
+    return (first + count) * elements // shape.bins - first * elements // shape.bins
+
+
+def blind(
+    rows: _core.Rows,
+    bins: tuple[int, int],
+    capacity: int,
+    correlations: _core.VoleReceiver,
+    salt: bytes | None = None,
+) -> bytes:
+    """Encodes and masks bins of our own set.
+
+    There is no second try with other rows: that some did not do would tell something of the set.
+
+    Args:
+        rows: of the set.
+        bins: the first, and how many.
+        capacity: rows that a bin has room for.
+        correlations: that mask the cells.
+        salt: of outputs that are bound to elements.
+
+    Raises:
+        ApiMisuse: the set cannot be encoded.
+    """
+    try:
+        return rows.blind(*bins, capacity, correlations, salt)
+    except ValueError as error:
+        raise ApiMisuse(
+            f"{error}; elements must be hashes, of which no two begin with the same 16 bytes (or "
+            "this is the one session in 2^42 that fails, and another one will do)"
+        ) from error
 
 
 def _capacity(elements: int, bins: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from psi import _core
 from psi.dialogue import Dialogue
@@ -127,9 +127,14 @@ class Sending(ABC):
         """All but the comparison of transcripts."""
 
 
+# What a protocol may lack, and what there is instead.
+_INSTEAD: Final = {
+    Output.CARDINALITY: "tells which elements match; for their number alone there is dh",
+    Output.BOTH: "tells the receiver alone which elements match; where both learn there is vole",
+    Output.RECEIVER: "does not tell the receiver alone which elements match",
+}
+
+
 def _check_output(parameters: Parameters, outputs: frozenset[Output]) -> None:
     if parameters.output not in outputs:
-        # What a protocol may lack is the number alone.
-        raise ApiMisuse(
-            f"{parameters.protocol} tells which elements match; for their number alone there is dh"
-        )
+        raise ApiMisuse(f"{parameters.protocol} {_INSTEAD[parameters.output]}")

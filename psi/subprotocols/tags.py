@@ -16,8 +16,10 @@ import numpy.typing as npt
 from psi import _core
 from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.errors import blame_the_peer
-from psi.parameters import LAMBDA
+from psi.matches import Matches
+from psi.parameters import KAPPA, LAMBDA
 from psi.subprotocols import bins
+from psi.subprotocols.decoys import check_positions
 from psi.wire.v1.messages_pb2 import TagBin, TagCounts
 
 PIECE: Final = 1 << 17
@@ -53,6 +55,11 @@ def form(receiver: int, sender: int) -> Form:
     return Form(sender, bits, 8 * ceil((bits - sender.bit_length() + 1) / 8))
 
 
+def whole(sender: int) -> Form:
+    """The form in which tags are whole outputs, for this number of the sender's elements."""
+    return Form(sender, KAPPA, 8 * ceil((KAPPA - sender.bit_length() + 1) / 8))
+
+
 def say_tags(rows: _core.Rows, form: Form) -> Dialogue[None]:
     """Says the tags of all rows, ascending."""
     ascending = _core.AscendingTags(rows, form.bits)
@@ -83,3 +90,26 @@ def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[npt.NDArray[np.uint32]]:
         with blame_the_peer("TagBin"):
             join.probe(told)
     return np.frombuffer(join.matched(), np.uint32)
+
+
+def hear_matches(rows: _core.Rows, form: Form, elements: int, real: int) -> Dialogue[Matches]:
+    """Hears the sender's tags and returns which of our real elements match, one record each.
+
+    Args:
+        rows: of all our elements in their order, decoys behind the real ones.
+        form: of the tags.
+        elements: how many there are.
+        real: how many of them are real.
+
+    Raises:
+        PeerError: as `hear_tags`.
+        DecoyMismatch: a shared decoy is not among them, or another is.
+    """
+    found = yield from hear_tags(rows, form)
+    records = np.zeros(elements, np.uint32)
+    records[found] = 1
+    check_positions(records, real)
+    positions = found[found < real]
+    return Matches(
+        positions, np.ones(len(positions), np.uint32), np.empty((len(positions), 0), np.uint8)
+    )

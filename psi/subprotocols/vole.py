@@ -26,7 +26,7 @@ from typing import Final
 
 from psi import _core
 from psi.dialogue import Dialogue, check_number, hear, say
-from psi.errors import TranscriptMismatch, blame_the_peer
+from psi.errors import MalformedMessage, TranscriptMismatch, blame_the_peer
 from psi.parameters import Session, Traffic
 from psi.wire.v1.messages_pb2 import (
     BaseOtChoice,
@@ -44,27 +44,29 @@ _BLOCK: Final = 16
 _OFFER, _CHOICE, _COT_TREES = 32, 8192, 4096
 
 
-class Noise(Enum):
-    """Where the noise of each chunk is."""
+class Profile(Enum):
+    """How chunks are made."""
 
     FRESH = "fresh"
-    """At places of its own."""
+    """With noise at places of its own in each."""
+    CHECKED = "checked"
+    """The same, and all trees are checked, as `vole_checked` has it."""
     STATIONARY = "stationary"
-    """At the same places of the same trees, which stand elsewhere in each chunk."""
+    """With noise at the same places of the same trees, which stand elsewhere in each."""
 
     @property
     def chunk(self) -> int:
         """Correlations that a chunk gives, those for the next chunk's noise not counted."""
-        return _core.VOLE_CHUNK if self is Noise.FRESH else _core.STATIONARY_VOLE_CHUNK
+        return _core.STATIONARY_VOLE_CHUNK if self is Profile.STATIONARY else _core.VOLE_CHUNK
 
 
-def traffic(cells: int, width: int, noise: Noise) -> Traffic:
+def traffic(cells: int, width: int, profile: Profile) -> Traffic:
     """What is said for so many correlations with values of `width` bits.
 
     The numbers are those of `rust/src/vole.rs`: a COT is 4 bytes and a tree 9 blocks.
     """
-    chunks = -(-cells // noise.chunk)
-    planted = chunks if noise is Noise.FRESH else 1
+    chunks = -(-cells // profile.chunk)
+    planted = 1 if profile is Profile.STATIONARY else chunks
     base = (_TREES * width + 256) * 4 + 32
     return Traffic(
         _OFFER + _COT_TREES + base + planted * ((5760 + 256) * 4 + 32),
@@ -94,28 +96,29 @@ class _End:
         session: of the match.
         cells: how many correlations will be used in all.
         width: bits of a value in a.
-        noise: where it is.
+        profile: how chunks are made.
         entropy: where its secrets come from.
     """
 
     def __init__(
-        self, session: Session, cells: int, width: int, noise: Noise, entropy: _core.Entropy
+        self, session: Session, cells: int, width: int, profile: Profile, entropy: _core.Entropy
     ) -> None:
         self._session = session
-        self._schedule = _Schedule(-(-cells // noise.chunk), noise.chunk)
+        self._schedule = _Schedule(-(-cells // profile.chunk), profile.chunk)
         self._entropy = entropy
         self._width = width
-        self._stationary = noise is Noise.STATIONARY
+        self._profile = profile
 
 
 class Receiver(_End):
     """The side that gets a and c."""
 
-    def offer(self) -> Dialogue[None]:
+    def offer(self, salt: bytes = b"") -> Dialogue[None]:
         """Offers base OTs; whatever the receiver computes next overlaps with their choice."""
         self._offer = _core.BaseOtOffer.draw(self._entropy)
-        yield from say(BaseOtOffer(point=self._offer.message(), session=self._session.check))
-        self._code = _core.VoleCode.draw(self._session.id, self._stationary)
+        point = self._offer.message()
+        yield from say(BaseOtOffer(point=point, session=self._session.check, salt=salt))
+        self._code = _core.VoleCode.draw(self._session.id, self._profile.value)
 
     def open(self) -> Dialogue[_core.VoleReceiver]:
         """Ends the base OTs and says the first requests.
@@ -170,12 +173,13 @@ class Sender(_End):
             PeerError: the receiver's point is none.
         """
         heard = yield from hear(BaseOtOffer)
+        self._hear_salt(heard.salt)
         if not compare_digest(heard.session, self._session.check):
             raise TranscriptMismatch("the two sides did not hear the same Hello")
         with blame_the_peer("BaseOtOffer"):
             self._choice = _core.BaseOtChoice.draw(self._session.id, heard.point, self._entropy)
         yield from say(BaseOtChoice(points=self._choice.message()))
-        self._code = _core.VoleCode.draw(self._session.id, self._stationary)
+        self._code = _core.VoleCode.draw(self._session.id, self._profile.value)
 
     def open(self) -> Dialogue[_core.VoleSender]:
         """Ends the base OTs and answers the first requests.
@@ -186,7 +190,11 @@ class Sender(_End):
         trees = yield from hear(CotTrees)
         with blame_the_peer("CotTrees"):
             self._vole = _core.VoleSender.grow(
-                self._choice, self._code, self._session.id, trees.corrections, self._width
+                self._choice,
+                self._code,
+                self._session.id,
+                trees.corrections,
+                self._width,
             )
         for _ in range(min(AHEAD, self._schedule.chunks)):
             yield from self._answer()
@@ -202,6 +210,11 @@ class Sender(_End):
             self._schedule.used += 1
             if self._schedule.asked < self._schedule.chunks:
                 yield from self._answer()
+
+    def _hear_salt(self, salt: bytes) -> None:
+        """Takes the receiver's part in the session's identifier, of which there is none here."""
+        if salt:
+            raise MalformedMessage("BaseOtOffer: a salt that this protocol does not have")
 
     def _answer(self) -> Dialogue[None]:
         heard = yield from hear(VoleRequest)

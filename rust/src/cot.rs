@@ -23,8 +23,10 @@
 //! that group; by whether the match then fails it learns such bits, each at the risk of being caught.
 //! The rows are checked before anything is made of them ([`Receiver::extend_checked`]); by other choices a
 //! receiver then learns no bits of Delta but those that it has guessed: b of them with 2^-b, else the run ends.
-//! The trees are not checked: a false sum there tells one bit in the same way.
+//! A false sum in a tree tells one bit in the same way, unless trees are checked as well
+//! ([`Receiver::plant_checked`]): then such a run ends before there is anything to see.
 
+mod consistency;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 mod x86;
 
@@ -40,7 +42,7 @@ use crate::error::Error;
 use crate::gf128;
 use crate::session::session_key;
 
-/// What d is hashed after for the check.
+/// What session, extension and d are hashed after for the check.
 const DOMAIN: &[u8] = b"greenlane/vole/1/cot/check";
 /// Bits of Delta in a group, levels of a tree (Roy's k). At 4 a row costs 32 bits of message and 4 calls
 /// of AES; at 2 it would be 64 bits and 2 calls, at 8 16 bits and 32 calls.
@@ -56,6 +58,8 @@ const BYTES: usize = size_of::<Block>();
 
 /// Bytes of the trees' message: two Blocks a level and group.
 pub const TREES: usize = GROUPS * DEPTH * 2 * BYTES;
+/// Bytes of the trees' message with what shows that all trees are whole.
+pub const CHECKED_TREES: usize = TREES + consistency::SHOWN;
 
 /// Blocks of a stream that are folded at a time. 16 streams of 24 Blocks are 6 KiB and stay in L1
 /// beside the four planes that they become; all planes of a piece are 48 KiB and stay in L2.
@@ -81,6 +85,7 @@ pub const fn message_length(rows: usize) -> usize {
 pub struct Receiver {
     /// Leaf x of group g at 16g + x.
     leaves: Vec<Aes>,
+    sid: [u8; 32],
 }
 
 impl Receiver {
@@ -97,6 +102,33 @@ impl Receiver {
         pairs: &[[Block; 2]; TRANSFERS],
         entropy: &mut Entropy,
     ) -> (Self, Vec<u8>) {
+        let (seeds, message) = Self::draw(sid, pairs, entropy);
+        (Self::of(sid, &seeds), message)
+    }
+
+    /// As [`Receiver::plant`], and shows that every tree opens to the same leaves whatever Delta is.
+    ///
+    /// Shapes: the message is [`CHECKED_TREES`] bytes.
+    pub fn plant_checked(
+        sid: &[u8; 32],
+        pairs: &[[Block; 2]; TRANSFERS],
+        entropy: &mut Entropy,
+    ) -> (Self, Vec<u8>) {
+        let (seeds, mut message) = Self::draw(sid, pairs, entropy);
+        message.extend(consistency::show(sid, &seeds));
+        (Self::of(sid, &seeds), message)
+    }
+
+    fn of(sid: &[u8; 32], seeds: &[Block]) -> Self {
+        Self { leaves: seeds.iter().map(|seed| Aes::new(*seed)).collect(), sid: *sid }
+    }
+
+    /// The seeds of all leaves, and the message that opens them.
+    fn draw(
+        sid: &[u8; 32],
+        pairs: &[[Block; 2]; TRANSFERS],
+        entropy: &mut Entropy,
+    ) -> (Zeroizing<Vec<Block>>, Vec<u8>) {
         let branching = Branching::of(sid);
         let mut roots = Zeroizing::new([[0; BYTES]; GROUPS]);
         entropy.fill(roots.as_flattened_mut());
@@ -122,7 +154,7 @@ impl Receiver {
                 .collect::<Vec<_>>()
                 .into();
         }
-        (Self { leaves: nodes.iter().map(|seed| Aes::new(*seed)).collect() }, message)
+        (nodes, message)
     }
 
     /// Makes rows as [`Receiver::extend`], and shows that all groups were given the same choices.
@@ -145,7 +177,7 @@ impl Receiver {
             all.push(Block::from_le_bytes(*drawn));
         }
         let (mut message, mut rows) = self.extend(e, &all);
-        let check = Check::of(&message);
+        let check = Check::of(&self.sid, e, &message);
         let mut bits = Zeroizing::new(Vec::with_capacity(BITS * all.len()));
         bits.extend(all.iter().flat_map(|block| (0..BITS).map(move |i| block >> i & 1)));
         let sums = [check.sum(&bits), check.sum(&rows)];
@@ -190,6 +222,8 @@ pub struct Sender {
     /// Leaf `y ^ D_g` of group g at 15g + y - 1.
     #[zeroize(skip)] // an `Aes` wipes itself
     leaves: Vec<Aes>,
+    #[zeroize(skip)] // public
+    sid: [u8; 32],
 }
 
 impl Sender {
@@ -209,10 +243,45 @@ impl Sender {
         keys: &[Block; TRANSFERS],
         trees: &[u8],
     ) -> Result<Self, Error> {
-        if trees.len() != TREES {
-            let (argument, actual) = ("trees", trees.len());
-            return Err(Error::Length { argument, expected: TREES, actual });
+        check_trees(trees, TREES)?;
+        Ok(Self::of(sid, delta, &Self::open(sid, delta, keys, trees)))
+    }
+
+    /// As [`Sender::grow`], from the message of [`Receiver::plant_checked`].
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `trees` is not [`CHECKED_TREES`] bytes, [`Error::Check`] if the leaves are
+    /// not those that the receiver has. A receiver that spoils leaves for some values of bits of
+    /// Delta only passes if it has guessed these bits.
+    pub fn grow_checked(
+        sid: &[u8; 32],
+        delta: Block,
+        keys: &[Block; TRANSFERS],
+        trees: &[u8],
+    ) -> Result<Self, Error> {
+        check_trees(trees, CHECKED_TREES)?;
+        let (trees, shown) = trees.split_at(TREES);
+        let seeds = Self::open(sid, delta, keys, trees);
+        if !bool::from(consistency::agrees(sid, delta, &seeds, shown)) {
+            return Err(Error::Check { argument: "trees" });
         }
+        Ok(Self::of(sid, delta, &seeds))
+    }
+
+    fn of(sid: &[u8; 32], delta: Block, seeds: &[Block]) -> Self {
+        let mut leaves = Vec::with_capacity(GROUPS * (LEAVES - 1));
+        let known = seeds.chunks_exact(LEAVES).flat_map(|leaves| &leaves[1..]);
+        leaves.extend(known.map(|seed| Aes::new(*seed)));
+        Self { delta, leaves, sid: *sid }
+    }
+
+    /// The seeds of leaf `y ^ D_g` of group g at 16g + y, but of the missing one, y = 0.
+    fn open(
+        sid: &[u8; 32],
+        delta: Block,
+        keys: &[Block; TRANSFERS],
+        trees: &[u8],
+    ) -> Zeroizing<Vec<Block>> {
         let branching = Branching::of(sid);
         let (sums, _) = trees.as_chunks::<BYTES>();
         // Node p of a level stands at y = p ^ (the first bits of D_g), so that number 0, on the path,
@@ -238,10 +307,7 @@ impl Sender {
                 nodes[1] = beside;
             }
         }
-        let mut leaves = Vec::with_capacity(GROUPS * (LEAVES - 1));
-        let known = nodes.chunks_exact(LEAVES).flat_map(|leaves| &leaves[1..]);
-        leaves.extend(known.map(|seed| Aes::new(*seed)));
-        Ok(Self { delta, leaves })
+        nodes
     }
 
     /// Makes rows from the message of [`Receiver::extend_checked`].
@@ -265,7 +331,7 @@ impl Sender {
         let (sums, _) = sums.as_chunks();
         let [choices, t] = [sums[0], sums[1]].map(Block::from_le_bytes);
         let mut rows = self.extend(e, d, n + SACRIFICED)?;
-        let q = Zeroizing::new(Check::of(d).sum(&rows));
+        let q = Zeroizing::new(Check::of(&self.sid, e, d).sum(&rows));
         let due = Zeroizing::new(t ^ gf128::multiply(choices, self.delta));
         if !bool::from(q.to_le_bytes().ct_eq(&due.to_le_bytes())) {
             return Err(Error::Check { argument: "d" });
@@ -314,8 +380,16 @@ impl Sender {
     }
 }
 
+fn check_trees(trees: &[u8], expected: usize) -> Result<(), Error> {
+    match trees.len() {
+        actual if actual == expected => Ok(()),
+        actual => Err(Error::Length { argument: "trees", expected, actual }),
+    }
+}
+
 /// The sum that both sides compare: row 64k + j counts `x^k y^j` times, for x and y that are drawn
-/// after d is fixed, by hashing it (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive).
+/// after d is fixed, by hashing it and all that it is said in: the session and the number of the
+/// extension (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive).
 ///
 /// If groups disagree, the sums of both sides agree as a polynomial of degree below 2^17 does in a
 /// random point with its root: below 2^-110 for each message that a receiver tries at home.
@@ -325,8 +399,9 @@ struct Check {
 }
 
 impl Check {
-    fn of(d: &[u8]) -> Self {
-        let digest = Sha256::new_with_prefix(DOMAIN).chain_update(d).finalize();
+    fn of(sid: &[u8; 32], e: u32, d: &[u8]) -> Self {
+        let context = Sha256::new_with_prefix(DOMAIN).chain_update(sid);
+        let digest = context.chain_update(e.to_le_bytes()).chain_update(d).finalize();
         let (halves, _) = digest.as_chunks::<BYTES>();
         Self { x: Block::from_le_bytes(halves[0]), y: Block::from_le_bytes(halves[1]) }
     }
@@ -745,6 +820,42 @@ mod tests {
         // It shows nothing but two sums, and other sums for the same choices.
         let (again, _) = receiver.extend_checked(3, &choices, &mut entropy);
         assert_ne!(message[message.len() - 32..], again[again.len() - 32..]);
+    }
+
+    #[test]
+    fn a_false_sum_of_a_checked_tree_passes_exactly_where_delta_does_not_open_it() {
+        let mut entropy = Entropy::from_seed_for_tests([32; 32]);
+        let drawn = blocks(2 * TRANSFERS, &mut entropy);
+        let (pairs, _) = drawn.as_chunks::<2>();
+        let pairs: [[Block; 2]; TRANSFERS] = pairs.try_into().unwrap();
+        for delta in [DELTA, 0, Block::MAX] {
+            let keys = std::array::from_fn(|i| pairs[i][(delta >> i & 1) as usize]);
+            let (receiver, trees) = Receiver::plant_checked(&SID, &pairs, &mut entropy);
+            assert_eq!(trees.len(), CHECKED_TREES);
+            let sender = Sender::grow_checked(&SID, delta, &keys, &trees).unwrap();
+            let choices = blocks(1, &mut entropy);
+            let (d, t) = receiver.extend(0, &choices);
+            let q = sender.extend(0, &d, BITS).unwrap();
+            assert!(broken(delta, &choices, &t, &q).is_empty(), "seed 32");
+            for at in 0..CHECKED_TREES / BYTES {
+                let mut forged = trees.clone();
+                forged[BYTES * at + 5] ^= 0x10;
+                let grown = Sender::grow_checked(&SID, delta, &keys, &forged);
+                let (g, level, c) = (at / 8, at / 2 % 4 + 1, at % 2);
+                // Behind the trees stands what shows them, which every Delta reads.
+                let opens = at >= TREES / BYTES || delta >> (4 * g + 4 - level) & 1 != c as Block;
+                let due = opens.then_some(Error::Check { argument: "trees" });
+                assert_eq!(grown.err(), due, "seed 32, block {at}");
+            }
+            for actual in [0, TREES, CHECKED_TREES - 1, CHECKED_TREES + 1] {
+                let grown = Sender::grow_checked(&SID, delta, &keys, &vec![0; actual]);
+                let expected = CHECKED_TREES;
+                assert_eq!(
+                    grown.err(),
+                    Some(Error::Length { argument: "trees", expected, actual })
+                );
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::aes::Block;
 
 /// x^128, reduced: x^7 + x^2 + x + 1.
 const TAIL: u8 = 0x87;
+/// Sums that [`weigh`] makes side by side.
+pub const ABREAST: usize = 8;
 
 /// The product of two elements.
 ///
@@ -55,6 +57,31 @@ pub fn accumulate_short(acc: &mut [Block], factors: &[u64], by: Block) {
         return;
     }
     portable::accumulate_short(acc, factors, by);
+}
+
+/// `sums[l] += rows[0][l] * weights[0] + rows[1][l] * weights[1] + ...`, products being reduced once a
+/// sum.
+///
+/// Shapes: n rows, n weights.
+/// Secret: all; they decide no branch and no index.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn weigh(sums: &mut [Block; ABREAST], rows: &[[Block; ABREAST]], weights: &[Block]) {
+    assert_eq!(rows.len(), weights.len(), "rows and weights");
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    if x86::Path::ALL.into_iter().any(|path| path.weigh(sums, rows, weights)) {
+        return;
+    }
+    portable::weigh(sums, rows, weights);
+}
+
+/// low + middle x^64 + high x^128, reduced.
+fn reduce(low: Block, middle: Block, high: Block) -> Block {
+    let (low, high) = (low ^ (middle << 64), high ^ (middle >> 64));
+    // The upper 7 bits of `high` times x^7 + x^2 + x + 1 reach beyond x^128 once more.
+    let beyond = (high >> 121) ^ (high >> 126) ^ (high >> 127);
+    low ^ fold(high) ^ fold(beyond)
 }
 
 /// a x^128, reduced but for what the upper 7 bits of a make beyond x^128, which is lost.
@@ -159,6 +186,48 @@ mod tests {
                 assert_eq!(short_sums, wanted_short, "{twin}, short, times {by:#x}");
             }
         }
+    }
+
+    #[test]
+    fn every_twin_weighs_as_the_slow_product_does() {
+        type Weigh = Box<dyn Fn(&mut [Block; ABREAST], &[[Block; ABREAST]], &[Block])>;
+        #[cfg_attr(
+            any(not(target_arch = "x86_64"), feature = "portable"),
+            expect(unused_mut, reason = "there are no others")
+        )]
+        let mut twins: Vec<Weigh> = vec![Box::new(weigh), Box::new(portable::weigh)];
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        for path in x86::Path::ALL {
+            if path.weigh(&mut [0; ABREAST], &[], &[]) {
+                twins.push(Box::new(move |sums, rows, weights| {
+                    assert!(path.weigh(sums, rows, weights));
+                }));
+            }
+        }
+        for n in [0, 1, 2, 7, 128] {
+            let (rows, mut weights) = (random(5, ABREAST * (n + 1)), random(6, n));
+            let (rows, _) = rows.as_chunks::<ABREAST>();
+            if let Some(last) = weights.last_mut() {
+                *last = Block::MAX;
+            }
+            let mut wanted = rows[n];
+            for (row, weight) in rows.iter().zip(&weights) {
+                for (sum, block) in wanted.iter_mut().zip(row) {
+                    *sum ^= slow(*block, *weight);
+                }
+            }
+            for weigh in &twins {
+                let mut sums = rows[n];
+                weigh(&mut sums, &rows[..n], &weights);
+                assert_eq!(sums, wanted, "{n} rows, seeds 5 and 6");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "rows and weights")]
+    fn rows_without_weights_panic() {
+        weigh(&mut [0; ABREAST], &[[0; ABREAST]], &[]);
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! tells `a ^ P`, which hides P behind the values a of VOLE; so the sender holds sums b' with
 //! `c = b' ^ P * Delta`. The cells of a key sum to its value v at the receiver alone if the key is in
 //! its set; then both have `Decode(c) = Decode(b') ^ v * Delta`, and for another key the sender's side
-//! is off by a multiple of Delta, which the receiver does not know. The output is a hash of that.
+//! is off by a multiple of Delta, which the receiver does not know. The output is a hash of that; where
+//! the sender may be dishonest, of a salt and of the key too, so that it stands for one key only.
+
+mod last_hash;
 
 use std::ops::Range;
 
@@ -16,8 +19,9 @@ use crate::error::Error;
 use crate::gf128;
 use crate::okvs::{Encoder, Form, Lane, MOST_KEYS, decode_each};
 use crate::rows::{Rows, Work};
-use crate::session::numbered_key;
 use crate::vole::{self, Values};
+
+use last_hash::LastHash;
 
 /// Cells unmasked at a time: up to 4 KiB, which stay in the first cache.
 const TILE: usize = 128;
@@ -26,7 +30,8 @@ const BYTES: usize = size_of::<Block>();
 /// Encodes and masks bins of the receiver's set, and replaces the hashes of their rows by outputs.
 ///
 /// Shapes: to the cells of one bin after the other, `width / 8` bytes each, little-endian. Takes as
-/// many correlations as there are cells; the sender takes the same ones for the same bins.
+/// many correlations as there are cells; the sender takes the same ones for the same bins. With a
+/// `salt`, which the sender must be given too, outputs are bound to keys.
 /// Secret: rows and correlations; rows decide which memory is used, at home only, and by a little how
 /// long it takes (see [`crate::okvs::Encoder::encode`]). The result is masked and goes to the sender.
 ///
@@ -41,6 +46,7 @@ pub fn blind(
     bins: Range<usize>,
     capacity: usize,
     vole: &mut vole::Receiver,
+    salt: Option<Block>,
 ) -> Result<Vec<u8>, Error> {
     ready(rows.form(), bins.len(), vole.width(), vole.available())?;
     let work = rows.evaluate(bins)?;
@@ -50,12 +56,17 @@ pub fn blind(
     }
     let (values, sums) = vole.take(work.bins.len() * work.form.cells())?;
     match values {
-        Values::Short(values) => blind_each(work, values, sums),
-        Values::Wide(values) => blind_each(work, values, sums),
+        Values::Short(values) => blind_each(work, values, sums, salt),
+        Values::Wide(values) => blind_each(work, values, sums, salt),
     }
 }
 
-fn blind_each<L: Lane>(work: Work<'_>, values: &[L], sums: &[Block]) -> Result<Vec<u8>, Error> {
+fn blind_each<L: Lane>(
+    work: Work<'_>,
+    values: &[L],
+    sums: &[Block],
+    salt: Option<Block>,
+) -> Result<Vec<u8>, Error> {
     let Work { bins, form, sid, encoders } = work;
     let (cells, width) = (form.cells(), form.width() / 8);
     let mut masked = vec![0; bins.len() * cells * width];
@@ -69,8 +80,8 @@ fn blind_each<L: Lane>(work: Work<'_>, values: &[L], sums: &[Block]) -> Result<V
             Ok(())
         })?;
         fetch(sums);
-        let tag = numbered_key(sid, "tag", bin.number);
-        decode_each(form, sums, &mut keys, |_, outputs| tag.hash_each(outputs));
+        let mut last = LastHash::new(sid, bin.number, salt, &keys);
+        decode_each(form, sums, &mut keys, |_, outputs| last.hash_each(outputs));
         bin.write(&keys);
         Ok(())
     })?;
@@ -81,7 +92,7 @@ fn blind_each<L: Lane>(work: Work<'_>, values: &[L], sums: &[Block]) -> Result<V
 /// same bins of the receiver's.
 ///
 /// Shapes: `masked` the cells of one bin after the other, `width / 8` bytes each, little-endian. Takes
-/// as many correlations as there are cells.
+/// as many correlations as there are cells. `salt` as at [`blind`].
 /// Secret: rows and correlations; rows decide which memory is used, at home only.
 ///
 /// # Errors
@@ -93,6 +104,7 @@ pub fn evaluate(
     bins: Range<usize>,
     masked: &[u8],
     vole: &mut vole::Sender,
+    salt: Option<Block>,
 ) -> Result<(), Error> {
     ready(rows.form(), bins.len(), vole.width(), vole.available())?;
     let (cells, width) = (rows.form().cells(), rows.form().width() / 8);
@@ -110,10 +122,10 @@ pub fn evaluate(
     work.bins.into_par_iter().zip(parts).for_each(|(bin, (sums, masked))| {
         unmask(width, masked, *delta, sums);
         let mut keys = Zeroizing::new(bin.read());
-        let tag = numbered_key(work.sid, "tag", bin.number);
+        let mut last = LastHash::new(work.sid, bin.number, salt, &keys);
         decode_each(work.form, sums, &mut keys, |seeds, outputs| {
             add_values(work.form, seeds, *delta, outputs);
-            tag.hash_each(outputs);
+            last.hash_each(outputs);
         });
         bin.write(&keys);
     });
@@ -260,18 +272,18 @@ mod tests {
 
     #[test]
     fn both_sides_have_the_same_outputs_for_common_elements_and_no_others() {
-        for width in [64, 72, 80, 128] {
+        for (width, salt) in [(64, None), (72, None), (80, None), (128, None), (128, Some(9))] {
             let mut entropy = Entropy::from_seed_for_tests([4; 32]);
             let (mut receiver, mut sender) = correlations(width, &mut entropy);
             let elements = draw(7000, &mut entropy);
             // Common are 2000 to 3000; of the sender's, 2900 to 3000 are extra.
             let mut x = group(&elements[..2500], &elements[2500..3000], width);
             let mut y = group(&elements[3000..], &elements[2000..3000], width);
-            let masked = blind(&mut x, 0..1, CAPACITY, &mut receiver).unwrap();
-            evaluate(&mut y, 0..1, &masked, &mut sender).unwrap();
-            let masked = blind(&mut x, 1..3, CAPACITY, &mut receiver).unwrap();
+            let masked = blind(&mut x, 0..1, CAPACITY, &mut receiver, salt).unwrap();
+            evaluate(&mut y, 0..1, &masked, &mut sender, salt).unwrap();
+            let masked = blind(&mut x, 1..3, CAPACITY, &mut receiver, salt).unwrap();
             assert_eq!(masked.len(), 2 * CELLS * width / 8);
-            evaluate(&mut y, 1..3, &masked, &mut sender).unwrap();
+            evaluate(&mut y, 1..3, &masked, &mut sender, salt).unwrap();
             let (x, y) = (in_order(&x), in_order(&y));
             assert_eq!(x[2000..3000], y[4000..5000], "seed 4, width {width}");
             let mut all: Vec<_> = x.iter().chain(&y[..4000]).collect();
@@ -286,14 +298,14 @@ mod tests {
         let (mut receiver, mut sender) = correlations(64, &mut entropy);
         let elements = draw(3000, &mut entropy);
         let (mut x, mut y) = (group(&elements, &[], 64), group(&elements, &[], 64));
-        let mut masked = blind(&mut x, 0..3, CAPACITY, &mut receiver).unwrap();
+        let mut masked = blind(&mut x, 0..3, CAPACITY, &mut receiver, None).unwrap();
         // The last dense cell of bin 1.
         masked[2 * CELLS * 8 - 1] ^= 1;
         let second: Vec<_> = {
             let fresh = group(&elements, &[], 64);
             in_order(&fresh).iter().map(|hash| crate::okvs::bin(*hash, 3) == 1).collect()
         };
-        evaluate(&mut y, 0..3, &masked, &mut sender).unwrap();
+        evaluate(&mut y, 0..3, &masked, &mut sender, None).unwrap();
         let same: Vec<_> = in_order(&x).iter().zip(in_order(&y)).map(|(x, y)| *x == y).collect();
         let count = |in_second: bool| {
             let hits = second.iter().zip(&same).filter(|(second, _)| **second == in_second);
@@ -315,32 +327,35 @@ mod tests {
         let largest = (0..BINS).max_by_key(|bin| x.count(*bin)).unwrap();
         let capacity = x.count(largest) - 1;
         let solve = Err(Error::Solve { bin: largest });
-        assert_eq!(blind(&mut x, largest..largest + 1, capacity, &mut receiver), solve);
+        assert_eq!(blind(&mut x, largest..largest + 1, capacity, &mut receiver, None), solve);
         let mut x = group(&elements, &[], 64);
-        let masked = blind(&mut x, 0..1, CAPACITY, &mut receiver).unwrap();
+        let masked = blind(&mut x, 0..1, CAPACITY, &mut receiver, None).unwrap();
         let expected = CELLS * 8;
         for actual in [0, expected - 1, expected + 1, 2 * expected] {
             let error = Error::Length { argument: "masked", expected, actual };
-            assert_eq!(evaluate(&mut y, 0..1, &vec![0; actual], &mut sender), Err(error));
+            assert_eq!(evaluate(&mut y, 0..1, &vec![0; actual], &mut sender, None), Err(error));
         }
         let index = Err(Error::Index { argument: "bins", bound: 3, actual: 4 });
-        assert_eq!(evaluate(&mut y, 3..4, &masked, &mut sender), index);
-        assert_eq!(evaluate(&mut y, 0..1, &masked, &mut sender), Ok(()));
+        assert_eq!(evaluate(&mut y, 3..4, &masked, &mut sender, None), index);
+        assert_eq!(evaluate(&mut y, 0..1, &masked, &mut sender, None), Ok(()));
         let used = Error::Used { argument: "bins" };
-        assert_eq!(evaluate(&mut y, 0..1, &masked, &mut sender), Err(used.clone()));
-        assert_eq!(blind(&mut x, 0..1, CAPACITY, &mut receiver), Err(used));
+        assert_eq!(evaluate(&mut y, 0..1, &masked, &mut sender, None), Err(used.clone()));
+        assert_eq!(blind(&mut x, 0..1, CAPACITY, &mut receiver, None), Err(used));
         let bins = sender.available() / CELLS + 1;
         let mut many = Rows::group(&elements, &[], &SID, bins, THIRD, 64).unwrap();
         let (available, wanted) = (sender.available(), bins * CELLS);
         let spent = Error::Spent { available, wanted };
         let masked_bins = vec![0; wanted * 8];
-        assert_eq!(evaluate(&mut many, 0..bins, &masked_bins, &mut sender), Err(spent.clone()));
-        assert_eq!(blind(&mut many, 0..bins, CAPACITY, &mut receiver), Err(spent));
-        assert!(blind(&mut many, 0..1, CAPACITY, &mut receiver).is_ok());
+        assert_eq!(
+            evaluate(&mut many, 0..bins, &masked_bins, &mut sender, None),
+            Err(spent.clone())
+        );
+        assert_eq!(blind(&mut many, 0..bins, CAPACITY, &mut receiver, None), Err(spent));
+        assert!(blind(&mut many, 0..1, CAPACITY, &mut receiver, None).is_ok());
         let mut wide = group(&elements, &[], 72);
         let width = Error::Length { argument: "width", expected: 72, actual: 64 };
-        assert_eq!(blind(&mut wide, 0..1, CAPACITY, &mut receiver), Err(width.clone()));
-        assert_eq!(evaluate(&mut wide, 0..1, &masked, &mut sender), Err(width));
+        assert_eq!(blind(&mut wide, 0..1, CAPACITY, &mut receiver, None), Err(width.clone()));
+        assert_eq!(evaluate(&mut wide, 0..1, &masked, &mut sender, None), Err(width));
     }
 
     #[test]

@@ -16,10 +16,18 @@ use crate::entries::Form;
 use crate::error::Error;
 use crate::{curve25519, dh, elements, entries, entropy, identifiers, labels, shuffle};
 
+pyo3::create_exception!(
+    psi._core,
+    CheckError,
+    PyValueError,
+    "What a peer says in one place does not agree with what it says in another."
+);
+
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error {
             Error::Entropy => PyRuntimeError::new_err(error.to_string()),
+            Error::Check { .. } => CheckError::new_err(error.to_string()),
             _ => PyValueError::new_err(error.to_string()),
         }
     }
@@ -418,9 +426,9 @@ mod _core {
 
     #[pymodule_export]
     use super::{
-        Entropy, Key, Outputs, Shuffle, check_ascending, compose, contains, dh_blind, dh_evaluate,
-        distinct, hash_elements, kinds, label_width, lookup, map_to_curve25519, normalise,
-        normaliser_digest, normaliser_version, open_entries, pack_labels, reasons, seal,
+        CheckError, Entropy, Key, Outputs, Shuffle, check_ascending, compose, contains, dh_blind,
+        dh_evaluate, distinct, hash_elements, kinds, label_width, lookup, map_to_curve25519,
+        normalise, normaliser_digest, normaliser_version, open_entries, pack_labels, reasons, seal,
         unpack_labels, use_threads, x25519,
     };
 }

@@ -31,6 +31,7 @@ pub struct Rows {
     index: Vec<u32>,
     segments: Vec<Segment>,
     used: Vec<bool>,
+    sealed: bool,
     form: Form,
     sid: [u8; 32],
     encoders: Encoders,
@@ -87,6 +88,7 @@ impl Rows {
             index,
             segments,
             used: vec![false; bins],
+            sealed: false,
             form,
             sid: *sid,
             encoders: Encoders::default(),
@@ -132,24 +134,31 @@ impl Rows {
     /// What labels are sealed with: 32 bytes of each row's output, in the order of elements and, after
     /// them, extra rows.
     ///
-    /// Each half is a hash of the output. Whoever sees tags, the outputs' top bits, lacks the others.
-    /// Each bin has hashes of its own.
-    #[must_use]
-    pub fn seals(&self) -> Vec<[u8; 32]> {
-        let keys = |name| (0..self.bins()).map(|bin| numbered_key(&self.sid, name, bin)).collect();
-        let halves: [Vec<Aes>; 2] = ["seal", "seal2"].map(keys);
+    /// Each half is a hash of the output, and a third hash takes the output's place: tags that are told
+    /// besides say nothing of what seals. Each bin has hashes of its own.
+    ///
+    /// # Errors
+    /// [`Error::Used`] if they were taken before.
+    pub fn seals(&mut self) -> Result<Vec<[u8; 32]>, Error> {
+        if std::mem::replace(&mut self.sealed, true) {
+            return Err(Error::Used { argument: "seals" });
+        }
+        let bins = self.bins();
+        let keys = |name| (0..bins).map(|bin| numbered_key(&self.sid, name, bin)).collect();
+        let [halves @ .., told]: [Vec<Aes>; 3] = ["seal", "seal2", "told"].map(keys);
         let mut seals = vec![[0; 32]; self.hashes.len()];
         let mut tiles = [[0; TILE]; 2];
         let mut start = 0;
         for segment in &self.segments {
-            for bin in 0..self.bins() {
+            for bin in 0..bins {
                 let range = segment.range(bin..bin + 1);
                 let range = start + range.start..start + range.end;
-                let (outputs, index) = (&self.hashes[range.clone()], &self.index[range]);
-                for (outputs, index) in outputs.chunks(TILE).zip(index.chunks(TILE)) {
+                let (outputs, index) = (&mut self.hashes[range.clone()], &self.index[range]);
+                for (outputs, index) in outputs.chunks_mut(TILE).zip(index.chunks(TILE)) {
                     for (half, tile) in halves.iter().zip(&mut tiles) {
                         half[bin].hash_into(outputs, &mut tile[..outputs.len()]);
                     }
+                    told[bin].hash_each(outputs);
                     for (i, row) in index.iter().enumerate() {
                         let (low, high) = seals[*row as usize].split_at_mut(16);
                         low.copy_from_slice(&tiles[0][i].to_le_bytes());
@@ -160,7 +169,7 @@ impl Rows {
             start += segment.rows();
         }
         tiles.zeroize();
-        seals
+        Ok(seals)
     }
 
     /// Takes the outputs and the number of each row away; no bin is left to evaluate.
@@ -376,14 +385,22 @@ mod tests {
     }
 
     #[test]
-    fn seals_are_two_hashes_of_each_output_in_the_order_of_the_elements() {
+    fn seals_are_two_hashes_of_each_output_in_the_order_of_the_elements_and_leave_a_third() {
         let elements = draw(300);
-        let rows = Rows::group(&elements[..200], &elements[200..], &SID, 4, 100, 64).unwrap();
-        for (element, seal) in elements.iter().zip(rows.seals()) {
-            let (mut low, mut high) = ([hash(element)], [hash(element)]);
+        let mut rows = Rows::group(&elements[..200], &elements[200..], &SID, 4, 100, 64).unwrap();
+        let seals = rows.seals().unwrap();
+        assert_eq!(rows.seals(), Err(Error::Used { argument: "seals" }));
+        let mut told = vec![0; 300];
+        for (output, index) in rows.hashes().iter().zip(rows.index()) {
+            told[*index as usize] = *output;
+        }
+        for ((element, seal), told) in elements.iter().zip(seals).zip(told) {
+            let [mut low, mut high, mut third] = [[hash(element)]; 3];
             let bin = okvs::bin(low[0], 4) as usize;
             numbered_key(&SID, "seal", bin).hash_each(&mut low);
             numbered_key(&SID, "seal2", bin).hash_each(&mut high);
+            numbered_key(&SID, "told", bin).hash_each(&mut third);
+            assert_eq!(told, third[0]);
             assert_eq!(seal, *[low[0].to_le_bytes(), high[0].to_le_bytes()].as_flattened());
         }
     }

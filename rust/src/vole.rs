@@ -14,15 +14,21 @@
 //! likes; the sender answers each, in order, with [`Sender::answer`], and answers go to
 //! [`Receiver::absorb`].
 //!
-//! What a dishonest party can do here. A sender can send a correction that spoils leaves for some
-//! places of the noise only, and learn from whether the match fails whether it has guessed one: no check
-//! is made of trees. A receiver's choices are checked (see [`crate::cot`]).
+//! What a dishonest party can do here. A receiver's choices are checked (see [`crate::cot`]). A sender
+//! can send a correction that spoils leaves for some places of the noise only, and learn from whether
+//! the match fails whether it has guessed one, unless the session is a [`Profile::Checked`] one: then the
+//! receiver says [`Receiver::mask`] after
+//! the last chunk, which the sender answers with [`Sender::prove`], and a sender that has guessed wrong
+//! once fails [`Receiver::verify`].
+
+mod consistency;
 
 mod pool;
 mod stationary;
 
 use std::collections::VecDeque;
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::aes::Block;
@@ -34,6 +40,8 @@ use crate::gf128;
 use crate::trees::{CORRECTION, DEPTH, GROUPS, LANES, LEAVES, Nursery, PLACES, Row, TREES};
 
 use pool::Pool;
+
+use consistency::Tally;
 
 const BYTES: usize = size_of::<Block>();
 const BITS: usize = 8 * BYTES;
@@ -47,6 +55,8 @@ const ANSWER: usize = GROUPS * CORRECTION;
 pub enum Profile {
     /// At new places in each chunk.
     Fresh,
+    /// The same, and what the sender says of its trees is checked ([`consistency`]).
+    Checked,
     /// At the same places in all chunks ([`stationary`]).
     Stationary,
 }
@@ -56,7 +66,7 @@ impl Profile {
     #[must_use]
     pub const fn leaves(self) -> usize {
         match self {
-            Self::Fresh => LEAVES,
+            Self::Fresh | Self::Checked => LEAVES,
             Self::Stationary => stationary::LEAVES,
         }
     }
@@ -75,19 +85,24 @@ impl Profile {
 
     /// Whether chunk `number` needs new trees, and so transfers.
     const fn plants(self, number: usize) -> bool {
-        matches!(self, Self::Fresh) || number == 0
+        !matches!(self, Self::Stationary) || number == 0
     }
 
     /// Bytes of the answer for chunk `number`.
     #[must_use]
     pub const fn answer(self, number: usize) -> usize {
         match self {
-            Self::Fresh => ANSWER,
+            Self::Fresh | Self::Checked => ANSWER,
             Self::Stationary if number == 0 => stationary::PLANTED + stationary::SUMS,
             Self::Stationary => stationary::SUMS,
         }
     }
 }
+
+/// Bytes of a masked sum of noise.
+pub const MASKED: usize = BYTES;
+/// Bytes of a proof.
+pub const PROOF: usize = consistency::PROOF_BYTES;
 
 /// One Block a tree, group after group.
 type OfTrees = Zeroizing<Vec<Row>>;
@@ -105,6 +120,7 @@ pub enum Values<'a> {
 /// The receiver's half. Wiped on drop.
 pub struct Receiver {
     sid: [u8; 32],
+    profile: Profile,
     width: usize,
     cot: cot::Receiver,
     code: Code,
@@ -125,6 +141,29 @@ pub struct Receiver {
     sums: OfTrees,
     pool: Pool<Block>,
     pool_of_values: PoolOfValues,
+    verifying: Verifying,
+}
+
+/// How far the receiver is with the check of the sender's trees.
+enum Verifying {
+    /// There is none.
+    No,
+    /// Chunks are still to come; a and c hide the sum of the noise.
+    Open { tally: Box<Tally>, mask: Zeroizing<[Block; 2]> },
+    /// The sum was said, and this is what the sender has to prove.
+    Masked { due: [u8; PROOF] },
+    /// The proof was seen.
+    Over,
+}
+
+/// How far the sender is with its part of the check.
+enum Proving {
+    /// There is none.
+    No,
+    /// Chunks are still to come; b goes with the mask.
+    Open { tally: Box<Tally>, mask: Zeroizing<Block> },
+    /// The proof was made.
+    Over,
 }
 
 /// A chunk that was asked for: the places of its noise, and its transfers.
@@ -155,9 +194,17 @@ impl Receiver {
         entropy: &mut Entropy,
     ) -> Result<Self, Error> {
         let outputs = outputs(profile, &code)?;
-        let mut bits = Zeroizing::new(vec![0; base_transfers(width)? / 8]);
+        let transfers = base_transfers(width)?;
+        let mut bits = Zeroizing::new(vec![0; (transfers + masking(profile)) / 8]);
         entropy.fill(&mut bits);
         let (base, keys) = cot.extend_checked(0, &blocks(&bits), entropy);
+        let verifying = match profile {
+            Profile::Fresh | Profile::Stationary => Verifying::No,
+            Profile::Checked => Verifying::Open {
+                tally: Box::new(Tally::new(sid)),
+                mask: [blocks(&bits[transfers / 8..])[0], product(&keys[transfers..])].into(),
+            },
+        };
         let mut values = OfTrees::new(vec![[0; LANES]; GROUPS]);
         for (value, bits) in values.as_flattened_mut().iter_mut().zip(bits.chunks_exact(width / 8))
         {
@@ -167,6 +214,7 @@ impl Receiver {
             width,
             cot,
             sid: *sid,
+            profile,
             nursery: Nursery::new(sid),
             kept: (profile == Profile::Stationary).then(stationary::Punctured::new),
             noise: Noise::new(),
@@ -183,6 +231,7 @@ impl Receiver {
                 64 => PoolOfValues::Short(Pool::new(outputs)),
                 _ => PoolOfValues::Wide(Pool::new(outputs)),
             },
+            verifying,
         })
     }
 
@@ -195,7 +244,7 @@ impl Receiver {
     pub fn request(&mut self, entropy: &mut Entropy) -> Vec<u8> {
         let number = self.requests as usize;
         self.requests += 1;
-        if !self.profile().plants(number) {
+        if !self.profile.plants(number) {
             return Vec::new();
         }
         // The choices of a tree are the place of its noise: uniform, as they must be.
@@ -222,13 +271,19 @@ impl Receiver {
     /// take.
     ///
     /// # Errors
-    /// [`Error::Length`] if there is no such request or the answer has another length than [`Profile::answer`].
+    /// [`Error::Length`] if there is no such request or the answer has another length than [`Profile::answer`],
+    /// [`Error::Used`] once the chunks are checked.
     /// Any other bytes make pairs; if they are not the sender's, the law does not hold.
     pub fn absorb(&mut self, correction: &[u8]) -> Result<(), Error> {
         let number = self.absorbed;
         let asked = number < self.requests as usize;
-        let expected = if asked { self.profile().answer(number) } else { 0 };
+        let expected = if asked { self.profile.answer(number) } else { 0 };
         check("correction", correction, expected)?;
+        let mut tally = match &mut self.verifying {
+            Verifying::No => None,
+            Verifying::Open { tally, .. } => Some(tally),
+            _ => return Err(Error::Used { argument: "check" }),
+        };
         if !asked {
             return Ok(());
         }
@@ -260,7 +315,13 @@ impl Receiver {
                     let places = &trees.places[g];
                     self.noise.set(places, &self.values[g]);
                     let leaves = self.nursery.regrow(places, keys, &self.sums[g], told);
+                    if let Some(tally) = &mut tally {
+                        tally.group(leaves, Some((places, &self.values[g])), told);
+                    }
                     self.encoder.push(&self.code, leaves, &self.noise, &PLACES);
+                }
+                if let Some(tally) = tally {
+                    tally.close();
                 }
             }
         }
@@ -282,10 +343,6 @@ impl Receiver {
             }
         }
         self.pool.put(&mut self.sums);
-    }
-
-    fn profile(&self) -> Profile {
-        if self.kept.is_some() { Profile::Stationary } else { Profile::Fresh }
     }
 
     /// The bits of an a.
@@ -314,9 +371,44 @@ impl Receiver {
     }
 }
 
+impl Receiver {
+    /// Ends the chunks and says the weighed sum of all their noise, masked.
+    ///
+    /// # Errors
+    /// [`Error::Used`] if it was said before, or if this is no checked session.
+    pub fn mask(&mut self) -> Result<[u8; MASKED], Error> {
+        let Verifying::Open { tally, mask } = &self.verifying else {
+            return Err(Error::Used { argument: "check" });
+        };
+        let sums = tally.total();
+        let [value, sum] = **mask;
+        let masked = (sums.noise ^ value).to_le_bytes();
+        // At the sender: its leaves, plus b, plus what is masked times Delta.
+        let due = consistency::proof(&self.sid, sums.leaves ^ sum);
+        self.verifying = Verifying::Masked { due };
+        Ok(masked)
+    }
+
+    /// Looks whether all corrections were those of an honest sender.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the proof is not [`PROOF`] bytes, [`Error::Check`] if it is not that of an
+    /// honest sender, [`Error::Used`] without a sum that was said before, or the second time.
+    pub fn verify(&mut self, proof: &[u8]) -> Result<(), Error> {
+        check("proof", proof, PROOF)?;
+        let Verifying::Masked { due } = &self.verifying else {
+            return Err(Error::Used { argument: "check" });
+        };
+        let same = bool::from(due[..].ct_eq(proof));
+        self.verifying = Verifying::Over;
+        if same { Ok(()) } else { Err(Error::Check { argument: "proof" }) }
+    }
+}
+
 /// The sender's half. Wiped on drop.
 pub struct Sender {
     sid: [u8; 32],
+    profile: Profile,
     width: usize,
     delta: Zeroizing<Block>,
     cot: cot::Sender,
@@ -330,6 +422,7 @@ pub struct Sender {
     /// b of the trees of the next chunk.
     sums: OfTrees,
     pool: Pool<Block>,
+    proving: Proving,
 }
 
 impl Sender {
@@ -347,6 +440,10 @@ impl Sender {
         delta: Block,
         cot: cot::Sender,
     ) -> Result<Self, Error> {
+        let proving = match profile {
+            Profile::Fresh | Profile::Stationary => Proving::No,
+            Profile::Checked => Proving::Open { tally: Box::new(Tally::new(sid)), mask: 0.into() },
+        };
         base_transfers(width)?;
         let outputs = outputs(profile, &code)?;
         Ok(Self {
@@ -354,6 +451,7 @@ impl Sender {
             delta: delta.into(),
             cot,
             sid: *sid,
+            profile,
             nursery: Nursery::new(sid),
             kept: (profile == Profile::Stationary).then(stationary::Seeds::new),
             encoder: Encoder::new(&code),
@@ -361,6 +459,7 @@ impl Sender {
             answers: 0,
             sums: vec![[0; LANES]; GROUPS].into(),
             pool: Pool::new(outputs),
+            proving,
         })
     }
 
@@ -371,16 +470,26 @@ impl Sender {
     ///
     /// # Errors
     /// [`Error::Length`] if `request` has another length than this one must have, [`Error::Check`] if
-    /// its choices do not agree.
+    /// its choices differ between groups, [`Error::Used`] once the chunks are proven.
     pub fn answer(&mut self, request: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, Error> {
-        let (profile, number) = (self.profile(), self.answers as usize);
-        let base = if number == 0 { cot::checked_length(base_transfers(self.width)?) } else { 0 };
+        let (mut tally, mask) = match &mut self.proving {
+            Proving::No => (None, None),
+            Proving::Open { tally, mask } => (Some(tally), Some(mask)),
+            Proving::Over => return Err(Error::Used { argument: "check" }),
+        };
+        let (profile, number) = (self.profile, self.answers as usize);
+        let values = base_transfers(self.width)?;
+        let transfers = if number == 0 { values + masking(profile) } else { 0 };
+        let base = if number == 0 { cot::checked_length(transfers) } else { 0 };
         let trees = if profile.plants(number) { cot::checked_length(TRANSFERS) } else { 0 };
         check("request", request, base + trees)?;
         let (base, d) = request.split_at(base);
         if number == 0 {
-            let transfers = base_transfers(self.width)?;
-            self.sums = products(&self.cot.extend_checked(0, base, transfers)?, self.width);
+            let rows = self.cot.extend_checked(0, base, transfers)?;
+            self.sums = products(&rows, self.width);
+            if let Some(mask) = mask {
+                **mask = product(&rows[values..]);
+            }
         }
         let mut answer = vec![0; profile.answer(number)];
         let keys = match trees {
@@ -397,7 +506,13 @@ impl Sender {
                 for (g, (told, keys)) in told.zip(keys).enumerate() {
                     let (roots, base) = (&roots[g], &self.sums[g]);
                     let leaves = self.nursery.grow(*self.delta, roots, keys, base, told);
+                    if let Some(tally) = &mut tally {
+                        tally.group(leaves, None, told);
+                    }
                     self.encoder.push(&self.code, leaves, &PLACES);
+                }
+                if let Some(tally) = tally {
+                    tally.close();
                 }
             }
             Some(kept) => {
@@ -430,10 +545,6 @@ impl Sender {
         Ok(answer)
     }
 
-    fn profile(&self) -> Profile {
-        if self.kept.is_some() { Profile::Stationary } else { Profile::Fresh }
-    }
-
     /// The bits of an a.
     pub fn width(&self) -> usize {
         self.width
@@ -458,6 +569,28 @@ impl Sender {
     pub fn delta(&self) -> Block {
         *self.delta
     }
+
+    /// Ends the chunks and proves that all corrections were made as they should, from what
+    /// [`Receiver::mask`] says.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `masked` is not [`MASKED`] bytes, [`Error::Used`] if it was proven before, or
+    /// if this is no checked session. For other bytes the proof is that of another sum.
+    pub fn prove(&mut self, masked: &[u8]) -> Result<[u8; PROOF], Error> {
+        check("masked", masked, MASKED)?;
+        let Proving::Open { tally, mask } = &self.proving else {
+            return Err(Error::Used { argument: "check" });
+        };
+        let noise = gf128::multiply(blocks(masked)[0], *self.delta);
+        let proof = consistency::proof(&self.sid, tally.total().leaves ^ **mask ^ noise);
+        self.proving = Proving::Over;
+        Ok(proof)
+    }
+}
+
+/// Transfers of the value that masks the sum of the noise.
+const fn masking(profile: Profile) -> usize {
+    if matches!(profile, Profile::Checked) { BITS } else { 0 }
 }
 
 /// The roots of a chunk's trees.
@@ -494,10 +627,15 @@ fn base_transfers(width: usize) -> Result<usize, Error> {
 /// For each value the sum over its bits k of row k times x^k.
 fn products(rows: &[Block], width: usize) -> OfTrees {
     let mut products = OfTrees::new(vec![[0; LANES]; GROUPS]);
-    for (product, rows) in products.as_flattened_mut().iter_mut().zip(rows.chunks_exact(width)) {
-        *product = rows.iter().rev().fold(0, |sum, row| gf128::double(sum) ^ row);
+    for (each, rows) in products.as_flattened_mut().iter_mut().zip(rows.chunks_exact(width)) {
+        *each = product(rows);
     }
     products
+}
+
+/// The sum of row k times x^k.
+fn product(rows: &[Block]) -> Block {
+    rows.iter().rev().fold(0, |sum, row| gf128::double(sum) ^ row)
 }
 
 /// Bytes as Blocks.
@@ -517,7 +655,7 @@ fn check(argument: &'static str, bytes: &[u8], expected: usize) -> Result<(), Er
 mod tests {
     use super::*;
 
-    use Profile::{Fresh, Stationary};
+    use Profile::{Checked, Fresh, Stationary};
 
     const TAKEN: usize = Fresh.taken();
     const DELTA: Block = 0x0f1e_2d3c_4b5a_6978_8796_a5b4_c3d2_e1f1;
@@ -620,6 +758,169 @@ mod tests {
             let refused = sender.answer(&request, &mut entropy).err();
             assert_eq!(refused, Some(Error::Check { argument: "d" }), "seed 43, byte {at}");
         }
+    }
+
+    /// Both halves of a checked session.
+    fn checked(width: usize, delta: Block, entropy: &mut Entropy) -> (Receiver, Sender) {
+        let sid = [width as u8; 32];
+        let mut bytes = [0; 2 * BITS * BYTES];
+        entropy.fill(&mut bytes);
+        let pairs: [[Block; 2]; BITS] = *blocks(&bytes).as_chunks().0.first_chunk().unwrap();
+        let keys = std::array::from_fn(|i| pairs[i][(delta >> i & 1) as usize]);
+        let (receiver, trees) = cot::Receiver::plant_checked(&sid, &pairs, entropy);
+        let sender = cot::Sender::grow_checked(&sid, delta, &keys, &trees).unwrap();
+        let code = || Checked.code(&sid);
+        (
+            Receiver::new(&sid, width, Checked, code(), receiver, entropy).unwrap(),
+            Sender::new(&sid, width, Checked, code(), delta, sender).unwrap(),
+        )
+    }
+
+    /// Runs so many chunks, of which `tamper` changes corrections, and gives how the check ends.
+    fn run(
+        receiver: &mut Receiver,
+        sender: &mut Sender,
+        chunks: usize,
+        entropy: &mut Entropy,
+        mut tamper: impl FnMut(usize, &mut [u8]),
+    ) -> Result<(), Error> {
+        let requests: Vec<_> = (0..chunks).map(|_| receiver.request(entropy)).collect();
+        for (chunk, request) in requests.iter().enumerate() {
+            let mut answer = sender.answer(request, entropy)?;
+            tamper(chunk, &mut answer);
+            receiver.absorb(&answer)?;
+        }
+        let masked = receiver.mask()?;
+        receiver.verify(&sender.prove(&masked)?)
+    }
+
+    #[test]
+    fn a_checked_session_has_the_law_and_its_check_passes_once() {
+        for (width, delta) in [(64, DELTA), (128, DELTA), (128, 0), (128, Block::MAX)] {
+            let mut entropy = Entropy::from_seed_for_tests([45; 32]);
+            let (mut receiver, mut sender) = checked(width, delta, &mut entropy);
+            let first = receiver.request(&mut entropy);
+            assert_eq!(first.len(), 4 * (816 * width + 128 + 5760) + 2112);
+            receiver.absorb(&sender.answer(&first, &mut entropy).unwrap()).unwrap();
+            run(&mut receiver, &mut sender, 2, &mut entropy, |_, _| ()).unwrap();
+            let used = Error::Used { argument: "check" };
+            assert_eq!(receiver.mask(), Err(used.clone()));
+            assert_eq!(receiver.verify(&[0; PROOF]), Err(used.clone()));
+            assert_eq!(sender.prove(&[0; MASKED]), Err(used.clone()));
+            let request = receiver.request(&mut entropy);
+            assert_eq!(sender.answer(&request, &mut entropy).err(), Some(used.clone()));
+            assert_eq!(receiver.absorb(&[0; ANSWER]), Err(used));
+            if delta == DELTA {
+                assert_eq!(take(&mut receiver, &mut sender, 3 * TAKEN).1, 0, "seed 45");
+            }
+        }
+    }
+
+    #[test]
+    fn any_changed_correction_fails_the_check_unless_no_leaf_depends_on_it() {
+        let mut entropy = Entropy::from_seed_for_tests([46; 32]);
+        let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
+        let failed = Err(Error::Check { argument: "proof" });
+        for (chunk, at) in [(0, 0), (0, ANSWER - 1), (1, ANSWER / 2), (2, 16 * 8)] {
+            let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
+            let ended = run(&mut receiver, &mut sender, 3, &mut entropy, |now, answer| {
+                answer[at] ^= u8::from(now == chunk);
+            });
+            assert_eq!(ended, failed, "seed 46, byte {at} of chunk {chunk}");
+        }
+        // Two changed totals, each of a tree's missing leaf: they do not cancel.
+        let ended = run(&mut receiver, &mut sender, 2, &mut entropy, |_, answer| {
+            for tree in 0..2 {
+                answer[(tree * (DEPTH + 2) + DEPTH + 1) * BYTES] ^= 1;
+            }
+        });
+        assert_eq!(ended, failed, "seed 46");
+    }
+
+    /// Answers the first request as a dishonest sender, who changes corrections and hashes what it says.
+    fn cheat(
+        sender: &mut Sender,
+        request: &[u8],
+        entropy: &mut Entropy,
+        mut change: impl FnMut(usize, &mut [u8; CORRECTION]),
+    ) -> Vec<u8> {
+        let Proving::Open { tally, mask } = &mut sender.proving else { panic!() };
+        let values = base_transfers(sender.width).unwrap();
+        let (base, d) = request.split_at(cot::checked_length(values + BITS));
+        let rows = sender.cot.extend_checked(0, base, values + BITS).unwrap();
+        let sums = products(&rows, sender.width);
+        **mask = product(&rows[values..]);
+        let keys = sender.cot.extend_checked(1, d, TRANSFERS).unwrap();
+        let mut answer = vec![0; ANSWER];
+        let groups = keys.as_chunks().0.iter().zip(sums.iter()).enumerate();
+        for ((g, (keys, base)), correction) in groups.zip(answer.as_chunks_mut().0) {
+            let mut roots = [[0; BYTES]; LANES];
+            entropy.fill(roots.as_flattened_mut());
+            let roots = roots.map(Block::from_le_bytes);
+            let leaves = sender.nursery.grow(*sender.delta, &roots, keys, base, correction);
+            change(g, correction);
+            tally.group(leaves, None, correction);
+        }
+        tally.close();
+        answer
+    }
+
+    #[test]
+    fn a_sender_that_guesses_a_bit_of_a_place_passes_if_it_is_right() {
+        let failed = Err(Error::Check { argument: "proof" });
+        let mut passed = 0;
+        for seed in 0..40 {
+            let mut entropy = Entropy::from_seed_for_tests([seed; 32]);
+            let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
+            let request = receiver.request(&mut entropy);
+            // Of the last level each side has a sum of its own; that of the right one is used by who
+            // lacks a left leaf. Tree 3 of group 5.
+            let answer = cheat(&mut sender, &request, &mut entropy, |g, correction| {
+                correction[(3 * (DEPTH + 2) + DEPTH) * BYTES] ^= u8::from(g == 5);
+            });
+            let lacks_left = receiver.pending[0].places[5][3] as usize >= LEAVES / 2;
+            receiver.absorb(&answer).unwrap();
+            let masked = receiver.mask().unwrap();
+            let ended = receiver.verify(&sender.prove(&masked).unwrap());
+            assert_eq!(ended, if lacks_left { failed.clone() } else { Ok(()) }, "seed {seed}");
+            passed += u32::from(ended.is_ok());
+        }
+        assert!((8..=32).contains(&passed), "seeds 0 to 39: {passed}");
+    }
+
+    #[test]
+    fn a_sender_that_spoils_what_every_receiver_uses_fails() {
+        for block in [0, DEPTH - 2, DEPTH + 1] {
+            let mut entropy = Entropy::from_seed_for_tests([48; 32]);
+            let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
+            let request = receiver.request(&mut entropy);
+            // In two groups, with the same difference: they do not cancel.
+            let answer = cheat(&mut sender, &request, &mut entropy, |g, correction| {
+                correction[block * BYTES] ^= u8::from(g == 0 || g == 101);
+            });
+            receiver.absorb(&answer).unwrap();
+            let masked = receiver.mask().unwrap();
+            let ended = receiver.verify(&sender.prove(&masked).unwrap());
+            assert_eq!(ended, Err(Error::Check { argument: "proof" }), "seed 48, block {block}");
+        }
+    }
+
+    #[test]
+    fn a_false_sum_of_noise_or_proof_fails_and_others_are_refused() {
+        let mut entropy = Entropy::from_seed_for_tests([47; 32]);
+        for at in [0, MASKED - 1] {
+            let (mut receiver, mut sender) = checked(72, DELTA, &mut entropy);
+            let request = receiver.request(&mut entropy);
+            receiver.absorb(&sender.answer(&request, &mut entropy).unwrap()).unwrap();
+            let mut masked = receiver.mask().unwrap();
+            assert!(sender.prove(&masked[1..]).is_err());
+            masked[at] ^= 1;
+            let proof = sender.prove(&masked).unwrap();
+            assert!(matches!(receiver.verify(&proof[1..]), Err(Error::Length { .. })));
+            assert_eq!(receiver.verify(&proof), Err(Error::Check { argument: "proof" }));
+        }
+        let (mut receiver, mut sender) = session(Fresh, 72, &mut entropy);
+        assert!(receiver.mask().is_err() && sender.prove(&[0; MASKED]).is_err());
     }
 
     #[test]

@@ -23,7 +23,7 @@ def small_bins(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(bins, "MESSAGE", 32 * WIDTH)
     monkeypatch.setattr(bins, "BIN", 32)
     monkeypatch.setattr(okvs, "BIN", 48)
-    monkeypatch.setattr(vole.Noise, "chunk", 1600)
+    monkeypatch.setattr(vole.Profile, "chunk", 1600)
     monkeypatch.setattr(tags, "PIECE", 48)
     monkeypatch.setattr(tags, "bins", SimpleNamespace(**vars(bins) | {"MESSAGE": 8}))
     okvs.shape.cache_clear()

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import pytest
 from wiretap import (
+    CHECKED,
     DH,
     OTHER,
     OURS,
@@ -51,7 +52,7 @@ NAMED = {
 }
 
 
-every_match = pytest.mark.parametrize("match", [*DH, PLAIN, SEALED], ids=str)
+every_match = pytest.mark.parametrize("match", [*DH, PLAIN, SEALED, CHECKED], ids=str)
 
 
 @cache
@@ -130,12 +131,12 @@ def flips(match: Match) -> Iterator[tuple[int, str, int, bytes]]:
     """
     last = {(role, kind(message)): k for k, role, message in chosen(match)}
     for number, role, message in chosen(match):
-        if match.protocol.startswith("vole") and last[role, kind(message)] != number:
+        if match.protocol != "dh" and last[role, kind(message)] != number:
             continue
         for place, index in positions(message).items():
             bits = {3 + index % 5}
             if not place.endswith(" byte"):
-                if match.protocol.startswith("vole"):
+                if match.protocol != "dh":
                     bits = {0}
                 elif match.output is Output.BOTH:
                     bits |= {0}
@@ -155,7 +156,7 @@ SEVERAL = {
 """How many messages of a kind there are in a run that has any."""
 
 
-@pytest.mark.parametrize("match", DH + VOLE, ids=str)
+@pytest.mark.parametrize("match", [*DH, *VOLE, CHECKED], ids=str)
 def test_the_runs_have_several_messages_of_each_kind_and_the_right_results(match):
     heard = honest(match)
     check_nobody_is_deceived(heard, match)
@@ -191,12 +192,14 @@ def test_one_flipped_bit_ends_in_one_named_error_and_in_no_result(match):
 def test_what_nobody_could_notice_earlier_is_a_transcript_mismatch(match):
     """An entry that nobody looks for, a field that nobody reads: they parse, and change nothing."""
     run_of = honest(match).messages
-    name = "tag_bin" if match is PLAIN else "entry_bin"
+    tagged = match in (PLAIN, CHECKED)
+    width = 7 if match is PLAIN else 16
+    name = "tag_bin" if tagged else "entry_bin"
     number = next(k for k, (_, m) in enumerate(run_of) if kind(m) == name)
     message, caught = run_of[number][1], 0
     for at in range(1, 13):
-        # A tag has 7 bytes, the lowest first; the last one stays, so that all still ascend.
-        index = -7 - 7 * at if match is PLAIN else -2 - 40 * at
+        # A tag has 7 bytes or 16, the lowest first; the last stays, so that all still ascend.
+        index = -width - width * at if tagged else -2 - 40 * at
         heard = run(match, number, flipped(message, index, 0))
         check_nobody_is_deceived(heard, match)
         assert not heard.results

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from wiretap import (
+    CHECKED,
     DH,
     OTHER,
     OURS,
@@ -29,7 +30,7 @@ from wiretap import (
 
 from psi import Elements, Output
 from psi._core import BaseOtOffer, Key, Outputs, dh_evaluate
-from psi.errors import DecoyMismatch, MalformedMessage, PeerMisbehaved
+from psi.errors import CheckFailed, DecoyMismatch, PeerMisbehaved
 from psi.subprotocols.decoys import (
     OWN,
     SHARED,
@@ -81,7 +82,7 @@ def every_second_tag_wrong(message, label):
     message.entry_bin.entries = b"".join(entries)
 
 
-@pytest.mark.parametrize("match", DH + VOLE, ids=str)
+@pytest.mark.parametrize("match", [*DH, *VOLE, CHECKED], ids=str)
 def test_without_transcripts_an_honest_run_is_right(match):
     heard = match.listen(bare=True)
     assert not heard.errors
@@ -148,7 +149,7 @@ def another_point(message):
     message.base_ot_offer.point = BaseOtOffer.draw(entropy(7)).message()
 
 
-@pytest.mark.parametrize("match", [PLAIN, SEALED], ids=str)
+@pytest.mark.parametrize("match", [PLAIN, SEALED, CHECKED], ids=str)
 @pytest.mark.parametrize(
     ("author", "name", "change"),
     [
@@ -160,11 +161,10 @@ def another_point(message):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_wrong_transfers_are_noticed_before_decoys(match, author, name, change):
-    """The sums in the first request do not agree with it at the sender."""
+    """The sums in the first request do not agree with it at the sender, or those of the trees."""
     heard = match.listen(changing(name, change, author), bare=True)
     assert set(heard.errors) == {SENDER}
-    assert type(heard.errors[SENDER]) is MalformedMessage
-    assert "VoleRequest" in str(heard.errors[SENDER])
+    assert type(heard.errors[SENDER]) is CheckFailed
     assert not heard.results
 
 
@@ -174,8 +174,11 @@ def test_wrong_transfers_are_noticed_before_decoys(match, author, name, change):
         (PLAIN, SENDER, "vole_correction", every_second("corrections", 16)),
         (SEALED, SENDER, "vole_correction", every_second("corrections", 16)),
         (PLAIN, RECEIVER, "masked_bin", every_second("cells", 8)),
+        (CHECKED, RECEIVER, "masked_bin", every_second("cells", 16)),
+        (CHECKED, RECEIVER, "masked_bin", every_second("salt", 16)),
         (SEALED, RECEIVER, "masked_bin", every_second("cells", 8)),
         (PLAIN, SENDER, "tag_bin", every_second("tags", 7)),
+        (CHECKED, SENDER, "tag_bin", every_second("tags", 16)),
         (SEALED, SENDER, "entry_bin", lambda message: every_second_tag_wrong(message, label=3)),
     ],
     ids=lambda value: str(value) if isinstance(value, Match | str) else "",
@@ -184,7 +187,7 @@ def test_wrong_correlations_cells_and_tags_are_a_decoy_mismatch(match, author, n
     heard = match.listen(changing(name, change, author), bare=True)
     assert type(heard.errors[RECEIVER]) is DecoyMismatch
     # A sender that is to learn nothing has no decoys to check.
-    assert set(heard.results) == ({SENDER} if match is PLAIN else set())
+    assert set(heard.results) == (set() if match is SEALED else {SENDER})
 
 
 @pytest.mark.parametrize("output", Output)

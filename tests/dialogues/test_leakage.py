@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from reference import dh
 from wiretap import (
+    CHECKED,
     DH,
     PLAIN,
     RECEIVER,
@@ -60,7 +61,7 @@ def windows(heard: Heard, width: int) -> set[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("match", "width"), [*((m, 8) for m in DH), (PLAIN, 10), (SEALED, 10)], ids=str
+    ("match", "width"), [*((m, 8) for m in DH), (PLAIN, 10), (SEALED, 10), (CHECKED, 10)], ids=str
 )
 def test_two_runs_on_the_same_sets_share_no_eight_bytes(match, width):
     """Of VOLE-PSI no ten: its messages have 2^20 places, each with 2^-80 for each of as many."""
@@ -101,7 +102,7 @@ def some(n: int) -> Sets:
 
 
 # Where both learn, the number of matches is known to both, and said.
-one_learns = pytest.mark.parametrize("match", [DH[2], DH[0], PLAIN, VOLE[2]], ids=str)
+one_learns = pytest.mark.parametrize("match", [DH[2], DH[0], PLAIN, VOLE[2], CHECKED], ids=str)
 
 
 @one_learns
@@ -146,7 +147,7 @@ def test_only_what_the_receiver_tells_of_its_matches_has_a_length_that_depends_o
     assert 0 < none < all_
 
 
-@pytest.mark.parametrize("match", [*DH, PLAIN, SEALED], ids=str)
+@pytest.mark.parametrize("match", [*DH, PLAIN, SEALED, CHECKED], ids=str)
 def test_no_element_identifier_hash_or_clear_label_is_said(match):
     ours = [f"sixteen bytes {i:02}" for i in range(20)]
     theirs = [f"sixteen bytes {i:02}" for i in range(10, 30)]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wiretap import (
+    CHECKED,
     DH,
     OTHER,
     OURS,
@@ -55,7 +56,7 @@ def fuzz(examples: int) -> settings:
     )
 
 
-every_match = pytest.mark.parametrize("match", [*DH, PLAIN, SEALED], ids=str)
+every_match = pytest.mark.parametrize("match", [*DH, PLAIN, SEALED, CHECKED], ids=str)
 
 
 @cache
@@ -95,10 +96,11 @@ def due(name: str, field: str) -> st.SearchStrategy[bytes]:
     """As many bytes as in an honest run of VOLE-PSI, or one more, or any number."""
 
     def strategy() -> st.SearchStrategy[bytes]:
-        said = (wire.Message.FromString(message) for _, message in honest(PLAIN).messages)
+        runs = honest(PLAIN).messages + honest(CHECKED).messages
+        said = (wire.Message.FromString(message) for _, message in runs)
         bodies = (getattr(message, name) for message in said if message.HasField(name))
         lengths = sorted({len(getattr(body, field)) for body in bodies})
-        chosen = st.sampled_from([*lengths, lengths[0] + 1])
+        chosen = st.sampled_from([*lengths, lengths[-1] + 1])
         return st.builds(lambda n, byte: bytes([byte]) * n, chosen, st.integers(0, 255))
 
     return st.one_of(st.deferred(strategy), data)
@@ -106,7 +108,7 @@ def due(name: str, field: str) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def hellos(draw) -> wire.Hello:
-    match = draw(st.sampled_from(DH + VOLE))
+    match = draw(st.sampled_from([*DH, *VOLE, CHECKED]))
     return wire.Hello(
         parameters=draw(st.one_of(st.just(match.parameters.digest()), exactly)),
         nonce=draw(exactly),
@@ -137,7 +139,8 @@ bodies = st.one_of(
     ),
     st.builds(lambda d: wire.Message(transcript_digest=wire.TranscriptDigest(digest=d)), exactly),
     st.builds(
-        lambda p, s: wire.Message(base_ot_offer=wire.BaseOtOffer(point=p, session=s)),
+        lambda p, s, r: wire.Message(base_ot_offer=wire.BaseOtOffer(point=p, session=s, salt=r)),
+        exactly,
         exactly,
         exactly,
     ),
@@ -160,9 +163,14 @@ bodies = st.one_of(
         due("vole_correction", "corrections"),
     ),
     st.builds(
-        lambda b, c: wire.Message(masked_bin=wire.MaskedBin(bin=b, cells=c)),
+        lambda b, c, s: wire.Message(masked_bin=wire.MaskedBin(bin=b, cells=c, salt=s)),
         number,
         due("masked_bin", "cells"),
+        due("masked_bin", "salt"),
+    ),
+    st.builds(lambda s: wire.Message(vole_check=wire.VoleCheck(sum=s)), due("vole_check", "sum")),
+    st.builds(
+        lambda d: wire.Message(vole_proof=wire.VoleProof(digest=d)), due("vole_proof", "digest")
     ),
     st.builds(
         lambda p, u: wire.Message(tag_counts=wire.TagCounts(piece=p, unary=u)),
@@ -183,7 +191,7 @@ anything = st.one_of(st.binary(max_size=600), structured)
 @fuzz(150)
 @given(
     st.sampled_from([RECEIVER, SENDER]),
-    st.sampled_from(DH + VOLE),
+    st.sampled_from([*DH, *VOLE, CHECKED]),
     st.lists(anything, min_size=1, max_size=4),
 )
 def test_no_bytes_from_the_peer_raise_anything_but_a_peer_error(role, match, noise):
@@ -206,7 +214,7 @@ def noise_instead_of_any_message(match: Match, which: int, noise: bytes) -> None
     if noise == messages[k][1]:
         return
     heard = heard_instead(match, k, noise)
-    if match.protocol.startswith("vole"):
+    if match.protocol != "dh":
         # What has the right length is computed with; then the decoys of either side are wrong.
         assert len(heard.errors) == 1
     elif kind(messages[k][1]) != "hello":
@@ -245,7 +253,7 @@ def test_noise_instead_of_any_message_ends_in_one_peer_error_or_a_wait(match, wh
 
 
 @fuzz(80)
-@given(st.sampled_from([PLAIN, SEALED]), st.integers(0, 99), anything)
+@given(st.sampled_from([PLAIN, SEALED, CHECKED]), st.integers(0, 99), anything)
 def test_noise_instead_of_a_message_of_vole_ends_in_one_peer_error(match, which, noise):
     noise_instead_of_any_message(match, which, noise)
 
@@ -323,11 +331,11 @@ def test_a_wide_label_is_refused(match, role):
 def test_the_largest_sizes_agreed_take_memory_only_when_they_are_heard(match):
     """A peer may declare what was agreed; a side does its own work and waits."""
     for role in (RECEIVER, SENDER):
-        name = "elements" if role is RECEIVER or match is PLAIN else "entries"
+        name = "elements" if role is RECEIVER or not match.told else "entries"
         listener = match.side(OTHER[role])
         listener.start()
         # A count has no labels, and a receiver that is not to tell has none either.
-        wide = role is SENDER and match.output is not Output.CARDINALITY
+        wide = role is SENDER and match.output is not Output.CARDINALITY and match is not CHECKED
         data = hello(match, role, **{name: BOUND}, label_width=1024 if wide else 0)
         assert peak(lambda listener=listener, data=data: listener.hear(data)) < 200_000
 
@@ -350,10 +358,22 @@ IMPOSSIBLE = {
         (RECEIVER, {"elements": 63}),
         (RECEIVER, {"elements": 0}),
     ],
+    # And here neither tells entries.
+    "vole-malicious": [
+        (SENDER, {"elements": 0, "entries": 0}),
+        (SENDER, {"elements": 0, "entries": 128}),
+        (SENDER, {"elements": 128, "entries": 1}),
+        (SENDER, {"elements": 63}),
+        (SENDER, {"label_width": 1}),
+        (RECEIVER, {"elements": 63}),
+        (RECEIVER, {"elements": 0}),
+        (RECEIVER, {"entries": 128}),
+        (RECEIVER, {"label_width": 1}),
+    ],
 }
 
 
-@pytest.mark.parametrize("match", DH + VOLE, ids=str)
+@pytest.mark.parametrize("match", [*DH, *VOLE, CHECKED], ids=str)
 def test_impossible_sizes_are_misbehaviour(match):
     for role, changes in IMPOSSIBLE[match.protocol.removesuffix("-stationary")]:
         error = hear_all(match.side(OTHER[role]), [hello(match, role, **changes)])
@@ -398,11 +418,39 @@ def test_a_receiver_that_tells_of_more_records_than_it_brought_exceeds_its_bound
         ("masked_bin", "cells"),
         ("tag_counts", "unary"),
         ("tag_bin", "tags"),
+        ("vole_check", "sum"),
+        ("vole_proof", "digest"),
     ],
 )
 @pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: v + b"\0", lambda v: b""])
 def test_a_field_of_another_length_is_malformed(name, field, change):
-    (match,) = [m for m in (DH[2], PLAIN, DH[1]) if name in kinds_of(m)][:1]
+    (match,) = [m for m in (DH[2], PLAIN, DH[1], CHECKED) if name in kinds_of(m)][:1]
+    check_malformed(match, name, field, change)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("base_ot_offer", "salt"),
+        ("cot_trees", "corrections"),
+        ("vole_request", "corrections"),
+        ("vole_correction", "corrections"),
+        ("masked_bin", "cells"),
+        ("masked_bin", "salt"),
+        ("tag_bin", "tags"),
+    ],
+)
+@pytest.mark.parametrize("change", [lambda v: v[:-1], lambda v: v + b"\0", lambda v: b""])
+def test_a_field_of_another_length_is_malformed_in_the_malicious_profile(name, field, change):
+    check_malformed(CHECKED, name, field, change)
+
+
+def test_a_salt_where_there_is_none_is_malformed():
+    check_malformed(PLAIN, "base_ot_offer", "salt", lambda _: bytes(32))
+    check_malformed(PLAIN, "masked_bin", "salt", lambda _: bytes(16))
+
+
+def check_malformed(match: Match, name: str, field: str, change: Callable[[bytes], bytes]) -> None:
     messages = honest(match).messages
     for number, (author, data) in enumerate(messages):
         if kind(data) != name:

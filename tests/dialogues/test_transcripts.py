@@ -12,7 +12,19 @@ import json
 from pathlib import Path
 
 import pytest
-from wiretap import BACK, DH, OURS, PLAIN, SEALED, SENT, STATIONARY, THEIRS, Match, kind
+from wiretap import (
+    BACK,
+    CHECKED,
+    DH,
+    OURS,
+    PLAIN,
+    SEALED,
+    SENT,
+    STATIONARY,
+    THEIRS,
+    Match,
+    kind,
+)
 
 from psi import Labels
 
@@ -27,17 +39,20 @@ HOW = (
 REFERENCE = {
     "dh": "tests/dialogues/test_reference.py shows that the reference says the same",
     "vole": "tests/dialogues/test_vole_reference.py shows that the reference understands the same",
+    "vole-malicious": "tests/dialogues/test_vole_malicious.py shows that the reference understands "
+    "the same",
     "vole-stationary": "tests/dialogues/test_stationary_reference.py shows that the reference "
     "understands the same",
 }
-MATCHES = [*DH, PLAIN, SEALED, STATIONARY]
+MATCHES = [*DH, PLAIN, SEALED, CHECKED, STATIONARY]
 
 
 def record(match: Match) -> dict[str, object]:
     """The run as its file tells it."""
     sent = SENT if match.told else Labels.none(0)
+    module = match.protocol.replace("-", "_")
     return {
-        "source": HOW.format(protocol=match.protocol, reference=REFERENCE[match.protocol]),
+        "source": HOW.format(protocol=module, reference=REFERENCE[match.protocol]),
         "output": match.output.value,
         "receiver": {
             "identifiers": OURS,
@@ -62,7 +77,7 @@ def record(match: Match) -> dict[str, object]:
 
 
 def file_of(match: Match) -> Path:
-    return FOLDER / f"{match.protocol}_{match.output.value}.json"
+    return FOLDER / f"{match.protocol}_{match.output.value}.json".replace("-", "_")
 
 
 @pytest.mark.parametrize("match", MATCHES, ids=str)

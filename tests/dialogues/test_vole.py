@@ -19,10 +19,10 @@ from psi.protocols import PROTOCOLS, dh
 from psi.protocols.vole import OUTPUTS, Receiver, Sender
 from psi.subprotocols import bins, okvs, tags
 from psi.subprotocols.decoys import DECOYS, size_class
-from psi.subprotocols.vole import Noise
+from psi.subprotocols.vole import Profile
 from psi.wire.v1.messages_pb2 import Message
 
-CHUNK = Noise.FRESH.chunk
+CHUNK = Profile.FRESH.chunk
 LEARN = [Output.RECEIVER, Output.BOTH]
 
 

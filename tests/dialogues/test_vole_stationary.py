@@ -13,10 +13,10 @@ from psi.protocols import PROTOCOLS, vole
 from psi.protocols.vole_stationary import Receiver, Sender
 from psi.subprotocols import okvs
 from psi.subprotocols.decoys import DECOYS, size_class
-from psi.subprotocols.vole import Noise
+from psi.subprotocols.vole import Profile
 
 NAME = "vole-stationary"
-CHUNK = Noise.STATIONARY.chunk
+CHUNK = Profile.STATIONARY.chunk
 
 
 def chunks(total: int) -> int:

@@ -13,7 +13,8 @@ from psi import Elements, Labels, Output, Parameters, Side
 from psi._core import Entropy
 from psi.errors import PeerError
 from psi.parameters import Role
-from psi.protocols import PROTOCOLS, dh, vole
+from psi.protocols import PROTOCOLS
+from psi.subprotocols.roles import Receiving, Sending
 from psi.wire.v1.messages_pb2 import Message
 
 RECEIVER, SENDER = Role.RECEIVER, Role.SENDER
@@ -72,7 +73,7 @@ def roles(
     seeds: tuple[int, int] | None = (1, 2),
     exact: bool = True,
     protocol: str = "dh",
-) -> tuple[dh.Receiver | vole.Receiver, dh.Sender | vole.Sender]:
+) -> tuple[Receiving, Sending]:
     """Both roles, by default with fixed entropy."""
     r_entropy, s_entropy = (entropy(seeds[0]), entropy(seeds[1])) if seeds else (None, None)
     options: dict[str, Any] = {"exact": exact}
@@ -186,3 +187,5 @@ VOLE = [
     Match("vole", Output.BOTH, told=False),
     STATIONARY,
 ]
+CHECKED = Match("vole-malicious", Output.RECEIVER, told=False)
+"""The malicious profile of VOLE-PSI, which tells nothing else."""

@@ -54,6 +54,7 @@ FAULTS: dict[str, Spoil] = {
 NAMED = {
     "malformed-message",
     "unexpected-message",
+    "check-failed",
     "transcript-mismatch",
     "decoy-mismatch",
     "bound-exceeded",

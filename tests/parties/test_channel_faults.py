@@ -30,6 +30,7 @@ from parties.wire.v1 import node_pb2 as wire
 from psi.dialogue import HEAR, Dialogue
 from psi.errors import (
     BoundExceeded,
+    CheckFailed,
     DecoyMismatch,
     MalformedMessage,
     PeerIncompatible,
@@ -422,6 +423,7 @@ def test_a_tls_port_that_is_no_node_is_told(loopback: Any, dialogues: Any) -> No
         (UnexpectedMessage, "unexpected-message", PeerRefused),
         (PeerIncompatible, "incompatible", PeerIncompatible),
         (BoundExceeded, "bound-exceeded", PeerRefused),
+        (CheckFailed, "check-failed", PeerRefused),
         (TranscriptMismatch, "transcript-mismatch", PeerRefused),
         (DecoyMismatch, "decoy-mismatch", PeerRefused),
         (PeerMisbehaved, "misbehaved", PeerRefused),

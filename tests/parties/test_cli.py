@@ -20,7 +20,14 @@ from parties.cli import asking, output
 from parties.cli.progress import Progress, line
 from parties.errors import CertificateError, LocalFault, PeerLost, PeerRefused, SettingsError
 from psi import PROTOCOLS, Meter
-from psi.errors import ApiMisuse, BoundExceeded, DecoyMismatch, MalformedMessage, PeerIncompatible
+from psi.errors import (
+    ApiMisuse,
+    BoundExceeded,
+    CheckFailed,
+    DecoyMismatch,
+    MalformedMessage,
+    PeerIncompatible,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,6 +153,7 @@ ERRORS: list[tuple[BaseException, int, str]] = [
     (PeerIncompatible("x"), 7, "peer-incompatible"),
     (BoundExceeded("x"), 7, "bound-exceeded"),
     (MalformedMessage("x"), 8, "malformed-message"),
+    (CheckFailed("x"), 8, "check-failed"),
     (DecoyMismatch("x"), 8, "decoy-mismatch"),
     (LocalFault("x"), 9, "local"),
 ]

@@ -41,6 +41,7 @@ class Receiver:
 
     def __init__(self, sid: bytes, keys: Blocks, entropy: Entropy) -> None:
         """Draws the trees; `keys` are the pairs of the base OTs, (128, 2)."""
+        self._sid = sid
         nodes, sums = from_bytes(entropy.bytes(16 * GROUPS), GROUPS, 1), []
         for level in range(1, K + 1):
             nodes = _children(sid, nodes)
@@ -57,7 +58,8 @@ class Receiver:
         masked, rows = self.extend(number, every)
         ones = np.zeros((len(every), 2), np.uint64)
         ones[:, 0] = every
-        sums = [_check_sum(masked, ones), _check_sum(masked, rows)]
+        weights = _weights(self._sid, number, masked)
+        sums = [_check_sum(weights, ones), _check_sum(weights, rows)]
         return masked + b"".join(each.tobytes() for each in sums), rows[: len(choices)]
 
     def extend(self, number: int, choices: Bits) -> tuple[bytes, Blocks]:
@@ -72,6 +74,7 @@ class Sender:
 
     def __init__(self, sid: bytes, delta: int, keys: Blocks, trees: bytes) -> None:
         """Rebuilds the trees; `keys` are those chosen in the base OTs, (128)."""
+        self._sid = sid
         sums = from_bytes(trees, GROUPS, K, 2)
         bits = np.array([delta >> i & 1 for i in range(128)])
         self._delta = bits
@@ -95,7 +98,7 @@ class Sender:
         rows = self.extend(number, masked, count + SACRIFICED)
         delta = sum(int(b) << i for i, b in enumerate(self._delta))
         due = sums[1:] ^ times(sums[:1], delta)
-        if to_number(_check_sum(masked, rows)) != to_number(due):
+        if to_number(_check_sum(_weights(self._sid, number, masked), rows)) != to_number(due):
             raise ValueError("the groups do not agree")
         return rows[:count]
 
@@ -108,10 +111,15 @@ class Sender:
         return _rows(streams, self._hole) ^ _transpose(correction)
 
 
-def _check_sum(masked: bytes, rows: Blocks) -> Blocks:
-    """Row 64k + j counts x^k y^j times, x and y being the hash of what was said (Horner, twice)."""
-    x, y = to_numbers(from_bytes(sha256(DOMAIN + masked).digest(), -1))
-    by_x, by_y = multiplier(x), multiplier(y)
+def _weights(sid: bytes, number: int, masked: bytes) -> list[int]:
+    """The two numbers x and y of an extension: a hash of what was said, and of where."""
+    digest = sha256(DOMAIN + sid + number.to_bytes(4, "little") + masked).digest()
+    return to_numbers(from_bytes(digest, -1))
+
+
+def _check_sum(weights: list[int], rows: Blocks) -> Blocks:
+    """Row 64k + j counts x^k y^j times (Horner, twice)."""
+    by_x, by_y = map(multiplier, weights)
     abreast = from_numbers([0] * 64)
     for start in reversed(range(0, len(rows), 64)):
         abreast = by_x(abreast) ^ rows[start : start + 64]

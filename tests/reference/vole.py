@@ -157,6 +157,10 @@ class Role:
         halves = [self.hashed(use, blocks) for use in ("seal", "seal2")]
         return [row.tobytes() for row in np.stack(halves, axis=1)]
 
+    def telling(self, outputs: list[int]) -> list[int]:
+        """What tags are cut from: where entries are sealed too, a hash of each output."""
+        return to_numbers(self.hashed("told", from_numbers(outputs))) if self.both else outputs
+
     def say_entries(self, entries: list[bytes]) -> Dialogue[None]:
         """Says entries, all of one width."""
         rows = max(1, MESSAGE // len(entries[0])) if entries else 1
@@ -219,7 +223,8 @@ class Receiver(Role):
             found = [dh.open_entries(heard, row, self.tag, self.s_width, 0) for row in rows]
         else:
             listed = set((yield from self.hear_tags()))
-            found = [[b""] if t in listed else [] for t in tags.tags(outputs, self.tags)]
+            ours = tags.tags(self.telling(outputs), self.tags)
+            found = [[b""] if t in listed else [] for t in ours]
         check_decoys(found, len(self.names))
         matches = learnt(self.names, found)
         if self.both:
@@ -362,7 +367,7 @@ class Sender(Role):
 
     def say_tags(self, outputs: list[int]) -> Dialogue[None]:
         """All tags."""
-        unary, lows = tags.encode(tags.tags(outputs, self.tags), self.tags)
+        unary, lows = tags.encode(tags.tags(self.telling(outputs), self.tags), self.tags)
         yield from self.say_pieces(wire.TagCounts, "unary", "piece", unary, MESSAGE)
         piece = PIECE * self.tags.low // 8
         yield from self.say_pieces(wire.TagBin, "tags", "bin", lows, piece)

@@ -24,47 +24,51 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apsi/wire/v1/messages.proto\x12\x0bpsi.wire.v1\"\x93\x06\n\x07Message\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.psi.wire.v1.HelloH\x00\x12.\n\x0b\x62linded_bin\x18\x02 \x01(\x0b\x32\x17.psi.wire.v1.BlindedBinH\x00\x12\x32\n\revaluated_bin\x18\x03 \x01(\x0b\x32\x19.psi.wire.v1.EvaluatedBinH\x00\x12*\n\tentry_bin\x18\x04 \x01(\x0b\x32\x15.psi.wire.v1.EntryBinH\x00\x12\x31\n\x0c\x63onfirmation\x18\x05 \x01(\x0b\x32\x19.psi.wire.v1.ConfirmationH\x00\x12,\n\ndecoy_seed\x18\x06 \x01(\x0b\x32\x16.psi.wire.v1.DecoySeedH\x00\x12,\n\ndecoy_tags\x18\x07 \x01(\x0b\x32\x16.psi.wire.v1.DecoyTagsH\x00\x12:\n\x11transcript_digest\x18\x08 \x01(\x0b\x32\x1d.psi.wire.v1.TranscriptDigestH\x00\x12\x31\n\rbase_ot_offer\x18\t \x01(\x0b\x32\x18.psi.wire.v1.BaseOtOfferH\x00\x12\x33\n\x0e\x62\x61se_ot_choice\x18\n \x01(\x0b\x32\x19.psi.wire.v1.BaseOtChoiceH\x00\x12*\n\tcot_trees\x18\x0b \x01(\x0b\x32\x15.psi.wire.v1.CotTreesH\x00\x12\x30\n\x0cvole_request\x18\x0c \x01(\x0b\x32\x18.psi.wire.v1.VoleRequestH\x00\x12\x36\n\x0fvole_correction\x18\r \x01(\x0b\x32\x1b.psi.wire.v1.VoleCorrectionH\x00\x12,\n\nmasked_bin\x18\x0e \x01(\x0b\x32\x16.psi.wire.v1.MaskedBinH\x00\x12,\n\ntag_counts\x18\x0f \x01(\x0b\x32\x16.psi.wire.v1.TagCountsH\x00\x12&\n\x07tag_bin\x18\x10 \x01(\x0b\x32\x13.psi.wire.v1.TagBinH\x00\x42\x06\n\x04\x62ody\"\x83\x01\n\x05Hello\x12\x12\n\nparameters\x18\x01 \x01(\x0c\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x1f\n\x04role\x18\x03 \x01(\x0e\x32\x11.psi.wire.v1.Role\x12\x10\n\x08\x65lements\x18\x04 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x04\x12\x13\n\x0blabel_width\x18\x06 \x01(\r\":\n\nBlindedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0e\n\x06points\x18\x02 \x01(\x0c\x12\x0f\n\x07session\x18\x03 \x01(\x0c\"+\n\x0c\x45valuatedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0e\n\x06points\x18\x02 \x01(\x0c\"(\n\x08\x45ntryBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x0c\"\x1f\n\x0c\x43onfirmation\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x04\"\x19\n\tDecoySeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\".\n\tDecoyTags\x12\x0e\n\x06shared\x18\x01 \x01(\x0c\x12\x11\n\treceivers\x18\x02 \x01(\x0c\"\"\n\x10TranscriptDigest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"-\n\x0b\x42\x61seOtOffer\x12\r\n\x05point\x18\x01 \x01(\x0c\x12\x0f\n\x07session\x18\x02 \x01(\x0c\"\x1e\n\x0c\x42\x61seOtChoice\x12\x0e\n\x06points\x18\x01 \x01(\x0c\"\x1f\n\x08\x43otTrees\x12\x13\n\x0b\x63orrections\x18\x01 \x01(\x0c\"1\n\x0bVoleRequest\x12\r\n\x05\x63hunk\x18\x01 \x01(\r\x12\x13\n\x0b\x63orrections\x18\x02 \x01(\x0c\"4\n\x0eVoleCorrection\x12\r\n\x05\x63hunk\x18\x01 \x01(\r\x12\x13\n\x0b\x63orrections\x18\x02 \x01(\x0c\"\'\n\tMaskedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\r\n\x05\x63\x65lls\x18\x02 \x01(\x0c\")\n\tTagCounts\x12\r\n\x05piece\x18\x01 \x01(\r\x12\r\n\x05unary\x18\x02 \x01(\x0c\"#\n\x06TagBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0c\n\x04tags\x18\x02 \x01(\x0c*@\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n\rROLE_RECEIVER\x10\x01\x12\x0f\n\x0bROLE_SENDER\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apsi/wire/v1/messages.proto\x12\x0bpsi.wire.v1\"\xef\x06\n\x07Message\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.psi.wire.v1.HelloH\x00\x12.\n\x0b\x62linded_bin\x18\x02 \x01(\x0b\x32\x17.psi.wire.v1.BlindedBinH\x00\x12\x32\n\revaluated_bin\x18\x03 \x01(\x0b\x32\x19.psi.wire.v1.EvaluatedBinH\x00\x12*\n\tentry_bin\x18\x04 \x01(\x0b\x32\x15.psi.wire.v1.EntryBinH\x00\x12\x31\n\x0c\x63onfirmation\x18\x05 \x01(\x0b\x32\x19.psi.wire.v1.ConfirmationH\x00\x12,\n\ndecoy_seed\x18\x06 \x01(\x0b\x32\x16.psi.wire.v1.DecoySeedH\x00\x12,\n\ndecoy_tags\x18\x07 \x01(\x0b\x32\x16.psi.wire.v1.DecoyTagsH\x00\x12:\n\x11transcript_digest\x18\x08 \x01(\x0b\x32\x1d.psi.wire.v1.TranscriptDigestH\x00\x12\x31\n\rbase_ot_offer\x18\t \x01(\x0b\x32\x18.psi.wire.v1.BaseOtOfferH\x00\x12\x33\n\x0e\x62\x61se_ot_choice\x18\n \x01(\x0b\x32\x19.psi.wire.v1.BaseOtChoiceH\x00\x12*\n\tcot_trees\x18\x0b \x01(\x0b\x32\x15.psi.wire.v1.CotTreesH\x00\x12\x30\n\x0cvole_request\x18\x0c \x01(\x0b\x32\x18.psi.wire.v1.VoleRequestH\x00\x12\x36\n\x0fvole_correction\x18\r \x01(\x0b\x32\x1b.psi.wire.v1.VoleCorrectionH\x00\x12,\n\nmasked_bin\x18\x0e \x01(\x0b\x32\x16.psi.wire.v1.MaskedBinH\x00\x12,\n\ntag_counts\x18\x0f \x01(\x0b\x32\x16.psi.wire.v1.TagCountsH\x00\x12&\n\x07tag_bin\x18\x10 \x01(\x0b\x32\x13.psi.wire.v1.TagBinH\x00\x12,\n\nvole_check\x18\x11 \x01(\x0b\x32\x16.psi.wire.v1.VoleCheckH\x00\x12,\n\nvole_proof\x18\x12 \x01(\x0b\x32\x16.psi.wire.v1.VoleProofH\x00\x42\x06\n\x04\x62ody\"\x83\x01\n\x05Hello\x12\x12\n\nparameters\x18\x01 \x01(\x0c\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x1f\n\x04role\x18\x03 \x01(\x0e\x32\x11.psi.wire.v1.Role\x12\x10\n\x08\x65lements\x18\x04 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x04\x12\x13\n\x0blabel_width\x18\x06 \x01(\r\":\n\nBlindedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0e\n\x06points\x18\x02 \x01(\x0c\x12\x0f\n\x07session\x18\x03 \x01(\x0c\"+\n\x0c\x45valuatedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0e\n\x06points\x18\x02 \x01(\x0c\"(\n\x08\x45ntryBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x0c\"\x1f\n\x0c\x43onfirmation\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x04\"\x19\n\tDecoySeed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\".\n\tDecoyTags\x12\x0e\n\x06shared\x18\x01 \x01(\x0c\x12\x11\n\treceivers\x18\x02 \x01(\x0c\"\"\n\x10TranscriptDigest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\";\n\x0b\x42\x61seOtOffer\x12\r\n\x05point\x18\x01 \x01(\x0c\x12\x0f\n\x07session\x18\x02 \x01(\x0c\x12\x0c\n\x04salt\x18\x03 \x01(\x0c\"\x1e\n\x0c\x42\x61seOtChoice\x12\x0e\n\x06points\x18\x01 \x01(\x0c\"\x1f\n\x08\x43otTrees\x12\x13\n\x0b\x63orrections\x18\x01 \x01(\x0c\"1\n\x0bVoleRequest\x12\r\n\x05\x63hunk\x18\x01 \x01(\r\x12\x13\n\x0b\x63orrections\x18\x02 \x01(\x0c\"4\n\x0eVoleCorrection\x12\r\n\x05\x63hunk\x18\x01 \x01(\r\x12\x13\n\x0b\x63orrections\x18\x02 \x01(\x0c\"5\n\tMaskedBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\r\n\x05\x63\x65lls\x18\x02 \x01(\x0c\x12\x0c\n\x04salt\x18\x03 \x01(\x0c\"\x18\n\tVoleCheck\x12\x0b\n\x03sum\x18\x01 \x01(\x0c\"\x1b\n\tVoleProof\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\")\n\tTagCounts\x12\r\n\x05piece\x18\x01 \x01(\r\x12\r\n\x05unary\x18\x02 \x01(\x0c\"#\n\x06TagBin\x12\x0b\n\x03\x62in\x18\x01 \x01(\r\x12\x0c\n\x04tags\x18\x02 \x01(\x0c*@\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n\rROLE_RECEIVER\x10\x01\x12\x0f\n\x0bROLE_SENDER\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'psi.wire.v1.messages_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=1596
-  _globals['_ROLE']._serialized_end=1660
+  _globals['_ROLE']._serialized_start=1771
+  _globals['_ROLE']._serialized_end=1835
   _globals['_MESSAGE']._serialized_start=44
-  _globals['_MESSAGE']._serialized_end=831
-  _globals['_HELLO']._serialized_start=834
-  _globals['_HELLO']._serialized_end=965
-  _globals['_BLINDEDBIN']._serialized_start=967
-  _globals['_BLINDEDBIN']._serialized_end=1025
-  _globals['_EVALUATEDBIN']._serialized_start=1027
-  _globals['_EVALUATEDBIN']._serialized_end=1070
-  _globals['_ENTRYBIN']._serialized_start=1072
-  _globals['_ENTRYBIN']._serialized_end=1112
-  _globals['_CONFIRMATION']._serialized_start=1114
-  _globals['_CONFIRMATION']._serialized_end=1145
-  _globals['_DECOYSEED']._serialized_start=1147
-  _globals['_DECOYSEED']._serialized_end=1172
-  _globals['_DECOYTAGS']._serialized_start=1174
-  _globals['_DECOYTAGS']._serialized_end=1220
-  _globals['_TRANSCRIPTDIGEST']._serialized_start=1222
-  _globals['_TRANSCRIPTDIGEST']._serialized_end=1256
-  _globals['_BASEOTOFFER']._serialized_start=1258
-  _globals['_BASEOTOFFER']._serialized_end=1303
-  _globals['_BASEOTCHOICE']._serialized_start=1305
-  _globals['_BASEOTCHOICE']._serialized_end=1335
-  _globals['_COTTREES']._serialized_start=1337
-  _globals['_COTTREES']._serialized_end=1368
-  _globals['_VOLEREQUEST']._serialized_start=1370
-  _globals['_VOLEREQUEST']._serialized_end=1419
-  _globals['_VOLECORRECTION']._serialized_start=1421
-  _globals['_VOLECORRECTION']._serialized_end=1473
-  _globals['_MASKEDBIN']._serialized_start=1475
-  _globals['_MASKEDBIN']._serialized_end=1514
-  _globals['_TAGCOUNTS']._serialized_start=1516
-  _globals['_TAGCOUNTS']._serialized_end=1557
-  _globals['_TAGBIN']._serialized_start=1559
-  _globals['_TAGBIN']._serialized_end=1594
+  _globals['_MESSAGE']._serialized_end=923
+  _globals['_HELLO']._serialized_start=926
+  _globals['_HELLO']._serialized_end=1057
+  _globals['_BLINDEDBIN']._serialized_start=1059
+  _globals['_BLINDEDBIN']._serialized_end=1117
+  _globals['_EVALUATEDBIN']._serialized_start=1119
+  _globals['_EVALUATEDBIN']._serialized_end=1162
+  _globals['_ENTRYBIN']._serialized_start=1164
+  _globals['_ENTRYBIN']._serialized_end=1204
+  _globals['_CONFIRMATION']._serialized_start=1206
+  _globals['_CONFIRMATION']._serialized_end=1237
+  _globals['_DECOYSEED']._serialized_start=1239
+  _globals['_DECOYSEED']._serialized_end=1264
+  _globals['_DECOYTAGS']._serialized_start=1266
+  _globals['_DECOYTAGS']._serialized_end=1312
+  _globals['_TRANSCRIPTDIGEST']._serialized_start=1314
+  _globals['_TRANSCRIPTDIGEST']._serialized_end=1348
+  _globals['_BASEOTOFFER']._serialized_start=1350
+  _globals['_BASEOTOFFER']._serialized_end=1409
+  _globals['_BASEOTCHOICE']._serialized_start=1411
+  _globals['_BASEOTCHOICE']._serialized_end=1441
+  _globals['_COTTREES']._serialized_start=1443
+  _globals['_COTTREES']._serialized_end=1474
+  _globals['_VOLEREQUEST']._serialized_start=1476
+  _globals['_VOLEREQUEST']._serialized_end=1525
+  _globals['_VOLECORRECTION']._serialized_start=1527
+  _globals['_VOLECORRECTION']._serialized_end=1579
+  _globals['_MASKEDBIN']._serialized_start=1581
+  _globals['_MASKEDBIN']._serialized_end=1634
+  _globals['_VOLECHECK']._serialized_start=1636
+  _globals['_VOLECHECK']._serialized_end=1660
+  _globals['_VOLEPROOF']._serialized_start=1662
+  _globals['_VOLEPROOF']._serialized_end=1689
+  _globals['_TAGCOUNTS']._serialized_start=1691
+  _globals['_TAGCOUNTS']._serialized_end=1732
+  _globals['_TAGBIN']._serialized_start=1734
+  _globals['_TAGBIN']._serialized_end=1769
 # @@protoc_insertion_point(module_scope)

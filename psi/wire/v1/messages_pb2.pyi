@@ -16,7 +16,7 @@ ROLE_RECEIVER: Role
 ROLE_SENDER: Role
 
 class Message(_message.Message):
-    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "confirmation", "decoy_seed", "decoy_tags", "transcript_digest", "base_ot_offer", "base_ot_choice", "cot_trees", "vole_request", "vole_correction", "masked_bin", "tag_counts", "tag_bin")
+    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "confirmation", "decoy_seed", "decoy_tags", "transcript_digest", "base_ot_offer", "base_ot_choice", "cot_trees", "vole_request", "vole_correction", "masked_bin", "tag_counts", "tag_bin", "vole_check", "vole_proof")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     BLINDED_BIN_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_BIN_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,8 @@ class Message(_message.Message):
     MASKED_BIN_FIELD_NUMBER: _ClassVar[int]
     TAG_COUNTS_FIELD_NUMBER: _ClassVar[int]
     TAG_BIN_FIELD_NUMBER: _ClassVar[int]
+    VOLE_CHECK_FIELD_NUMBER: _ClassVar[int]
+    VOLE_PROOF_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     blinded_bin: BlindedBin
     evaluated_bin: EvaluatedBin
@@ -49,7 +51,9 @@ class Message(_message.Message):
     masked_bin: MaskedBin
     tag_counts: TagCounts
     tag_bin: TagBin
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ..., base_ot_offer: _Optional[_Union[BaseOtOffer, _Mapping]] = ..., base_ot_choice: _Optional[_Union[BaseOtChoice, _Mapping]] = ..., cot_trees: _Optional[_Union[CotTrees, _Mapping]] = ..., vole_request: _Optional[_Union[VoleRequest, _Mapping]] = ..., vole_correction: _Optional[_Union[VoleCorrection, _Mapping]] = ..., masked_bin: _Optional[_Union[MaskedBin, _Mapping]] = ..., tag_counts: _Optional[_Union[TagCounts, _Mapping]] = ..., tag_bin: _Optional[_Union[TagBin, _Mapping]] = ...) -> None: ...
+    vole_check: VoleCheck
+    vole_proof: VoleProof
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ..., base_ot_offer: _Optional[_Union[BaseOtOffer, _Mapping]] = ..., base_ot_choice: _Optional[_Union[BaseOtChoice, _Mapping]] = ..., cot_trees: _Optional[_Union[CotTrees, _Mapping]] = ..., vole_request: _Optional[_Union[VoleRequest, _Mapping]] = ..., vole_correction: _Optional[_Union[VoleCorrection, _Mapping]] = ..., masked_bin: _Optional[_Union[MaskedBin, _Mapping]] = ..., tag_counts: _Optional[_Union[TagCounts, _Mapping]] = ..., tag_bin: _Optional[_Union[TagBin, _Mapping]] = ..., vole_check: _Optional[_Union[VoleCheck, _Mapping]] = ..., vole_proof: _Optional[_Union[VoleProof, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("parameters", "nonce", "role", "elements", "entries", "label_width")
@@ -120,12 +124,14 @@ class TranscriptDigest(_message.Message):
     def __init__(self, digest: _Optional[bytes] = ...) -> None: ...
 
 class BaseOtOffer(_message.Message):
-    __slots__ = ("point", "session")
+    __slots__ = ("point", "session", "salt")
     POINT_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    SALT_FIELD_NUMBER: _ClassVar[int]
     point: bytes
     session: bytes
-    def __init__(self, point: _Optional[bytes] = ..., session: _Optional[bytes] = ...) -> None: ...
+    salt: bytes
+    def __init__(self, point: _Optional[bytes] = ..., session: _Optional[bytes] = ..., salt: _Optional[bytes] = ...) -> None: ...
 
 class BaseOtChoice(_message.Message):
     __slots__ = ("points",)
@@ -156,12 +162,26 @@ class VoleCorrection(_message.Message):
     def __init__(self, chunk: _Optional[int] = ..., corrections: _Optional[bytes] = ...) -> None: ...
 
 class MaskedBin(_message.Message):
-    __slots__ = ("bin", "cells")
+    __slots__ = ("bin", "cells", "salt")
     BIN_FIELD_NUMBER: _ClassVar[int]
     CELLS_FIELD_NUMBER: _ClassVar[int]
+    SALT_FIELD_NUMBER: _ClassVar[int]
     bin: int
     cells: bytes
-    def __init__(self, bin: _Optional[int] = ..., cells: _Optional[bytes] = ...) -> None: ...
+    salt: bytes
+    def __init__(self, bin: _Optional[int] = ..., cells: _Optional[bytes] = ..., salt: _Optional[bytes] = ...) -> None: ...
+
+class VoleCheck(_message.Message):
+    __slots__ = ("sum",)
+    SUM_FIELD_NUMBER: _ClassVar[int]
+    sum: bytes
+    def __init__(self, sum: _Optional[bytes] = ...) -> None: ...
+
+class VoleProof(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: bytes
+    def __init__(self, digest: _Optional[bytes] = ...) -> None: ...
 
 class TagCounts(_message.Message):
     __slots__ = ("piece", "unary")

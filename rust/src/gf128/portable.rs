@@ -1,6 +1,6 @@
 //! The definition, in constant time: carry-less products by masked integer products.
 
-use super::{Block, fold};
+use super::{ABREAST, Block, fold, reduce};
 
 pub(super) fn accumulate(acc: &mut [Block], factors: &[Block], by: Block) {
     for (sum, factor) in acc.iter_mut().zip(factors) {
@@ -16,15 +16,17 @@ pub(super) fn accumulate_short(acc: &mut [Block], factors: &[u64], by: Block) {
     }
 }
 
+pub(super) fn weigh(sums: &mut [Block; ABREAST], rows: &[[Block; ABREAST]], weights: &[Block]) {
+    for (row, weight) in rows.iter().zip(weights) {
+        accumulate(sums, row, *weight);
+    }
+}
+
 /// From halves, as in school; what is left above x^128 is folded down.
 fn multiply(a: Block, b: Block) -> Block {
     let ((a1, a0), (b1, b0)) = (halves(a), halves(b));
     let middle = product(a0, b1) ^ product(a1, b0);
-    let low = product(a0, b0) ^ (middle << 64);
-    let high = product(a1, b1) ^ (middle >> 64);
-    // The upper 7 bits of `high` times x^7 + x^2 + x + 1 reach beyond x^128 once more.
-    let beyond = (high >> 121) ^ (high >> 126) ^ (high >> 127);
-    low ^ fold(high) ^ fold(beyond)
+    reduce(product(a0, b0), middle, product(a1, b1))
 }
 
 fn halves(a: Block) -> (u64, u64) {

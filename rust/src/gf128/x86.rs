@@ -5,7 +5,7 @@
 //! lies above x^128: five products to an element, as many as with three (Karatsuba) and two to
 //! reduce, and fewer sums. The instructions take the same time on all data.
 
-use super::{Block, TAIL, fold};
+use super::{ABREAST, Block, TAIL, fold, reduce};
 
 /// A set of instructions, by the number of elements to its registers.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,28 @@ impl Path {
         }
         here
     }
+
+    /// Weighs, if this machine has the path; says whether it did.
+    pub(super) fn weigh(
+        self,
+        sums: &mut [Block; ABREAST],
+        rows: &[[Block; ABREAST]],
+        weights: &[Block],
+    ) -> bool {
+        let here = self.is_here();
+        if here {
+            // SAFETY: the features of the path are here.
+            #[expect(unsafe_code, reason = "a door to x86")]
+            unsafe {
+                match self {
+                    Self::Four => by_four::weigh(sums, rows, weights),
+                    Self::Two => by_two::weigh(sums, rows, weights),
+                    Self::One => by_one::weigh(sums, rows, weights),
+                }
+            }
+        }
+        here
+    }
 }
 
 /// One twin: the same walk over the batch for each width of registers.
@@ -76,7 +98,9 @@ macro_rules! twin {
         mod $name {
             use std::arch::x86_64::{$low, $product, $xor};
 
-            use super::{Block, TAIL, fold};
+            use zeroize::Zeroize;
+
+            use super::{ABREAST, Block, TAIL, fold, reduce};
             use crate::aes::lanes::$lanes::{
                 LANES, Lanes, load, load_part, spread, store, store_part,
             };
@@ -113,6 +137,34 @@ macro_rules! twin {
                     }
                     let sum = add_short_product(load_part(last_sums), load(&factor), by);
                     store_part(last_sums, sum);
+                }
+            }
+
+            /// Products are summed as they come, 256 bits each, and reduced at the end: four products
+            /// of halves to an element.
+            #[target_feature(enable = $features)]
+            pub(super) fn weigh(
+                sums: &mut [Block; ABREAST],
+                rows: &[[Block; ABREAST]],
+                weights: &[Block],
+            ) {
+                for (i, sums) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                    let [mut low, mut middle, mut high] = [spread(0); 3];
+                    for (row, weight) in rows.iter().zip(weights) {
+                        let (f, b) = (load(&row.as_chunks().0[i]), spread(*weight));
+                        low = $xor(low, $product::<0x00>(f, b));
+                        high = $xor(high, $product::<0x11>(f, b));
+                        let across = $xor($product::<0x01>(f, b), $product::<0x10>(f, b));
+                        middle = $xor(middle, across);
+                    }
+                    let mut parts = [[0; LANES]; 3];
+                    for (part, lanes) in parts.iter_mut().zip([low, middle, high]) {
+                        store(part, lanes);
+                    }
+                    for (lane, sum) in sums.iter_mut().enumerate() {
+                        *sum ^= reduce(parts[0][lane], parts[1][lane], parts[2][lane]);
+                    }
+                    parts.zeroize();
                 }
             }
 

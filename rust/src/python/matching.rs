@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -63,16 +64,17 @@ impl BaseOtChoice {
 #[pyclass(module = "psi._core")]
 pub struct VoleCode(Option<Box<(Profile, Code)>>);
 
-fn profile(stationary: bool) -> Profile {
-    if stationary { Profile::Stationary } else { Profile::Fresh }
-}
-
 #[pymethods]
 impl VoleCode {
     #[staticmethod]
-    fn draw(py: Python<'_>, sid: [u8; 32], stationary: bool) -> Self {
-        let profile = profile(stationary);
-        Self(Some(Box::new(py.detach(|| (profile, profile.code(&sid))))))
+    fn draw(py: Python<'_>, sid: [u8; 32], profile: &str) -> PyResult<Self> {
+        let profile = match profile {
+            "fresh" => Profile::Fresh,
+            "checked" => Profile::Checked,
+            "stationary" => Profile::Stationary,
+            _ => return Err(PyValueError::new_err("profile: fresh, checked or stationary")),
+        };
+        Ok(Self(Some(Box::new(py.detach(|| (profile, profile.code(&sid)))))))
     }
 }
 
@@ -106,7 +108,10 @@ impl VoleReceiver {
         let entropy = &mut entropy.0;
         let (receiver, trees) = py.detach(|| {
             let pairs = offer.keys(&sid, points)?;
-            let (cots, trees) = cot::Receiver::plant(&sid, &pairs, entropy);
+            let (cots, trees) = match profile {
+                Profile::Checked => cot::Receiver::plant_checked(&sid, &pairs, entropy),
+                _ => cot::Receiver::plant(&sid, &pairs, entropy),
+            };
             Ok::<_, Error>((vole::Receiver::new(&sid, width, profile, code, cots, entropy)?, trees))
         })?;
         Ok((Self(Box::new(receiver)), PyBytes::new(py, &trees)))
@@ -123,6 +128,16 @@ impl VoleReceiver {
 
     fn absorb(&mut self, py: Python<'_>, corrections: &[u8]) -> PyResult<()> {
         Ok(py.detach(|| self.0.absorb(corrections))?)
+    }
+
+    /// Ends the chunks; returns the sum of their noise, masked.
+    fn mask<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.0.mask()?))
+    }
+
+    /// Refuses a proof that is not of all corrections.
+    fn verify(&mut self, proof: &[u8]) -> PyResult<()> {
+        Ok(self.0.verify(proof)?)
     }
 }
 
@@ -145,7 +160,10 @@ impl VoleSender {
         let (profile, code) = code.take()?;
         Ok(Self(py.detach(|| {
             let (delta, keys) = secret;
-            let cots = cot::Sender::grow(&sid, *delta, &keys, trees)?;
+            let cots = match profile {
+                Profile::Checked => cot::Sender::grow_checked(&sid, *delta, &keys, trees)?,
+                _ => cot::Sender::grow(&sid, *delta, &keys, trees)?,
+            };
             Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, profile, code, *delta, cots)?))
         })?))
     }
@@ -158,6 +176,11 @@ impl VoleSender {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let corrections = py.detach(|| self.0.answer(request, &mut entropy.0))?;
         Ok(PyBytes::new(py, &corrections))
+    }
+
+    /// Ends the chunks; proves their corrections from the receiver's masked sum.
+    fn prove<'py>(&mut self, py: Python<'py>, masked: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.0.prove(masked)?))
     }
 }
 
@@ -184,6 +207,7 @@ impl Rows {
     }
 
     /// Encodes bins of the receiver's, masks their cells and computes their outputs.
+    #[pyo3(signature = (first, count, capacity, correlations, salt=None))]
     fn blind<'py>(
         &mut self,
         py: Python<'py>,
@@ -191,15 +215,17 @@ impl Rows {
         count: usize,
         capacity: usize,
         correlations: &mut VoleReceiver,
+        salt: Option<[u8; 16]>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let vole = correlations.0.as_mut();
+        let (vole, salt) = (correlations.0.as_mut(), salt.map(Block::from_le_bytes));
         let cells = py.detach(|| {
-            oprf::blind(&mut self.0, first..first.saturating_add(count), capacity, vole)
+            oprf::blind(&mut self.0, first..first.saturating_add(count), capacity, vole, salt)
         })?;
         Ok(PyBytes::new(py, &cells))
     }
 
     /// Computes the outputs of bins of the sender's from masked cells.
+    #[pyo3(signature = (first, count, cells, correlations, salt=None))]
     fn evaluate(
         &mut self,
         py: Python<'_>,
@@ -207,16 +233,17 @@ impl Rows {
         count: usize,
         cells: &[u8],
         correlations: &mut VoleSender,
+        salt: Option<[u8; 16]>,
     ) -> PyResult<()> {
-        let vole = correlations.0.as_mut();
+        let (vole, salt) = (correlations.0.as_mut(), salt.map(Block::from_le_bytes));
         Ok(py.detach(|| {
-            oprf::evaluate(&mut self.0, first..first.saturating_add(count), cells, vole)
+            oprf::evaluate(&mut self.0, first..first.saturating_add(count), cells, vole, salt)
         })?)
     }
 
-    /// All outputs, in the order of elements and extras, as labels are sealed with.
-    fn outputs(&self, py: Python<'_>) -> Outputs {
-        Outputs(dh::Outputs::of(py.detach(|| self.0.seals())))
+    /// All outputs, in the order of elements and extras, as labels are sealed with; taken once.
+    fn outputs(&mut self, py: Python<'_>) -> PyResult<Outputs> {
+        Ok(Outputs(dh::Outputs::of(py.detach(|| self.0.seals())?)))
     }
 }
 

@@ -1,0 +1,159 @@
+"""PSI from vector OLE between parties that may depart from the protocol.
+
+Source:   the malicious protocol of Rindal and Schoppmann, EUROCRYPT 2021, and of Raghuraman and
+          Rindal, CCS 2022, with the limits that Han, Kim, Lee and Son, ASIACRYPT 2024, found.
+          docs/protocols.md, "The malicious profile", has every parameter, every departure from the
+          papers, and why it works.
+Security: malicious, under the assumptions of `psi.protocols.vole`. A peer that departs from the
+          protocol ends the run without a result, but learns which bits of Delta or of noise it has
+          guessed right. How many elements a receiver asks about is bounded loosely: by its cells.
+          Nothing keeps a party from bringing elements that it does not have, or not all it has.
+
+    Receiver(X)                                    Sender(Y)
+                      <------- Hello ------->
+    salt              ----- BaseOtOffer ------>    the session depends on the salt from here on
+    a, c              <- VOLE: c = b + a Delta ->  Delta, b
+    P encodes every x -> v(x), all of 128 bits
+                      ------ MaskedBin ------>     b' = b + (a + P) Delta
+    F(x) = H(salt', decode(c, x), x)               F(y) = H(salt', decode(b', y) + v(y) Delta, y)
+                      ------ VoleCheck ------>
+    c is right        <----- VoleProof -------
+                      <- TagCounts, TagBin ---     all of F(y), ascending
+    matches = x whose F(x) is there
+    decoys are where they must be
+                      <-- TranscriptDigest -->
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from psi import _core
+from psi.dialogue import Dialogue, check_piece, hear, say
+from psi.elements import Elements
+from psi.errors import ApiMisuse, MalformedMessage, PeerMisbehaved, blame_the_peer
+from psi.matches import Labels, Result
+from psi.meter import Meter
+from psi.parameters import KAPPA, Offer, Output, Parameters, Role, Session, Traffic, agree
+from psi.subprotocols import okvs, tags, vole_checked
+from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
+from psi.subprotocols.roles import Receiving, Sending
+from psi.subprotocols.vole_checked import WIDTH
+from psi.wire.v1.messages_pb2 import MaskedBin
+
+OUTPUTS: Final = frozenset({Output.RECEIVER})
+"""And no labels. Where the receiver answers, or opens what was sealed, what it does next depends on
+which of its elements match, and a sender that seals wrongly would see that."""
+SALT: Final = KAPPA // 8
+"""Bytes of what the receiver adds to the hash of some bins."""
+
+
+def traffic(receiver: int, sender: int) -> Traffic:
+    """About what is said for so many elements, decoys and padding included."""
+    shape, form = okvs.shape(receiver), tags.whole(sender)
+    cells = shape.bins * shape.cells
+    correlations = vole_checked.traffic(cells)
+    return Traffic(
+        correlations.receiver + cells * WIDTH // 8,
+        correlations.sender + form.unary + sender * form.low // 8,
+        correlations.flights + 2,
+    )
+
+
+class Receiver(Receiving):
+    """The party that learns the intersection; arguments as of `Receiving`."""
+
+    OUTPUTS = OUTPUTS
+
+    def _converse(self) -> Dialogue[Result]:
+        offer, entropy, real = self._offer, self._entropy, len(self._elements)
+        bound = size_class(self._parameters.max_elements)
+        session = yield from agree(self._parameters, offer, bound, entropy)
+        theirs = session.theirs
+        if theirs.elements < DECOYS or theirs.entries or theirs.label_width:
+            raise PeerMisbehaved("the sender's Hello has impossible sizes")
+        rows = yield from self._evaluate(session)
+        form = tags.whole(theirs.elements)
+        matches = yield from tags.hear_matches(rows, form, offer.elements, real)
+        return Result(len(matches.positions), matches, theirs.elements)
+
+    def _evaluate(self, session: Session) -> Dialogue[_core.Rows]:
+        """Learns the outputs of all elements, bin by bin, and that they are right."""
+        total, entropy = self._offer.elements, self._entropy
+        shape = okvs.shape(total)
+        supply = vole_checked.Receiver(session, shape.bins * shape.cells, entropy)
+        self._meter.total += total
+        session = yield from supply.begin()
+        seed = entropy.bytes(SEED)
+        behind = extras(session.id, seed, total - len(self._elements), entropy)
+        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, WIDTH)
+        correlations = yield from supply.open()
+        for first, count in okvs.groups(shape, WIDTH):
+            yield from supply.reach((first + count) * shape.cells)
+            # Drawn when the sender can no longer change what the outputs of these bins are made of.
+            salt = entropy.bytes(SALT)
+            cells = okvs.blind(rows, (first, count), shape.capacity, correlations, salt)
+            yield from say(MaskedBin(bin=first, cells=cells, salt=salt))
+            self._meter.done += okvs.share(total, first, count, shape)
+        yield from supply.check()
+        return rows
+
+
+class Sender(Sending):
+    """The party whose set is asked about; arguments as of `Sending`, without labels.
+
+    Raises:
+        ApiMisuse: as of `Sending`, or there are labels.
+    """
+
+    OUTPUTS = OUTPUTS
+
+    def __init__(
+        self,
+        elements: Elements,
+        parameters: Parameters,
+        labels: Labels | None = None,
+        *,
+        exact: bool = False,
+        meter: Meter | None = None,
+        entropy: _core.Entropy | None = None,
+    ) -> None:
+        if labels is not None:
+            raise ApiMisuse(f"{parameters.protocol} tells which elements match, and no labels")
+        super().__init__(elements, parameters, exact=exact, meter=meter, entropy=entropy)
+        self._offer = Offer(role=Role.SENDER, elements=self._total, entries=0, label_width=0)
+
+    def _converse(self) -> Dialogue[None]:
+        offer, entropy = self._offer, self._entropy
+        bound = size_class(self._parameters.max_elements)
+        session = yield from agree(self._parameters, offer, bound, entropy)
+        theirs = session.theirs
+        if theirs.elements < DECOYS or theirs.entries or theirs.label_width:
+            raise PeerMisbehaved("the receiver's Hello has impossible sizes")
+        rows = yield from self._evaluate(session)
+        yield from tags.say_tags(rows, tags.whole(self._total))
+
+    def _evaluate(self, session: Session) -> Dialogue[_core.Rows]:
+        """Learns the outputs of its own elements, bin by bin, and nothing of the receiver's."""
+        total, entropy = self._total, self._entropy
+        shape = okvs.shape(session.theirs.elements)
+        supply = vole_checked.Sender(session, shape.bins * shape.cells, entropy)
+        self._meter.total += total
+        session = yield from supply.begin()
+        seed = entropy.bytes(SEED)
+        behind = extras(session.id, seed, total - len(self._elements), entropy)
+        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, WIDTH)
+        correlations = yield from supply.open()
+        for first, count in okvs.groups(shape, WIDTH):
+            yield from supply.reach((first + count) * shape.cells)
+            heard = yield from hear(MaskedBin)
+            length = count * shape.cells * WIDTH // 8
+            cells, salt = heard.cells, heard.salt  # each look at a field copies it
+            check_piece(MaskedBin, heard.bin, first, len(cells), length)
+            if len(salt) != SALT:
+                raise MalformedMessage(f"MaskedBin {first}: a salt of {len(salt)} bytes")
+            with blame_the_peer("MaskedBin"):
+                rows.evaluate(first, count, cells, correlations, salt)
+            self._meter.done += okvs.share(total, first, count, shape)
+        yield from supply.prove()
+        return rows
