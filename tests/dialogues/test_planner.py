@@ -15,7 +15,8 @@ from psi.errors import ApiMisuse
 from psi.planner import Cost, Link, Plan, able, plan
 from psi.subprotocols.decoys import DECOYS
 
-ALL = tuple(PROTOCOLS)
+ALL = ("dh", "vole")
+"""Those between which a planner chooses by default."""
 FAST, SLOW = Link(bits=1e12, round_trip=0.0), Link(bits=1e4, round_trip=0.0)
 COSTS = {"dh": Cost(0.0, 150e-6, 50e-6), "vole": Cost(0.02, 1e-6, 1e-6)}
 """About those of one core."""
@@ -246,6 +247,7 @@ def test_seconds_are_the_sum_of_work_line_and_waiting() -> None:
 RUNS = {
     "dh": [(0, 0), (1000, 1000), (3000, 100), (100, 3000)],
     "vole": [(1000, 1000), (1 << 14, 1 << 14), (1 << 16, 1 << 12), (1 << 12, 1 << 16)],
+    "vole-malicious": [(1000, 1000), (1 << 16, 1 << 12), (1 << 12, 1 << 16)],
 }
 FIXED = 1024
 """Bytes of a side that are said once and belong to no set: Hello, digests, numbers of messages."""
@@ -292,4 +294,12 @@ def test_larger_sets_say_at_least_as_much(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_protocol_tells_who_learns_which(name: str) -> None:
-    assert {Output.RECEIVER, Output.BOTH} <= PROTOCOLS[name].outputs
+    both = {Output.BOTH} if PROTOCOLS[name].labels else set()
+    assert {Output.RECEIVER} | both <= PROTOCOLS[name].outputs
+
+
+def test_protocols_without_labels_are_able_where_there_are_none() -> None:
+    every, wanted = list(PROTOCOLS), [name for name in PROTOCOLS if PROTOCOLS[name].labels]
+    assert able([*every, "rot13"], Output.RECEIVER) == sorted(every)
+    assert able(every, Output.RECEIVER, labels=True) == sorted(wanted)
+    assert "vole-malicious" not in wanted

@@ -36,7 +36,12 @@ from psi import PROTOCOLS, Dialogue, Meter, Side, converse
 from psi.planner import Cost, Link, Plan, plan
 from psi.subprotocols.decoys import DECOYS, size_class
 
-COSTS = {"dh": Cost(0.0, 150e-6, 50e-6), "vole": Cost(0.1, 1e-6, 1e-6)}
+COSTS = {
+    "dh": Cost(0.0, 150e-6, 50e-6),
+    "vole": Cost(0.1, 1e-6, 1e-6),
+    "vole-malicious": Cost(0.1, 2e-6, 2e-6),
+}
+LABELLED = [name for name, protocol in PROTOCOLS.items() if protocol.labels]
 SMALL, LARGE = size_class(100), size_class(1 << 20)
 
 
@@ -272,7 +277,7 @@ def test_where_there_is_one_way_only_nothing_is_measured(
 
 
 @pytest.mark.parametrize("both_learn", [True, False])
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", LABELLED)
 def test_what_the_operator_says_is_run_and_nothing_is_measured(
     tmp_path: Path, measured: list[str], name: str, both_learn: bool
 ) -> None:
@@ -377,7 +382,7 @@ def logged() -> Iterator[list[Any]]:
 
 
 @pytest.mark.parametrize("both_learn", [False, True])
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", LABELLED)
 def test_a_job_is_run_by_the_protocol_that_was_asked_for(
     nodes: Nodes, measured: list[str], logged: list[Any], name: str, both_learn: bool
 ) -> None:
@@ -391,7 +396,7 @@ def test_a_job_is_run_by_the_protocol_that_was_asked_for(
     assert measured == []
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", LABELLED)
 def test_a_job_is_run_by_the_protocol_that_the_planner_chose(
     nodes: Nodes,
     measured: list[str],
@@ -410,7 +415,7 @@ def test_a_job_is_run_by_the_protocol_that_the_planner_chose(
     assert not (nodes.theirs.node.results / FILE).exists()
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", LABELLED)
 @pytest.mark.parametrize("we_receive", [True, False])
 def test_where_both_learn_the_planner_may_let_either_receive(
     nodes: Nodes,
@@ -425,6 +430,40 @@ def test_where_both_learn_the_planner_may_let_either_receive(
     assert plate.chosen == Chosen(name, we_receive, "because")
     assert plate.hits is not None
     assert (plate.cardinality, plate.hits.their_records.tolist()) == (1, [2])
+
+
+ALL = tuple(PROTOCOLS)
+
+
+@pytest.mark.parametrize("wanted", [None, "vole-malicious"])
+def test_the_malicious_profile_runs_where_both_allow_it_and_no_columns_are_told(
+    nodes: Nodes, measured: list[str], monkeypatch: pytest.MonkeyPatch, wanted: str | None
+) -> None:
+    for each in PROTOCOLS:
+        monkeypatch.setitem(COSTS, each, Cost(99.0 * (each != "vole-malicious"), 0.0, 0.0))
+    nodes.allow(ALL, ALL)
+    nodes.theirs = replace(nodes.theirs, peers=(replace(nodes.theirs.peers[0], disclose=()),))
+    (plate,) = nodes.run(protocol=wanted)
+    assert (plate.cardinality, plate.chosen.protocol) == (1, "vole-malicious")
+    assert plate.hits is not None
+    assert plate.hits.records is None
+    nodes.allow(ALL, ("dh", "vole"))
+    assert nodes.run()[0].chosen.protocol != "vole-malicious"
+
+
+@pytest.mark.parametrize("both_learn", [False, True])
+def test_the_malicious_profile_tells_no_columns_and_says_so(
+    nodes: Nodes, measured: list[str], both_learn: bool
+) -> None:
+    """The police node discloses columns here, or both are to learn."""
+    nodes.allow(ALL, ALL)
+    if both_learn:
+        nodes.theirs = replace(nodes.theirs, peers=(replace(nodes.theirs.peers[0], disclose=()),))
+    pattern = "vole-malicious is not among .*; vole-malicious tells one node which .* no columns"
+    with pytest.raises(Refusal, match=pattern) as refused:
+        nodes.run(both_learn=both_learn, protocol="vole-malicious")
+    assert (refused.value.code, refused.value.exit_code) == ("protocol-not-allowed", 7)
+    assert nodes.run(both_learn=both_learn)[0].chosen.protocol != "vole-malicious"
 
 
 def test_a_count_measures_nothing(nodes: Nodes, measured: list[str]) -> None:
