@@ -89,15 +89,15 @@ impl Code {
     /// Draws the permutations of a session from its identifier, for trees of so many leaves.
     ///
     /// # Panics
-    /// If the leaves are an odd number, or more than 128.
+    /// If the leaves are an odd number, or there are 2^32 of them in all.
     #[must_use]
     pub fn draw(sid: &[u8; 32], leaves: usize) -> Self {
-        assert!(leaves.is_multiple_of(2) && leaves <= LEAVES, "leaves of a tree");
+        assert!(leaves.is_multiple_of(2), "buckets are compressed by twos");
         let length = trees::TREES * leaves;
         let seed = Sha256::new_with_prefix(DOMAIN).chain_update(sid).finalize();
         // Nothing here is secret, so the seed may be public.
         let mut entropy = Entropy::from_public_seed(seed.into());
-        let mut draw = || Shuffle::draw(length, &mut entropy).expect("2^17 rows are not too many");
+        let mut draw = || Shuffle::draw(length, &mut entropy).expect("less than 2^32 rows");
         let (first, second) = (draw(), draw());
         Self {
             first: Route::new(first.slots(), |slot| slot),

@@ -15,6 +15,7 @@ mod field25519;
 pub mod gf128;
 pub mod identifiers;
 pub mod labels;
+mod memory;
 pub mod okvs;
 pub mod oprf;
 #[cfg(feature = "python")]
@@ -26,3 +27,6 @@ pub mod shuffle;
 pub mod tags;
 pub mod trees;
 pub mod vole;
+
+#[global_allocator]
+static MEMORY: memory::Memory = memory::Memory;

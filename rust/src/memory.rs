@@ -1,0 +1,161 @@
+//! Memory of large vectors, in huge pages.
+//!
+//! A match of 2^20 elements fills some 60 MB on each side, and its code writes to 128 places in turn.
+//! With pages of 4 KiB that is 15,000 page faults and more places than a core keeps translations
+//! for. So vectors from 2 MiB on are mapped by themselves, aligned to huge pages, and the kernel is
+//! asked for these (`madvise(2)`, `MADV_HUGEPAGE`). Where it has none to give, small ones serve. All other
+//! memory is the system's.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// A huge page, and the least size of what is mapped.
+const HUGE: usize = 2 << 20;
+
+/// The allocator of this library.
+pub struct Memory;
+
+/// Whether memory is mapped by itself.
+fn is_large(layout: Layout) -> bool {
+    cfg!(target_os = "linux") && layout.size() >= HUGE && layout.align() <= HUGE
+}
+
+// SAFETY: small memory is the system allocator's, with the same layouts. Large memory is a mapping of
+// its own, that starts at a multiple of HUGE, is as long as the layout at least, and is unmapped
+// with the same length. Which of the two it is follows from the layout alone, which callers give
+// unchanged to `dealloc` and `realloc`.
+#[expect(unsafe_code, reason = "what an allocator is")]
+unsafe impl GlobalAlloc for Memory {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if is_large(layout) {
+            return large::map(layout.size());
+        }
+        // SAFETY: the caller's promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if is_large(layout) {
+            return large::map(layout.size()); // a new mapping is zero
+        }
+        // SAFETY: the caller's promises.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises: `at` came from `alloc` with this layout.
+        unsafe {
+            if is_large(layout) {
+                return large::unmap(at, layout.size());
+            }
+            System.dealloc(at, layout);
+        }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promises: `size` is not 0 and fits a layout of this alignment.
+        unsafe {
+            let new = Layout::from_size_align_unchecked(size, layout.align());
+            if !is_large(layout) && !is_large(new) {
+                return System.realloc(at, layout, size);
+            }
+            let moved = self.alloc(new);
+            if !moved.is_null() {
+                std::ptr::copy_nonoverlapping(at, moved, layout.size().min(size));
+                self.dealloc(at, layout);
+            }
+            moved
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the door to the kernel")]
+mod large {
+    use super::HUGE;
+
+    /// A mapping of `size` bytes, rounded up to huge pages; null if there is none.
+    pub(super) fn map(size: usize) -> *mut u8 {
+        let Some(length) = size.checked_next_multiple_of(HUGE) else {
+            return std::ptr::null_mut();
+        };
+        let Some(room) = length.checked_add(HUGE) else { return std::ptr::null_mut() };
+        let (protection, kind) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping wherever the kernel likes; then parts of it before and behind the aligned
+        // middle are given back, to which nobody has a pointer yet.
+        unsafe {
+            let start = libc::mmap(std::ptr::null_mut(), room, protection, kind, -1, 0);
+            if start == libc::MAP_FAILED {
+                return std::ptr::null_mut();
+            }
+            let before = start.align_offset(HUGE);
+            let middle = start.add(before);
+            for (part, length) in [(start, before), (middle.add(length), HUGE - before)] {
+                if length > 0 {
+                    libc::munmap(part, length);
+                }
+            }
+            libc::madvise(middle, length, libc::MADV_HUGEPAGE);
+            middle.cast()
+        }
+    }
+
+    /// Ends a mapping.
+    ///
+    /// # Safety
+    /// `at` came from `map` with this size, and nobody uses it any more.
+    pub(super) unsafe fn unmap(at: *mut u8, size: usize) {
+        // SAFETY: the mapping has this length, which `map` could round up.
+        unsafe {
+            libc::munmap(at.cast(), size.next_multiple_of(HUGE));
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod large {
+    //! Nothing is large here.
+
+    pub(super) fn map(_: usize) -> *mut u8 {
+        std::ptr::null_mut()
+    }
+
+    pub(super) fn unmap(_: *mut u8, _: usize) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HUGE;
+
+    #[test]
+    fn large_vectors_start_at_a_huge_page_are_zero_and_keep_what_they_hold() {
+        let mut vector = vec![0_u8; HUGE];
+        assert_eq!(vector.as_ptr().align_offset(HUGE), 0);
+        assert!(vector.iter().all(|byte| *byte == 0));
+        for (i, byte) in vector.iter_mut().enumerate() {
+            *byte = i as u8;
+        }
+        // Up and down over the edge: large to large, to small, and back.
+        for size in [3 * HUGE + 5, HUGE, HUGE - 1, 100, HUGE + 1] {
+            let kept = vector.len().min(size);
+            vector.resize(size, 7);
+            vector.shrink_to_fit();
+            assert!(vector[..kept.min(100)].iter().enumerate().all(|(i, byte)| *byte == i as u8));
+            assert!(vector[kept..].iter().all(|byte| *byte == 7));
+        }
+    }
+
+    #[test]
+    fn many_large_vectors_come_and_go() {
+        for round in 0..200 {
+            let vectors: Vec<_> = (1..5).map(|k| vec![k + round; k as usize * HUGE / 4]).collect();
+            assert!(vectors.iter().zip(1..).all(|(vector, k)| vector.last() == Some(&(k + round))));
+        }
+    }
+
+    #[test]
+    fn what_no_machine_has_is_refused() {
+        let mut vector = Vec::<u8>::new();
+        assert!(vector.try_reserve_exact(1 << 60).is_err());
+    }
+}
