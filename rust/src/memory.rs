@@ -58,6 +58,9 @@ unsafe impl GlobalAlloc for Memory {
             if !is_large(layout) && !is_large(new) {
                 return System.realloc(at, layout, size);
             }
+            if is_large(layout) && is_large(new) && large::resize(at, layout.size(), size) {
+                return at;
+            }
             let moved = self.alloc(new);
             if !moved.is_null() {
                 std::ptr::copy_nonoverlapping(at, moved, layout.size().min(size));
@@ -100,6 +103,18 @@ mod large {
         }
     }
 
+    /// Lets a mapping have another size where it is, if the kernel can.
+    ///
+    /// # Safety
+    /// `at` came from `map` with size `before`.
+    pub(super) unsafe fn resize(at: *mut u8, before: usize, after: usize) -> bool {
+        let Some(length) = after.checked_next_multiple_of(HUGE) else { return false };
+        // SAFETY: the mapping has the first length; without MREMAP_MAYMOVE it stays where it is.
+        unsafe {
+            libc::mremap(at.cast(), before.next_multiple_of(HUGE), length, 0) != libc::MAP_FAILED
+        }
+    }
+
     /// Ends a mapping.
     ///
     /// # Safety
@@ -118,6 +133,10 @@ mod large {
 
     pub(super) fn map(_: usize) -> *mut u8 {
         std::ptr::null_mut()
+    }
+
+    pub(super) fn resize(_: *mut u8, _: usize, _: usize) -> bool {
+        false
     }
 
     pub(super) fn unmap(_: *mut u8, _: usize) {}
