@@ -53,6 +53,9 @@ Positions = npt.NDArray[np.intp]
 class Receiver:
     """The side that gets a, of `width` bits, and c."""
 
+    MORE = 0
+    """Bits of what is drawn beside the first values, as `checks` wants it."""
+
     def __init__(self, sid: bytes, width: int, ots: cot.Receiver, entropy: Entropy) -> None:
         self._sid, self._width, self._ots = sid, width, ots
         self._entropy, self._code = entropy, code(sid)
@@ -65,9 +68,12 @@ class Receiver:
         """What this side says to get the next chunk; with the first one, the base values' part."""
         said = b""
         if self._asked == 0:
-            values = self._entropy.bytes(TREES * self._width // 8)
-            said, rows = self._ots.extend_checked(0, unpack(values), self._entropy)
-            self._noise = widen(values, self._width // 8), _base(rows, self._width)
+            count = TREES * self._width
+            drawn = self._entropy.bytes((count + self.MORE) // 8)
+            said, rows = self._ots.extend_checked(0, unpack(drawn), self._entropy)
+            values = widen(drawn[: count // 8], self._width // 8)
+            self._noise = values, _base(rows[:count], self._width)
+            self.drawn(drawn[count // 8 :], rows[count:])
         self._asked += 1
         positions = np.frombuffer(self._entropy.bytes(TREES), np.uint8).astype(np.intp) % LEAVES
         choices = np.stack([1 - (positions >> DEPTH - i & 1) for i in range(1, DEPTH + 1)], axis=1)
@@ -85,6 +91,7 @@ class Receiver:
         self._absorbed += 1
         errors: Blocks = np.zeros((TREES, LEAVES, 2), np.uint64)
         errors[EACH, positions] = values
+        self.expanded(correction, leaves, errors)
         a, c = self._code.compress(vector(errors)), self._code.compress(vector(leaves))
         self._noise = a[:TREES], c[:TREES]
         pool = zip(self._pool, (a[TREES:], c[TREES:]), strict=True)
@@ -103,9 +110,17 @@ class Receiver:
         self._pool = a[count:], c[count:]
         return a[:count], c[:count]
 
+    def drawn(self, more: bytes, rows: Blocks) -> None:
+        """What was drawn beside the first values, and its rows."""
+
+    def expanded(self, correction: bytes, leaves: Blocks, errors: Blocks) -> None:
+        """All leaves of a chunk and its noise, (trees, leaves)."""
+
 
 class Sender:
     """The side that has Delta and gets b."""
+
+    MORE = 0
 
     def __init__(
         self, sid: bytes, width: int, delta: int, ots: cot.Sender, entropy: Entropy
@@ -121,15 +136,18 @@ class Sender:
         """What completes a chunk at the other side; this side has it now."""
         if self._answered == 0:
             base = TREES * self._width
-            length = cot.GROUPS * (base + cot.SACRIFICED) // 8 + 32
+            length = cot.GROUPS * (base + self.MORE + cot.SACRIFICED) // 8 + 32
             said, request = request[:length], request[length:]
-            self._noise = _base(self._ots.extend_checked(0, said, base), self._width)
+            rows = self._ots.extend_checked(0, said, base + self.MORE)
+            self._noise = _base(rows[:base], self._width)
+            self.drawn(rows[base:])
         keys = Keys(self._sid, self._answered)
         self._answered += 1
         rows = self._ots.extend_checked(self._answered, request, COTS)
         rows = rows[: TREES * DEPTH].reshape(TREES, DEPTH, 2)
         roots = from_bytes(self._entropy.bytes(16 * TREES), TREES)
         leaves, correction = grow(keys, self.delta, roots, rows, self._noise)
+        self.expanded(correction, leaves)
         b = self._code.compress(vector(leaves))
         self._noise = b[:TREES]
         self._pool = np.concatenate([self._pool, b[TREES:]])
@@ -145,6 +163,12 @@ class Sender:
             raise IndexError("the pool is empty")
         taken, self._pool = self._pool[:count], self._pool[count:]
         return taken
+
+    def drawn(self, rows: Blocks) -> None:
+        """The rows of what the receiver draws beside the first values."""
+
+    def expanded(self, correction: bytes, leaves: Blocks) -> None:
+        """All leaves of a chunk, (trees, leaves)."""
 
 
 def _base(rows: Blocks, width: int) -> Blocks:

@@ -48,7 +48,8 @@ class Receiver:
             pairs = keys[K * ALL + K - level]
             # Who chose 1 in OT i opens side 0: it knows the sum of what is not on its path.
             sums.append(pairs[:, ::-1] ^ _sides(nodes))
-        self._seeds = nodes
+        self.seeds = nodes
+        """Of all leaves, (groups, leaves)."""
         self.trees = np.stack(sums, axis=1).tobytes()
         """What this side says: in the order group, level, side."""
 
@@ -64,7 +65,7 @@ class Receiver:
 
     def extend(self, number: int, choices: Bits) -> tuple[bytes, Blocks]:
         """What this side says of so many choices, and its rows t."""
-        streams = _streams(self._seeds, number, len(choices))
+        streams = _streams(self.seeds, number, len(choices))
         masked = np.bitwise_xor.reduce(streams, axis=1) ^ np.frombuffer(pack(choices), np.uint8)
         return masked.tobytes(), _rows(streams, np.zeros(GROUPS, np.intp))
 
@@ -78,19 +79,19 @@ class Sender:
         sums = from_bytes(trees, GROUPS, K, 2)
         bits = np.array([delta >> i & 1 for i in range(128)])
         self._delta = bits
-        self._hole = np.zeros(GROUPS, np.intp)
+        self.hole = np.zeros(GROUPS, np.intp)
         """The number of the node on the path, which stands there as zeros."""
         nodes: Blocks = np.zeros((GROUPS, 1, 2), np.uint64)
         for level in range(1, K + 1):
             i = K * ALL + K - level
             nodes = _children(sid, nodes)
             # The children of the unknown node are not those that were computed from zeros.
-            nodes[ALL, 2 * self._hole] = nodes[ALL, 2 * self._hole + 1] = 0
-            side, path = 1 - bits[i], 2 * self._hole + bits[i]
+            nodes[ALL, 2 * self.hole] = nodes[ALL, 2 * self.hole + 1] = 0
+            side, path = 1 - bits[i], 2 * self.hole + bits[i]
             known = sums[ALL, level - 1, side] ^ keys[i]
             nodes[ALL, path ^ 1] = known ^ _sides(nodes)[ALL, side]
-            self._hole = path
-        self._seeds = nodes
+            self.hole = path
+        self.seeds = nodes
 
     def extend_checked(self, number: int, said: bytes, count: int) -> Blocks:
         """The rows q, if the sums behind what was said of the choices agree with them."""
@@ -105,10 +106,10 @@ class Sender:
     def extend(self, number: int, masked: bytes, count: int) -> Blocks:
         """The rows q, from what the other side said of its `count` choices."""
         planes = np.frombuffer(masked, np.uint8).reshape(GROUPS, count // 8)
-        streams = _streams(self._seeds, number, count)
-        streams[ALL, self._hole] = 0
+        streams = _streams(self.seeds, number, count)
+        streams[ALL, self.hole] = 0
         correction = planes.repeat(K, axis=0) * self._delta.astype(np.uint8)[:, None]
-        return _rows(streams, self._hole) ^ _transpose(correction)
+        return _rows(streams, self.hole) ^ _transpose(correction)
 
 
 def _weights(sid: bytes, number: int, masked: bytes) -> list[int]:

@@ -53,6 +53,8 @@ class Role:
     role: Literal["receiver", "sender"]
     supply: Any = correlations
     """Where correlations come from."""
+    salt = b""
+    """What the receiver adds to the session, where the profile has it."""
 
     def __init__(
         self,
@@ -125,7 +127,7 @@ class Role:
 
     def disguised(self, total: int) -> okvs.Rows:
         """The rows of all elements: the real ones, both kinds of decoys, padding."""
-        elements = [dh.element(name, self.domain) for name in self.names]
+        self.elements = elements = [dh.element(name, self.domain) for name in self.names]
         elements += dh.shared_decoys(self.sid) + dh.own_decoys(self.entropy.bytes(32))
         while len(elements) < total:
             elements.append(self.entropy.bytes(32))
@@ -235,11 +237,12 @@ class Receiver(Role):
     def evaluate(self, rows: okvs.Rows) -> Dialogue[list[int]]:
         """The outputs of all rows."""
         secret = base_ot.draw_scalar(self.entropy)
-        yield from self.say(wire.BaseOtOffer(point=base_ot.offer(secret), session=self.session))
+        point = base_ot.offer(secret)
+        yield from self.say(wire.BaseOtOffer(point=point, session=self.session, salt=self.salt))
         choice = yield from self.hear("base_ot_choice")
         keys = base_ot.both_keys(self.sid, secret, choice.points)
         ots = cot.Receiver(self.sid, keys, self.entropy)
-        yield from self.say(wire.CotTrees(corrections=ots.trees))
+        yield from self.say(wire.CotTrees(corrections=self.trees(ots)))
         vole = self.supply.Receiver(self.sid, self.width, ots, self.entropy)
         for chunk in range(min(AHEAD, self.chunks)):
             yield from self.say(wire.VoleRequest(chunk=chunk, corrections=vole.request()))
@@ -254,15 +257,28 @@ class Receiver(Role):
                 if (chunk := absorbed + AHEAD) < self.chunks:
                     yield from self.say(wire.VoleRequest(chunk=chunk, corrections=vole.request()))
                 absorbed += 1
-            masked = b""
+            masked, salt = b"", self.salted(group)
             for bin in group:
                 at, here = rows.of(bin)
                 cells = okvs.encode(here, self.shape)
                 a, c = vole.take(self.shape.cells)
                 masked += narrow(a ^ cells, self.width // 8)
                 x[at] = okvs.decode(c, here)
-            yield from self.say(wire.MaskedBin(bin=group.start, cells=masked))
+            yield from self.say(wire.MaskedBin(bin=group.start, cells=masked, salt=salt))
+        yield from self.checked(vole)
         return self.outputs(x)
+
+    def trees(self, ots: cot.Receiver) -> bytes:
+        """What is said of the trees of transfers."""
+        return ots.trees
+
+    def salted(self, group: range) -> bytes:
+        """What is added to the outputs of these bins: nothing."""
+        return b""
+
+    def checked(self, vole: Any) -> Dialogue[None]:
+        """Compares what both sides have: nothing."""
+        yield from ()
 
     def hear_tags(self) -> Dialogue[list[int]]:
         """The sender's tags, ascending."""
@@ -328,13 +344,13 @@ class Sender(Role):
 
     def evaluate(self, rows: okvs.Rows) -> Dialogue[list[int]]:
         """The outputs of all rows."""
-        offered = yield from self.hear("base_ot_offer")
+        offered = yield from self.offered()
         check(offered.session == self.session, "the receiver heard another Hello")
         delta = int.from_bytes(self.entropy.bytes(16), "little")
         choice, keys = base_ot.choose(self.sid, delta, offered.point, self.entropy)
         yield from self.say(wire.BaseOtChoice(points=choice))
         trees = yield from self.hear("cot_trees")
-        ots = cot.Sender(self.sid, delta, keys, trees.corrections)
+        ots = self.opened(delta, keys, trees.corrections)
         vole = self.supply.Sender(self.sid, self.width, delta, ots, self.entropy)
         for chunk in range(min(AHEAD, self.chunks)):
             yield from self.answer(vole, chunk)
@@ -350,13 +366,31 @@ class Sender(Role):
                 absorbed += 1
             heard = yield from self.hear("masked_bin")
             check(heard.bin == group.start, "another bin is due")
+            self.hear_salt(group, heard.salt)
             masked = widen(heard.cells, self.width // 8).reshape(len(group), -1, 2)
             check(masked.shape[1] == self.shape.cells, "a bin is not whole")
             for bin, cells in zip(group, masked, strict=True):
                 at, here = rows.of(bin)
                 b = vole.take(self.shape.cells) ^ times(cells, delta)
                 x[at] = okvs.decode(b, here) ^ times(here.values, delta)
+        yield from self.checked(vole)
         return self.outputs(x)
+
+    def offered(self) -> Dialogue[Any]:
+        """Hears what the receiver offers."""
+        return (yield from self.hear("base_ot_offer"))
+
+    def opened(self, delta: int, keys: Blocks, trees: bytes) -> cot.Sender:
+        """Rebuilds the trees of transfers."""
+        return cot.Sender(self.sid, delta, keys, trees)
+
+    def hear_salt(self, group: range, salt: bytes) -> None:
+        """Takes what the receiver adds to the outputs of these bins: nothing."""
+        check(not salt, "a salt")
+
+    def checked(self, vole: Any) -> Dialogue[None]:
+        """Compares what both sides have: nothing."""
+        yield from ()
 
     def answer(self, vole: correlations.Sender, chunk: int) -> Dialogue[None]:
         """Hears what is asked for a chunk, and answers."""
