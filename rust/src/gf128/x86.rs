@@ -93,10 +93,10 @@ impl Path {
 macro_rules! twin {
     (
         mod $name:ident of $lanes:ident, on $features:literal:
-        $product:ident, $xor:ident, $low:ident
+        $product:ident, $xor:ident, $low:ident, $swap:ident
     ) => {
         mod $name {
-            use std::arch::x86_64::{$low, $product, $xor};
+            use std::arch::x86_64::{$low, $product, $swap, $xor};
 
             use zeroize::Zeroize;
 
@@ -140,8 +140,8 @@ macro_rules! twin {
                 }
             }
 
-            /// Products are summed as they come, 256 bits each, and reduced at the end: four products
-            /// of halves to an element.
+            /// Products are summed as they come, 256 bits each, and reduced at the end: three products
+            /// of halves to an element (Karatsuba), as sums cost less than products here.
             #[target_feature(enable = $features)]
             pub(super) fn weigh(
                 sums: &mut [Block; ABREAST],
@@ -154,9 +154,10 @@ macro_rules! twin {
                         let (f, b) = (load(&row.as_chunks().0[i]), spread(*weight));
                         low = $xor(low, $product::<0x00>(f, b));
                         high = $xor(high, $product::<0x11>(f, b));
-                        let across = $xor($product::<0x01>(f, b), $product::<0x10>(f, b));
-                        middle = $xor(middle, across);
+                        let (f, b) = (halves(f), halves(b));
+                        middle = $xor(middle, $product::<0x00>(f, b));
                     }
+                    middle = $xor(middle, $xor(low, high));
                     let mut parts = [[0; LANES]; 3];
                     for (part, lanes) in parts.iter_mut().zip([low, middle, high]) {
                         store(part, lanes);
@@ -166,6 +167,13 @@ macro_rules! twin {
                     }
                     parts.zeroize();
                 }
+            }
+
+            /// The sum of both halves, in both.
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn halves(f: Lanes) -> Lanes {
+                $xor(f, $swap::<0b01_00_11_10>(f))
             }
 
             /// sum + f b. The number in a product names the halves: bit 0 that of f, bit 4 that of b.
@@ -197,13 +205,13 @@ macro_rules! twin {
 
 twin!(
     mod by_one of one, on "avx2,pclmulqdq":
-    _mm_clmulepi64_si128, _mm_xor_si128, _mm_unpacklo_epi64
+    _mm_clmulepi64_si128, _mm_xor_si128, _mm_unpacklo_epi64, _mm_shuffle_epi32
 );
 twin!(
     mod by_two of two, on "avx2,vpclmulqdq":
-    _mm256_clmulepi64_epi128, _mm256_xor_si256, _mm256_unpacklo_epi64
+    _mm256_clmulepi64_epi128, _mm256_xor_si256, _mm256_unpacklo_epi64, _mm256_shuffle_epi32
 );
 twin!(
     mod by_four of four, on "avx512f,vpclmulqdq":
-    _mm512_clmulepi64_epi128, _mm512_xor_si512, _mm512_unpacklo_epi64
+    _mm512_clmulepi64_epi128, _mm512_xor_si512, _mm512_unpacklo_epi64, _mm512_shuffle_epi32
 );

@@ -140,18 +140,13 @@ fn halves(digest: &[u8; 32]) -> [Block; 2] {
     [halves[0], halves[1]].map(Block::from_le_bytes)
 }
 
-/// `base^1` to `base^128`, sixteen by one multiplication each, then the others side by side.
+/// `base^1` to `base^128`, each time twice as many.
 fn powers(base: Block) -> [Block; LEAVES] {
-    const STEP: usize = 16;
     let mut powers = [0; LEAVES];
-    let mut power = 1;
-    for each in &mut powers[..STEP] {
-        power = gf128::multiply(power, base);
-        *each = power;
-    }
-    for start in (STEP..LEAVES).step_by(STEP) {
-        let (before, rest) = powers.split_at_mut(start);
-        gf128::accumulate(&mut rest[..STEP], &before[start - STEP..], power);
+    powers[0] = base;
+    for level in 0..LEAVES.ilog2() {
+        let (before, rest) = powers.split_at_mut(1 << level);
+        gf128::accumulate(&mut rest[..1 << level], before, before[before.len() - 1]);
     }
     powers
 }
