@@ -20,6 +20,7 @@ from psi._core import (
     AscendingTags,
     BaseOtChoice,
     BaseOtOffer,
+    CheckError,
     Entropy,
     Rows,
     TagJoin,
@@ -496,6 +497,58 @@ def test_low_parts_beyond_the_last_are_none(at, count):
 
 def test_the_smallest_shape_is_the_one_that_is_tested_here():
     assert okvs.shape(128).third == THIRD
+
+
+CHECKED_TREES = TREES + 32 * 32 + 32
+
+
+def checked(spoil: int | None = None) -> tuple[VoleReceiver, VoleSender]:
+    """Both sources of a checked session, with a chunk; perhaps with a byte of the trees changed."""
+    points, ours, theirs = choice().message(), *(VoleCode.draw(SID, "checked") for _ in "12")
+    receiver, trees = VoleReceiver.plant(offer(), ours, SID, points, 128, entropy(3))
+    assert len(trees) == CHECKED_TREES
+    said = bytearray(trees)
+    if spoil is not None:
+        said[spoil] ^= 1
+    sender = VoleSender.grow(choice(), theirs, SID, bytes(said), 128)
+    asked = receiver.request(entropy(4))
+    assert len(asked) == request(128) + CHOICES * 128
+    receiver.absorb(sender.answer(asked, entropy(5)))
+    return receiver, sender
+
+
+def test_a_checked_session_is_proven_once():
+    receiver, sender = checked()
+    masked = receiver.mask()
+    assert len(masked) == 16
+    refused("^masked: length 15, expected 16$", lambda: sender.prove(masked[1:]))
+    proof = sender.prove(masked)
+    assert len(proof) == 32
+    refused("^proof: length 31, expected 32$", lambda: receiver.verify(proof[1:]))
+    receiver.verify(proof)
+    for again in (receiver.mask, lambda: receiver.verify(proof), lambda: sender.prove(masked)):
+        refused("^check: serves once$", again)
+    later = receiver.request(entropy(6))
+    refused("^check: serves once$", lambda: sender.answer(later, entropy(7)))
+    refused("^check: serves once$", lambda: receiver.absorb(bytes(ANSWER)))
+
+
+def test_what_is_checked_and_wrong_has_an_error_of_its_own():
+    for spoilt in range(TREES, CHECKED_TREES, 97):
+        with pytest.raises(CheckError, match=r"^trees: does not agree with itself$"):
+            checked(spoilt)
+    for change in (lambda sum_: bytes([sum_[0] ^ 1]) + sum_[1:], lambda _: bytes(16)):
+        receiver, sender = checked()
+        proof = sender.prove(change(receiver.mask()))
+        with pytest.raises(CheckError, match=r"^proof: does not agree with itself$"):
+            receiver.verify(proof)
+
+
+def test_a_session_that_is_not_checked_has_nothing_to_prove():
+    receiver, sender = session()
+    calls = (receiver.mask, lambda: receiver.verify(bytes(32)), lambda: sender.prove(bytes(16)))
+    for call in calls:
+        refused("^check: serves once$", call)
 
 
 NAMES = {

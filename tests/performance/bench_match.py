@@ -29,9 +29,7 @@ BOUNDS = {
 ON_ANY_MACHINE = ("2^20, bits an element",)
 
 
-def run(
-    log2: int, runs: int, *, in_memory: bool = True, protocol: str = "vole"
-) -> dict[str, Any]:
+def run(log2: int, runs: int, *, in_memory: bool = True, protocol: str = "vole") -> dict[str, Any]:
     taken = measure(Bench(protocol, 1 << log2, 1 << log2, 1, in_memory, runs))
     assert taken["matches"] == taken["expected"]
     print(json.dumps(taken), flush=True)
