@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from parties.errors import SourceError
-from parties.identifiers import IdentifiedSet, elements_of
+from parties.identifiers import IdentifiedSet, Places, reread
 from parties.settings import IdentifierSettings
 from parties.sources import BATCH_ROWS, Source
-from psi import _core
 from psi.errors import ApiMisuse
 
 Positions = npt.NDArray[np.int64]
@@ -37,21 +36,23 @@ class Hits:
     """What a run learnt for one identifier set: m matches, and the peer's records for them.
 
     Attributes:
-        elements: m x 32 bytes, ascending. Secret.
+        own: the set.
+        positions: int64, m entries: of the matched elements in the set, ascending.
         own_records: uint32, m entries: how many own rows name each.
         their_records: int64, m entries: how many records the peer has of each; None if unknown.
         records: the agreed columns of the peer's records, match by match, as many for each as
             `their_records` says; None if no columns were agreed.
     """
 
-    elements: bytes = field(repr=False)
+    own: IdentifiedSet = field(repr=False)
+    positions: Positions = field(repr=False)
     own_records: npt.NDArray[np.uint32] = field(repr=False)
     their_records: Positions | None = field(default=None, repr=False)
     records: pa.Table | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Returns how many matches there are."""
-        return len(self.elements) // 32
+        return self.positions.size
 
     @classmethod
     def at(
@@ -80,8 +81,7 @@ class Hits:
             raise ApiMisuse(f"{at.size} matches need as many numbers of records")
         if records is not None and (told is None or told.sum() != records.num_rows):
             raise ApiMisuse(f"{records.num_rows} records are not what their numbers add up to")
-        elements = np.frombuffer(identified.elements, dtype=np.uint8).reshape(-1, 32)[at]
-        return cls(elements.tobytes(), np.asarray(identified.counts)[at], told, records)
+        return cls(identified, at, np.asarray(identified.counts)[at], told, records)
 
     def joined_rows(self) -> int:
         """How many rows a join has, if every row names each identifier in one way."""
@@ -117,7 +117,7 @@ def join(
             the join adds.
     """
     schema = joined_schema(source, hits, peer)
-    batches = source.batches()
+    batches = reread(source, spec, hits.own)
     return _join(batches, spec, hits, schema)
 
 
@@ -152,15 +152,22 @@ def check_names(source: Source, peer: str, columns: Sequence[str]) -> None:
 
 
 def _join(
-    batches: Iterator[pa.RecordBatch], spec: IdentifierSettings, hits: Hits, schema: pa.Schema
+    batches: Iterator[tuple[pa.RecordBatch, list[Places]]],
+    spec: IdentifierSettings,
+    hits: Hits,
+    schema: pa.Schema,
 ) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_pylist([], schema=schema)
     if not len(hits):
         return
     offsets = hits.offsets()
     labels = pa.array(["+".join(way) for way in spec.columns], pa.large_string())
-    for batch in batches:
-        rows, ways, matches = found(batch, spec, hits.elements)
+    match_at = np.full(
+        len(hits.own) + 1, -1, dtype=np.int32
+    )  # the last is for rows without a place
+    match_at[hits.positions] = np.arange(len(hits), dtype=np.int32)
+    for batch, places in batches:
+        rows, ways, matches = found(places, match_at)
         for pick, record in pairs(matches, offsets):
             match = matches[pick]
             columns = [
@@ -181,16 +188,17 @@ def _join(
 
 
 def found(
-    batch: pa.RecordBatch, spec: IdentifierSettings, elements: bytes
+    places: Sequence[Places], match_at: npt.NDArray[np.int32]
 ) -> tuple[Positions, Positions, Positions]:
-    """Returns row, way and match of each hit in a batch, ordered by row, then way."""
-    looked_up = [
-        np.asarray(_core.lookup(way, elements).fill_null(-1), dtype=np.int64)
-        for way in elements_of(batch, spec)
-    ]
-    table = np.stack(looked_up, axis=1)  # rows x ways
+    """Returns row, way and match of each hit in a batch, ordered by row, then way.
+
+    Args:
+        places: for each way the places of the rows.
+        match_at: the match at each place, -1 for none; the last entry is for `NOWHERE`.
+    """
+    table = match_at[np.minimum(np.stack(places, axis=1), match_at.size - 1)]  # rows x ways
     rows, ways = np.nonzero(table >= 0)
-    return rows, ways, table[rows, ways]
+    return rows, ways, table[rows, ways].astype(np.int64)
 
 
 def pairs(matches: Positions, offsets: Positions | None) -> Iterator[tuple[Positions, Positions]]:

@@ -2,10 +2,11 @@
 //! turns [`Error`] into `ValueError`. Arrays cross as Arrow PyCapsules, batches as `bytes`, secrets
 //! as classes that show nothing of themselves.
 
+mod grouping;
 mod matching;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray};
+use arrow_array::{Array, ArrayRef, LargeStringArray};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -226,11 +227,11 @@ fn contains(
     Ok(py.detach(|| entries::contains(&bins, width, wanted, tag))?)
 }
 
-/// Refuses elements that do not ascend strictly.
+/// Whether rows of 32 bytes differ in their first 16.
 #[pyfunction]
-fn check_ascending(py: Python<'_>, elements: &[u8]) -> PyResult<()> {
+fn are_distinct(py: Python<'_>, elements: &[u8]) -> PyResult<bool> {
     let elements = rows(elements, "elements")?;
-    Ok(py.detach(|| elements::check_ascending(elements))?)
+    Ok(py.detach(|| elements::are_distinct(elements)))
 }
 
 /// Identifiers to elements, row by row.
@@ -239,26 +240,6 @@ fn hash_elements<'py>(py: Python<'py>, identifiers: PyArray, domain: &str) -> Py
     let identifiers = texts(&identifiers)?;
     let hashed = py.detach(|| elements::hash(identifiers, domain))?;
     give(py, Arc::new(hashed))
-}
-
-/// Elements of all arrays, n x 32 bytes ascending, and an array of counts.
-#[pyfunction]
-fn distinct<'py>(
-    py: Python<'py>,
-    arrays: Vec<PyArray>,
-) -> PyResult<(Bound<'py, PyBytes>, Py<PyAny>)> {
-    let arrays = arrays.iter().map(binaries).collect::<PyResult<Vec<_>>>()?;
-    let (elements, counts) = py.detach(|| elements::distinct(&arrays))?;
-    let counts = arrow_array::UInt32Array::from(counts);
-    Ok((PyBytes::new(py, elements.as_flattened()), give(py, Arc::new(counts))?))
-}
-
-/// Index of each row among ascending elements, or missing.
-#[pyfunction]
-fn lookup<'py>(py: Python<'py>, elements: PyArray, ascending: &[u8]) -> PyResult<Py<PyAny>> {
-    let (elements, ascending) = (binaries(&elements)?, rows(ascending, "ascending")?);
-    let found = py.detach(|| elements::lookup(elements, ascending))?;
-    give(py, Arc::new(found))
 }
 
 /// The width in bytes that the widest row of these columns needs.
@@ -397,13 +378,6 @@ fn are_texts(array: &LargeStringArray) -> bool {
     })
 }
 
-fn binaries(array: &PyArray) -> PyResult<&FixedSizeBinaryArray> {
-    array
-        .array()
-        .as_fixed_size_binary_opt()
-        .ok_or_else(|| PyTypeError::new_err("an array of fixed_size_binary(32) is due"))
-}
-
 fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
     let array = PyArray::from_array_ref(array);
     Ok(array.to_pyarrow(py)?.unbind())
@@ -417,6 +391,12 @@ mod _core {
     /// The same where the places of the noise stay.
     #[pymodule_export]
     const STATIONARY_VOLE_CHUNK: usize = crate::vole::Profile::Stationary.taken();
+    /// The place of a row that names nothing.
+    #[pymodule_export]
+    const NOWHERE: u32 = crate::elements::NOWHERE;
+
+    #[pymodule_export]
+    use super::grouping::Grouping;
 
     #[pymodule_export]
     use super::matching::{
@@ -426,9 +406,9 @@ mod _core {
 
     #[pymodule_export]
     use super::{
-        CheckError, Entropy, Key, Outputs, Shuffle, check_ascending, compose, contains, dh_blind,
-        dh_evaluate, distinct, hash_elements, kinds, label_width, lookup, map_to_curve25519,
-        normalise, normaliser_digest, normaliser_version, open_entries, pack_labels, reasons, seal,
-        unpack_labels, use_threads, x25519,
+        CheckError, Entropy, Key, Outputs, Shuffle, are_distinct, compose, contains, dh_blind, dh_evaluate,
+        hash_elements, kinds, label_width, map_to_curve25519, normalise, normaliser_digest,
+        normaliser_version, open_entries, pack_labels, reasons, seal, unpack_labels, use_threads,
+        x25519,
     };
 }
