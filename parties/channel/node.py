@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, cast
 
 import grpc
-import structlog
 from cryptography import x509
 
 from parties.channel import codes
@@ -21,12 +20,13 @@ from parties.channel.options import METHOD, SPARE_CALLS, server_options
 from parties.channel.trust import Trust
 from parties.credentials import Identity, fingerprint
 from parties.errors import LocalFault, PeerLost, SettingsError
+from parties.logs import Log
 from parties.settings import PeerSettings
 
 if TYPE_CHECKING:
     from parties.channel.services import Health
 
-_log = structlog.get_logger("parties.channel")
+_log = Log()
 
 # Time for what was broken off to send its status; a round trip around the world is a third of it.
 _FAREWELL_SECONDS: Final = 1.0
