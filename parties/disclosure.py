@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from parties.errors import SourceError
 from parties.identifiers import NOWHERE, IdentifiedSet, columns_of, reread
@@ -119,6 +118,8 @@ def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table 
     """
     if not columns:
         return None
+    import pyarrow.compute as pc  # some 50 ms, for records of the peer alone
+
     if not len(labels):
         return pa.schema([(each.name, TYPES[each.type]) for each in columns]).empty_table()
     try:

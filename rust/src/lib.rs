@@ -25,6 +25,7 @@ pub mod session;
 pub mod sha256;
 pub mod shuffle;
 pub mod tags;
+pub mod texts;
 pub mod trees;
 pub mod vole;
 

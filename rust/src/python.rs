@@ -6,6 +6,7 @@ mod grouping;
 mod matching;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ArrayRef, LargeStringArray};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use crate::entries::Form;
 use crate::error::Error;
-use crate::{curve25519, dh, elements, entries, entropy, identifiers, labels, shuffle};
+use crate::{curve25519, dh, elements, entries, entropy, identifiers, labels, shuffle, texts};
 
 pyo3::create_exception!(
     psi._core,
@@ -242,6 +243,18 @@ fn hash_elements<'py>(py: Python<'py>, identifiers: PyArray, domain: &str) -> Py
     give(py, Arc::new(hashed))
 }
 
+/// The texts at some rows, given as an array of uint32.
+#[pyfunction]
+fn take_texts<'py>(py: Python<'py>, column: PyArray, rows: PyArray) -> PyResult<Py<PyAny>> {
+    let column = texts(&column)?;
+    let rows = rows
+        .array()
+        .as_primitive_opt::<UInt32Type>()
+        .ok_or_else(|| PyTypeError::new_err("an array of uint32 is due"))?;
+    let taken = py.detach(|| texts::take(column, rows.values()))?;
+    give(py, Arc::new(taken))
+}
+
 /// The width in bytes that the widest row of these columns needs.
 #[pyfunction]
 fn label_width(py: Python<'_>, columns: Vec<PyArray>) -> PyResult<usize> {
@@ -311,7 +324,7 @@ fn normaliser_version() -> &'static str {
 
 #[pyfunction]
 fn normaliser_digest(py: Python<'_>) -> Bound<'_, PyBytes> {
-    PyBytes::new(py, &py.detach(identifiers::digest))
+    PyBytes::new(py, &identifiers::DIGEST)
 }
 
 /// X25519 of RFC 7748.
@@ -408,7 +421,7 @@ mod _core {
     use super::{
         CheckError, Entropy, Key, Outputs, Shuffle, are_distinct, compose, contains, dh_blind, dh_evaluate,
         hash_elements, kinds, label_width, map_to_curve25519, normalise, normaliser_digest,
-        normaliser_version, open_entries, pack_labels, reasons, seal, unpack_labels, use_threads,
-        x25519,
+        normaliser_version, open_entries, pack_labels, reasons, seal, take_texts, unpack_labels,
+        use_threads, x25519,
     };
 }
