@@ -6,6 +6,7 @@ pub mod bits;
 pub mod code;
 pub mod cot;
 pub mod curve25519;
+pub mod delimited;
 pub mod dh;
 pub mod elements;
 pub mod entries;

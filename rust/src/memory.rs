@@ -75,7 +75,7 @@ unsafe impl GlobalAlloc for Memory {
 ///
 /// # Safety
 /// `size` bytes from `at` on are mapped.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "python", target_os = "linux"))]
 #[expect(unsafe_code, reason = "the door to the kernel")]
 pub unsafe fn advise(at: *mut u8, size: usize) {
     const PAGE: usize = 4096;
@@ -93,7 +93,7 @@ pub unsafe fn advise(at: *mut u8, size: usize) {
 ///
 /// # Safety
 /// None; it is that of the other one.
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(feature = "python", not(target_os = "linux")))]
 #[expect(unsafe_code, reason = "the other one has it")]
 pub unsafe fn advise(_: *mut u8, _: usize) {}
 

@@ -8,7 +8,8 @@ mod matching;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ArrayRef, LargeStringArray};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
@@ -16,7 +17,10 @@ use std::sync::Arc;
 
 use crate::entries::Form;
 use crate::error::Error;
-use crate::{curve25519, dh, elements, entries, entropy, identifiers, labels, shuffle, texts};
+use crate::{
+    curve25519, delimited, dh, elements, entries, entropy, identifiers, labels, memory, shuffle,
+    texts,
+};
 
 pyo3::create_exception!(
     psi._core,
@@ -243,6 +247,26 @@ fn hash_elements<'py>(py: Python<'py>, identifiers: PyArray, domain: &str) -> Py
     give(py, Arc::new(hashed))
 }
 
+/// Whole rows of delimited text from `start` on as columns, and where they end.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the form's numbers cross the border one by one")]
+fn read_rows(
+    py: Python<'_>,
+    text: &[u8],
+    start: usize,
+    delimiter: u8,
+    width: usize,
+    wanted: Vec<usize>,
+    most: usize,
+    last: bool,
+) -> PyResult<(Vec<Py<PyAny>>, usize)> {
+    let (bound, form) = (text.len(), delimited::Form { delimiter, width });
+    let rest = text.get(start..).ok_or(Error::Index { argument: "start", bound, actual: start })?;
+    let (columns, end) = py.detach(|| delimited::read(rest, form, &wanted, most, last))?;
+    let columns = columns.into_iter().map(|column| give(py, Arc::new(column)));
+    Ok((columns.collect::<PyResult<_>>()?, start + end))
+}
+
 /// The texts at some rows, given as an array of uint32.
 #[pyfunction]
 fn take_texts<'py>(py: Python<'py>, column: PyArray, rows: PyArray) -> PyResult<Py<PyAny>> {
@@ -391,6 +415,30 @@ fn are_texts(array: &LargeStringArray) -> bool {
     })
 }
 
+/// Bytes that `fill` fills, behind which stand huge pages before they are touched.
+fn large_bytes<'py>(
+    py: Python<'py>,
+    length: usize,
+    fill: impl FnOnce(&mut [u8]),
+) -> PyResult<Bound<'py, PyBytes>> {
+    let size = isize::try_from(length).map_err(|_| PyMemoryError::new_err(()))?;
+    #[expect(unsafe_code, reason = "bytes of the interpreter that nothing has written yet")]
+    // SAFETY: the call gives a new object with room for `length` bytes, or none and an exception, of
+    // which `from_owned_ptr_or_err` takes care. Nobody else knows the object before it is returned,
+    // and its room is written, with zeros, before a slice of it is made.
+    unsafe {
+        let bytes = Bound::from_owned_ptr_or_err(
+            py,
+            ffi::PyBytes_FromStringAndSize(std::ptr::null(), size),
+        )?;
+        let room = ffi::PyBytes_AsString(bytes.as_ptr()).cast::<u8>();
+        memory::advise(room, length);
+        room.write_bytes(0, length);
+        fill(std::slice::from_raw_parts_mut(room, length));
+        Ok(bytes.cast_into_unchecked())
+    }
+}
+
 fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
     let array = PyArray::from_array_ref(array);
     Ok(array.to_pyarrow(py)?.unbind())
@@ -421,7 +469,7 @@ mod _core {
     use super::{
         CheckError, Entropy, Key, Outputs, Shuffle, are_distinct, compose, contains, dh_blind, dh_evaluate,
         hash_elements, kinds, label_width, map_to_curve25519, normalise, normaliser_digest,
-        normaliser_version, open_entries, pack_labels, reasons, seal, take_texts, unpack_labels,
-        use_threads, x25519,
+        normaliser_version, open_entries, pack_labels, read_rows, reasons, seal, take_texts,
+        unpack_labels, use_threads, x25519,
     };
 }

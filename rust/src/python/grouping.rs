@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use pyo3_arrow::PyArray;
 
-use super::{give, texts};
+use super::{give, large_bytes, texts};
 use crate::elements;
 use crate::error::Error;
 
@@ -47,10 +47,9 @@ impl Grouping {
     ) -> PyResult<(Bound<'py, PyBytes>, Py<PyAny>, Bound<'py, PyList>)> {
         let grouping = self.0.take().ok_or(Error::Used { argument: "grouping" })?;
         let mut grouped = py.detach(|| grouping.finish());
-        let elements = PyBytes::new_with(py, 32 * grouped.distinct(), |out| {
+        let elements = large_bytes(py, 32 * grouped.distinct(), |out| {
             let (rows, _) = out.as_chunks_mut();
             py.detach(|| grouped.write(rows));
-            Ok(())
         })?;
         let counts = std::mem::take(&mut grouped.counts);
         let places = std::mem::take(&mut grouped.places);
