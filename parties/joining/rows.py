@@ -163,9 +163,7 @@ def _join(
         return
     offsets = hits.offsets()
     labels = ["+".join(way) for way in spec.columns]
-    match_at = np.full(
-        len(hits.own) + 1, -1, dtype=np.int32
-    )  # the last is for rows without a place
+    match_at = np.full(len(hits.own) + 1, -1, dtype=np.int32)  # the last is for `NOWHERE`
     match_at[hits.positions] = np.arange(len(hits), dtype=np.int32)
     for batch, places in batches:
         rows, ways, matches = found(places, match_at)
@@ -173,11 +171,11 @@ def _join(
             match = matches[pick]
             columns = [
                 *(cells_at(column, rows[pick]) for column in batch.columns),
-                pa.repeat(pa.scalar(spec.name, pa.large_string()), len(pick)),
+                pa.repeat(pa.scalar(spec.name, pa.large_string()), match.size),
                 pa.array(match, pa.int64()),
                 label_column(labels, ways[pick]),
                 pa.array(hits.own_records[match], pa.uint32()),
-                pa.nulls(len(pick), pa.int64())
+                pa.nulls(match.size, pa.int64())
                 if hits.their_records is None
                 else pa.array(hits.their_records[match], pa.int64()),
             ]
@@ -197,9 +195,10 @@ def found(
         places: for each way the places of the rows.
         match_at: the match at each place, -1 for none; the last entry is for `NOWHERE`.
     """
-    table = match_at[np.minimum(np.stack(places, axis=1), match_at.size - 1)]  # rows x ways
-    rows, ways = np.nonzero(table >= 0)
-    return rows, ways, table[rows, ways].astype(np.int64)
+    table = np.stack([match_at.take(way, mode="clip") for way in places], axis=1)  # rows x ways
+    at = np.flatnonzero(table >= 0)
+    rows, ways = np.divmod(at, len(places))
+    return rows, ways, table.ravel()[at].astype(np.int64)
 
 
 def cells_at(column: pa.Array, rows: Positions) -> pa.Array:
@@ -216,7 +215,9 @@ def label_column(labels: Sequence[str], ways: Positions) -> pa.LargeStringArray:
     return cells_at(pa.array(labels, pa.large_string()), ways)
 
 
-def pairs(matches: Positions, offsets: Positions | None) -> Iterator[tuple[Positions, Positions]]:
+def pairs(
+    matches: Positions, offsets: Positions | None
+) -> Iterator[tuple[Positions | slice, Positions]]:
     """Yields which hit goes with which record, at most `BATCH_ROWS` pairs at a time.
 
     The pairs of hit h are numbered one after the other from starts[h]; a piece of that numbering is
@@ -227,12 +228,15 @@ def pairs(matches: Positions, offsets: Positions | None) -> Iterator[tuple[Posit
         offsets: of the records of each match; None if there are none.
 
     Yields:
-        positions in `matches`, and positions of records, -1 for none.
+        positions in `matches`, and positions of records, -1 for none; no positions of records if
+        there are no offsets.
     """
     if offsets is None:
-        first = counts = np.zeros(matches.size, dtype=np.int64)
-    else:
-        first, counts = offsets[matches], offsets[matches + 1] - offsets[matches]
+        none = np.empty(0, dtype=np.int64)
+        for low in range(0, matches.size, BATCH_ROWS):
+            yield slice(low, low + BATCH_ROWS), none
+        return
+    first, counts = offsets[matches], offsets[matches + 1] - offsets[matches]
     ends = np.cumsum(np.maximum(counts, 1))
     starts = ends - np.maximum(counts, 1)
     total = int(ends[-1]) if ends.size else 0

@@ -195,7 +195,8 @@ fn ascending(rows: &[Element]) -> Vec<u64> {
     buckets.into_par_iter().with_min_len(16).for_each(|keys| {
         keys.sort_unstable();
         for run in keys.chunk_by_mut(|a, b| a >> 32 == b >> 32) {
-            if run.iter().any(|key| row(*key) != row(run[0])) {
+            // A row alone is not looked at: it stands anywhere in memory.
+            if run.len() > 1 && run.iter().any(|key| row(*key) != row(run[0])) {
                 run.sort_unstable_by(|a, b| row(*a).cmp(row(*b)).then(a.cmp(b)));
             }
         }
