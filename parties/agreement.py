@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -309,17 +308,11 @@ def _standing(settings: Settings, peer: PeerSettings, columns: Sequence[Column])
         protocol_version=PROTOCOL_VERSION,
         role=settings.node.role,
         normaliser_version=_core.normaliser_version(),
-        normaliser_digest=_rules(),
+        normaliser_digest=_core.normaliser_digest(),
         columns=[wire.Column(name=each.name, type=each.type) for each in columns],
         max_elements=peer.max_elements,
         protocols=sorted(peer.protocols),
     )
-
-
-@cache
-def _rules() -> bytes:
-    """The digest over the normaliser's behaviour: it runs all rules, which takes 40 ms, once."""
-    return _core.normaliser_digest()
 
 
 def _check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standing) -> None:
@@ -329,7 +322,7 @@ def _check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standin
             f"{peer.name} runs protocol version {theirs.protocol_version}, "
             f"this node {PROTOCOL_VERSION}; update the older node",
         )
-    if theirs.normaliser_digest != _rules():
+    if theirs.normaliser_digest != _core.normaliser_digest():
         raise Refusal(
             "other-normaliser",
             f"{peer.name} normalises identifiers by other rules than version "

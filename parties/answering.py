@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import structlog
-
 from parties import logs
 from parties.agreement import accept, hear_proposal
 from parties.disclosure import disclosed
@@ -39,7 +37,7 @@ def answers(
 
 
 def _answer(settings: Settings, source: Source | None, name: str, session: str) -> Dialogue[None]:
-    log = structlog.get_logger().bind(peer=name, session=session)
+    log = logs.Log(peer=name, session=session)
     try:
         yield from _converse(settings, source, name, session, log)
     except (PartyError, PsiError) as error:
@@ -64,7 +62,7 @@ def _converse(
     source: Source | None,
     name: str,
     session: str,
-    log: structlog.stdlib.BoundLogger,
+    log: logs.Log,
 ) -> Dialogue[None]:
     peer = settings.peer(name)
     proposed = yield from hear_proposal(settings, peer, session)

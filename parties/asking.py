@@ -9,8 +9,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from parties import logs
 from parties.agreement import Chosen, Job, propose
 from parties.channel import Identity, Peer
@@ -77,7 +75,7 @@ def ask(
     )
     if question.out is not None and not os.access(question.out.parent, os.W_OK | os.X_OK):
         raise LocalFault(f"{question.out}: its folder is missing or may not be written")
-    log = structlog.get_logger().bind(peer=peer.name, session=job.session)
+    log = logs.Log(peer=peer.name, session=job.session)
     log.info("job_asked", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
     identity = Identity(settings.node.certificate, settings.node.key)

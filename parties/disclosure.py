@@ -14,10 +14,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from parties.errors import SourceError
-from parties.identifiers import IdentifiedSet, columns_of, elements_of
+from parties.identifiers import NOWHERE, IdentifiedSet, columns_of, reread
 from parties.settings import IdentifierSettings
 from parties.sources import Source
 from psi import Labels, _core
@@ -94,12 +93,11 @@ def records(
     wanted = list(dict.fromkeys([*columns_of(spec), *names]))
     positions: list[npt.NDArray[np.uint32]] = []
     blocks: list[npt.NDArray[np.uint8]] = []
-    for batch in source.batches(wanted):
+    for batch, ways in reread(source, spec, own, wanted):
         block = _packed(batch, names, source.label)
-        for way in elements_of(batch, spec):
-            found = _core.lookup(way, own.elements)
-            rows = np.flatnonzero(found.is_valid())
-            positions.append(found.drop_null().to_numpy().astype(np.uint32))
+        for places in ways:
+            rows = np.flatnonzero(places != NOWHERE)
+            positions.append(places[rows])
             blocks.append(block[rows])
     width = max((block.shape[1] for block in blocks), default=0)
     merged = np.zeros((sum(map(len, blocks)), width), np.uint8)
@@ -120,6 +118,8 @@ def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table 
     """
     if not columns:
         return None
+    import pyarrow.compute as pc  # some 50 ms, for records of the peer alone
+
     if not len(labels):
         return pa.schema([(each.name, TYPES[each.type]) for each in columns]).empty_table()
     try:

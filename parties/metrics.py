@@ -11,7 +11,7 @@ Labels are names from the settings and code words; nothing depends on data.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client import Counter, Histogram, start_http_server
@@ -46,8 +46,8 @@ def serve(address: str) -> None:
         ) from None
 
 
-def count(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Counts a log event on its way to the log; a processor of structlog."""
+def count(event: Mapping[str, Any]) -> None:
+    """Counts an event on its way to the log."""
     match event.get("event"):
         case "call_ended":
             end, peer = event["end"], event["peer"]
@@ -57,4 +57,3 @@ def count(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping
             _SECONDS.labels(end, peer).observe(event["seconds"])
         case "job_done":
             _JOBS.labels(event.get("peer", ""), event["way"]).inc()
-    return event

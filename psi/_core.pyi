@@ -1,6 +1,7 @@
 from typing import Any, Literal, final
 
 __all__ = [
+    "NOWHERE",
     "STATIONARY_VOLE_CHUNK",
     "VOLE_CHUNK",
     "AscendingTags",
@@ -8,6 +9,7 @@ __all__ = [
     "BaseOtOffer",
     "CheckError",
     "Entropy",
+    "Grouping",
     "Key",
     "Outputs",
     "Rows",
@@ -16,16 +18,14 @@ __all__ = [
     "VoleCode",
     "VoleReceiver",
     "VoleSender",
-    "check_ascending",
+    "are_distinct",
     "compose",
     "contains",
     "dh_blind",
     "dh_evaluate",
-    "distinct",
     "hash_elements",
     "kinds",
     "label_width",
-    "lookup",
     "map_to_curve25519",
     "normalise",
     "normaliser_digest",
@@ -33,8 +33,10 @@ __all__ = [
     "okvs_core_sizes",
     "open",
     "pack_labels",
+    "read_rows",
     "reasons",
     "seal",
+    "take_texts",
     "unpack_labels",
     "use_threads",
     "x25519",
@@ -74,6 +76,14 @@ class Shuffle:
 
 STATIONARY_VOLE_CHUNK: int
 VOLE_CHUNK: int
+NOWHERE: int
+
+@final
+class Grouping:
+    def __new__(cls, domain: str, ways: int) -> Grouping: ...
+    def add(self, columns: list[Any]) -> None: ...
+    def named(self) -> int: ...
+    def finish(self) -> tuple[bytes, Any, list[Any]]: ...
 
 @final
 class BaseOtOffer:
@@ -173,10 +183,12 @@ def open(
 ) -> tuple[bytes, bytes]: ...
 def contains(bins: list[bytes], width: int, wanted: bytes, tag: int) -> list[bool]: ...
 def okvs_core_sizes(keys: int, third: int, seed: int, runs: int) -> dict[int, int]: ...
-def check_ascending(elements: bytes) -> None: ...
+def are_distinct(elements: bytes) -> bool: ...
 def hash_elements(identifiers: Any, domain: str) -> Any: ...
-def distinct(arrays: list[Any]) -> tuple[bytes, Any]: ...
-def lookup(elements: Any, ascending: bytes) -> Any: ...
+def read_rows(
+    text: bytes, start: int, delimiter: int, width: int, wanted: list[int], most: int, last: bool
+) -> tuple[list[Any], int]: ...
+def take_texts(column: Any, rows: Any) -> Any: ...
 def label_width(columns: list[Any]) -> int: ...
 def pack_labels(columns: list[Any], width: int) -> bytes: ...
 def unpack_labels(block: bytes, width: int, columns: int) -> list[Any]: ...

@@ -15,7 +15,8 @@ to the wire:
     trust      the answering end's certificates, followed as they are renewed
     probe      what went wrong, when gRPC only says UNAVAILABLE
     options    gRPC's options, each with its reason
-    peer, node, answering, admission, services     the two ends
+    peer, node, answering, admission     the two ends
+    standard, services     health and reflection, for those who ask
 """
 
 import os

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias
 
-import structlog
-
 from parties.channel import codes
 from parties.channel.admission import Admission
 from parties.channel.drive import carry
 from parties.channel.line import CallerFault, Carried, Line
 from parties.errors import PeerLost
+from parties.logs import Log
 from psi.dialogue import Dialogue
 from psi.errors import PsiError
 
-_log = structlog.get_logger("parties.channel")
+_log = Log()
 
 Answer: TypeAlias = Callable[[str, str], Dialogue[object]]
 """Returns our side of what a peer asks for: (peer's name, session) -> dialogue.

@@ -7,10 +7,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 import grpc
-import structlog
 from cryptography import x509
 
 from parties.channel import codes
@@ -18,15 +17,14 @@ from parties.channel.address import split
 from parties.channel.admission import Admission
 from parties.channel.answering import Answer, Answering, Ended
 from parties.channel.options import METHOD, SPARE_CALLS, server_options
+from parties.channel.standard import StandardServices
 from parties.channel.trust import Trust
 from parties.credentials import Identity, fingerprint
 from parties.errors import LocalFault, PeerLost, SettingsError
+from parties.logs import Log
 from parties.settings import PeerSettings
 
-if TYPE_CHECKING:
-    from parties.channel.services import Health
-
-_log = structlog.get_logger("parties.channel")
+_log = Log()
 
 # Time for what was broken off to send its status; a round trip around the world is a third of it.
 _FAREWELL_SECONDS: Final = 1.0
@@ -73,7 +71,7 @@ class Node:
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._server: grpc.Server | None = None
-        self._health: Health | None = None
+        self._standard = StandardServices(self._recognise)
 
     def start(self) -> int:
         """Begins to listen and returns the port.
@@ -82,9 +80,6 @@ class Node:
             SettingsError: `listen` is not host:port.
             LocalFault: the port is taken or may not be used.
         """
-        # Of no use to a node that only calls, which thus need not wait for them.
-        from parties.channel.services import add_services
-
         try:
             split(self._listen)
         except ValueError as error:
@@ -92,11 +87,10 @@ class Node:
         server = grpc.server(
             # A call holds one thread of the pool as long as it lasts.
             ThreadPoolExecutor(self._most_rpcs, thread_name_prefix="channel-call"),
-            handlers=[self._handlers()],
+            handlers=[self._handlers(), self._standard],
             options=server_options(self._most_rpcs),
             maximum_concurrent_rpcs=self._most_rpcs,
         )
-        self._health = add_services(server, self._recognise)
         try:
             port = server.add_secure_port(self._listen, self._trust.server_credentials())
         except RuntimeError as error:
@@ -116,8 +110,8 @@ class Node:
             grace: seconds after which calls that still run are broken off; the peer is told.
         """
         self._stopping.set()
-        if self._server is not None and self._health is not None:
-            self._health.enter_graceful_shutdown()
+        if self._server is not None:
+            self._standard.stop()
             self._admission.stop(grace)
             self._server.stop(_FAREWELL_SECONDS).wait()
         self._stopped.set()

@@ -8,7 +8,6 @@ from time import monotonic
 from typing import Final, TypeVar, cast
 
 import grpc
-import structlog
 
 from parties.channel import codes
 from parties.channel.address import split
@@ -20,13 +19,14 @@ from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import explain, learn_leaf
 from parties.credentials import Identity, read_credentials
 from parties.errors import CertificateError, PartyError, PeerLost, PeerUnreachable, SettingsError
+from parties.logs import Log
 from parties.settings import PeerSettings
 from psi.dialogue import Dialogue
 from psi.errors import ApiMisuse, BoundExceeded, PeerIncompatible, PsiError
 
 T = TypeVar("T")
 
-_log = structlog.get_logger("parties.channel")
+_log = Log()
 
 # How long we wait for the peer to take note that we give up: one round trip around the world and
 # some computing. Ctrl-C must not hang.

@@ -14,7 +14,6 @@ from time import monotonic
 from typing import Final, TypeAlias
 
 import grpc
-import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -22,9 +21,10 @@ from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import learn_leaf
 from parties.credentials import Credentials, Identity, read_credentials
 from parties.errors import PartyError
+from parties.logs import Log
 from parties.settings import PeerSettings
 
-_log = structlog.get_logger("parties.channel")
+_log = Log()
 
 # Unsound files are read again even though they did not change: a certificate may have become valid.
 _RETRY_SECONDS: Final = 60.0

@@ -7,7 +7,6 @@ fifteenth before it came here, and shows others that were never there; so it is 
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
 from parties.errors import SourceError
@@ -30,10 +29,14 @@ def as_text(column: pa.Array, label: str) -> pa.LargeStringArray:
         SourceError: the column is of another type.
     """
     check_type(column.type, label)
+    if types.is_large_string(column.type):
+        return column
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
     text = column.cast(pa.large_string())
     if types.is_timestamp(column.type):
+        import pyarrow.compute as pc  # some 50 ms, which no column of texts waits for
+
         text = pc.replace_substring_regex(text, pattern=MIDNIGHT, replacement="")
         text = pc.replace_substring_regex(text, pattern=r"(\.\d*?)0+$", replacement=r"\1")
         text = pc.replace_substring_regex(text, pattern=r"\.$", replacement="")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from parties.errors import SourceError
-from parties.identifiers import IdentifiedSet, elements_of
+from parties.identifiers import IdentifiedSet, Places, reread
 from parties.settings import IdentifierSettings
 from parties.sources import BATCH_ROWS, Source
 from psi import _core
@@ -37,21 +37,23 @@ class Hits:
     """What a run learnt for one identifier set: m matches, and the peer's records for them.
 
     Attributes:
-        elements: m x 32 bytes, ascending. Secret.
+        own: the set.
+        positions: int64, m entries: of the matched elements in the set, ascending.
         own_records: uint32, m entries: how many own rows name each.
         their_records: int64, m entries: how many records the peer has of each; None if unknown.
         records: the agreed columns of the peer's records, match by match, as many for each as
             `their_records` says; None if no columns were agreed.
     """
 
-    elements: bytes = field(repr=False)
+    own: IdentifiedSet = field(repr=False)
+    positions: Positions = field(repr=False)
     own_records: npt.NDArray[np.uint32] = field(repr=False)
     their_records: Positions | None = field(default=None, repr=False)
     records: pa.Table | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Returns how many matches there are."""
-        return len(self.elements) // 32
+        return self.positions.size
 
     @classmethod
     def at(
@@ -80,8 +82,7 @@ class Hits:
             raise ApiMisuse(f"{at.size} matches need as many numbers of records")
         if records is not None and (told is None or told.sum() != records.num_rows):
             raise ApiMisuse(f"{records.num_rows} records are not what their numbers add up to")
-        elements = np.frombuffer(identified.elements, dtype=np.uint8).reshape(-1, 32)[at]
-        return cls(elements.tobytes(), np.asarray(identified.counts)[at], told, records)
+        return cls(identified, at, np.asarray(identified.counts)[at], told, records)
 
     def joined_rows(self) -> int:
         """How many rows a join has, if every row names each identifier in one way."""
@@ -117,7 +118,7 @@ def join(
             the join adds.
     """
     schema = joined_schema(source, hits, peer)
-    batches = source.batches()
+    batches = reread(source, spec, hits.own)
     return _join(batches, spec, hits, schema)
 
 
@@ -152,24 +153,29 @@ def check_names(source: Source, peer: str, columns: Sequence[str]) -> None:
 
 
 def _join(
-    batches: Iterator[pa.RecordBatch], spec: IdentifierSettings, hits: Hits, schema: pa.Schema
+    batches: Iterator[tuple[pa.RecordBatch, list[Places]]],
+    spec: IdentifierSettings,
+    hits: Hits,
+    schema: pa.Schema,
 ) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_pylist([], schema=schema)
     if not len(hits):
         return
     offsets = hits.offsets()
-    labels = pa.array(["+".join(way) for way in spec.columns], pa.large_string())
-    for batch in batches:
-        rows, ways, matches = found(batch, spec, hits.elements)
+    labels = ["+".join(way) for way in spec.columns]
+    match_at = np.full(len(hits.own) + 1, -1, dtype=np.int32)  # the last is for `NOWHERE`
+    match_at[hits.positions] = np.arange(len(hits), dtype=np.int32)
+    for batch, places in batches:
+        rows, ways, matches = found(places, match_at)
         for pick, record in pairs(matches, offsets):
             match = matches[pick]
             columns = [
-                *batch.take(pa.array(rows[pick])).columns,
-                pa.repeat(pa.scalar(spec.name, pa.large_string()), len(pick)),
+                *(cells_at(column, rows[pick]) for column in batch.columns),
+                pa.repeat(pa.scalar(spec.name, pa.large_string()), match.size),
                 pa.array(match, pa.int64()),
-                labels.take(pa.array(ways[pick])),
+                label_column(labels, ways[pick]),
                 pa.array(hits.own_records[match], pa.uint32()),
-                pa.nulls(len(pick), pa.int64())
+                pa.nulls(match.size, pa.int64())
                 if hits.their_records is None
                 else pa.array(hits.their_records[match], pa.int64()),
             ]
@@ -181,19 +187,37 @@ def _join(
 
 
 def found(
-    batch: pa.RecordBatch, spec: IdentifierSettings, elements: bytes
+    places: Sequence[Places], match_at: npt.NDArray[np.int32]
 ) -> tuple[Positions, Positions, Positions]:
-    """Returns row, way and match of each hit in a batch, ordered by row, then way."""
-    looked_up = [
-        np.asarray(_core.lookup(way, elements).fill_null(-1), dtype=np.int64)
-        for way in elements_of(batch, spec)
-    ]
-    table = np.stack(looked_up, axis=1)  # rows x ways
-    rows, ways = np.nonzero(table >= 0)
-    return rows, ways, table[rows, ways]
+    """Returns row, way and match of each hit in a batch, ordered by row, then way.
+
+    Args:
+        places: for each way the places of the rows.
+        match_at: the match at each place, -1 for none; the last entry is for `NOWHERE`.
+    """
+    table = np.stack([match_at.take(way, mode="clip") for way in places], axis=1)  # rows x ways
+    at = np.flatnonzero(table >= 0)
+    rows, ways = np.divmod(at, len(places))
+    return rows, ways, table.ravel()[at].astype(np.int64)
 
 
-def pairs(matches: Positions, offsets: Positions | None) -> Iterator[tuple[Positions, Positions]]:
+def cells_at(column: pa.Array, rows: Positions) -> pa.Array:
+    """Returns the cells of a column at some rows."""
+    if column.type == pa.large_string():
+        return _core.take_texts(column, pa.array(rows, pa.uint32()))
+    return column.take(pa.array(rows))  # imports what takes some 50 ms, for other types alone
+
+
+def label_column(labels: Sequence[str], ways: Positions) -> pa.LargeStringArray:
+    """Returns the label of each way."""
+    if len(labels) == 1:
+        return pa.repeat(pa.scalar(labels[0], pa.large_string()), ways.size)
+    return cells_at(pa.array(labels, pa.large_string()), ways)
+
+
+def pairs(
+    matches: Positions, offsets: Positions | None
+) -> Iterator[tuple[Positions | slice, Positions]]:
     """Yields which hit goes with which record, at most `BATCH_ROWS` pairs at a time.
 
     The pairs of hit h are numbered one after the other from starts[h]; a piece of that numbering is
@@ -204,12 +228,15 @@ def pairs(matches: Positions, offsets: Positions | None) -> Iterator[tuple[Posit
         offsets: of the records of each match; None if there are none.
 
     Yields:
-        positions in `matches`, and positions of records, -1 for none.
+        positions in `matches`, and positions of records, -1 for none; no positions of records if
+        there are no offsets.
     """
     if offsets is None:
-        first = counts = np.zeros(matches.size, dtype=np.int64)
-    else:
-        first, counts = offsets[matches], offsets[matches + 1] - offsets[matches]
+        none = np.empty(0, dtype=np.int64)
+        for low in range(0, matches.size, BATCH_ROWS):
+            yield slice(low, low + BATCH_ROWS), none
+        return
+    first, counts = offsets[matches], offsets[matches + 1] - offsets[matches]
     ends = np.cumsum(np.maximum(counts, 1))
     starts = ends - np.maximum(counts, 1)
     total = int(ends[-1]) if ends.size else 0

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
 
 from parties.errors import SourceError
 from parties.sources.delimited_rows import first_fault, header
-from parties.sources.delimited_text import MARKS, blocks_of_rows, looks_like_utf8
+from parties.sources.delimited_text import MARKS, columns_of_rows, looks_like_utf8
 from parties.sources.files import Files
-from parties.sources.source import distinct_names, slices, wanted
+from parties.sources.source import distinct_names, wanted
 
 
 class DelimitedSource:
@@ -84,40 +82,16 @@ class DelimitedSource:
         return names
 
     def _read(self, path: Path, label: str, names: list[str]) -> Iterator[pa.RecordBatch]:
-        first = True
+        positions = [self._names.index(name) for name in names]
+        form = (self._encoding, self._delimiter, len(self._names))
         try:
-            for block in blocks_of_rows(path, self._encoding, self._delimiter):
-                if not block.strip(b"\r\n"):
-                    continue
-                table = self._parse(block, None if first else self._names, names)
-                first = False
-                for batch in table.to_batches():
-                    yield from slices(batch)
+            for columns in columns_of_rows(path, *form, positions):
+                yield pa.RecordBatch.from_arrays(columns, names)
             return
         except OSError as fault:
             problem = fault.strerror
         except ValueError:
-            problem = ""  # Arrow's text quotes the row: look for its place, and raise outside
+            problem = ""  # where it is takes another look; raised outside of the handler
         if problem:
             raise SourceError(f"{label}: cannot be read: {problem}")
         raise first_fault(path, label, self._encoding, self._delimiter, len(self._names))
-
-    def _parse(self, block: bytes, header: list[str] | None, names: list[str]) -> pa.Table:
-        """Parses whole rows; the first block has the header as its first row."""
-        # From memory of Arrow's own. Its reader threads drop the block when they like, maybe while
-        # the program ends; if it were a Python object, they would want the interpreter for that
-        # and abort the process.
-        own = pa.allocate_buffer(len(block))
-        np.frombuffer(own, np.uint8)[:] = np.frombuffer(block, np.uint8)
-        return arrow_csv.read_csv(
-            pa.BufferReader(own),
-            arrow_csv.ReadOptions(column_names=header, block_size=len(block)),
-            arrow_csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
-            arrow_csv.ConvertOptions(
-                check_utf8=False,  # checked already
-                column_types=dict.fromkeys(self._names, pa.large_string()),
-                include_columns=names,
-                null_values=[""],
-                strings_can_be_null=True,
-            ),
-        )

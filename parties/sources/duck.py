@@ -5,7 +5,8 @@ be reached from a query, and nothing is spilled to disk in clear.
 
 Order: one thread, with insertion order kept. A table then comes in the order in which its rows were
 inserted, and a query comes in the same order each time, since the plan and its execution are the
-same: a query is never rewritten, its columns are picked from its result. With several threads,
+same: a query or a view is never rewritten, its columns are picked from its result, since with fewer
+columns a join may be planned the other way round. With several threads,
 groups and joins come in another order each time (seen with DuckDB 2.0). What stays open is a query
 that is not a function of the data, such as one with random(): it is noticed only by its row count.
 """
@@ -70,8 +71,7 @@ class DuckSource:
         self._files = Files(paths)
         self._journal = journal(self._path)
         with opened(self._path, self.label) as connection:
-            if table is not None:
-                require(connection, table, self.label)
+            self._picks = table is not None and is_stored(connection, table, self.label)
             self._schema = schema_of(connection, self._sql(), self.label)
 
     @property
@@ -109,10 +109,10 @@ class DuckSource:
             raise SourceError(f"{label}: {reason(fault)}")
 
     def _sql(self, names: Sequence[str] = ()) -> str:
-        """Returns the query as it stands, or one that reads only the named columns of the table."""
+        """Returns the query as it stands, or one that reads only the named columns of a table."""
         if self._query is not None:
             return self._query
-        columns = ", ".join(map(quoted, names)) or "*"
+        columns = ", ".join(map(quoted, names)) if names and self._picks else "*"
         return f"SELECT {columns} FROM {quoted(self._table or '')}"  # noqa: S608, names are quoted
 
 
@@ -149,18 +149,19 @@ def opened(path: Path, label: str) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def require(connection: duckdb.DuckDBPyConnection, table: str, label: str) -> None:
-    """Refuses a table that is not there.
+def is_stored(connection: duckdb.DuckDBPyConnection, table: str, label: str) -> bool:
+    """Returns whether a name is that of a table; else it is a view, which is a query.
 
     Raises:
-        SourceError: with the nearest names.
+        SourceError: nothing has this name; with the nearest names.
     """
-    found = connection.sql("SELECT table_name FROM information_schema.tables").fetchall()
-    names = sorted({str(name) for (name,) in found})
-    if table.lower() not in map(str.lower, names):
-        near = difflib.get_close_matches(table, names)
+    found = connection.sql("SELECT table_name, table_type FROM information_schema.tables")
+    kinds = {str(name).lower(): (str(name), str(kind)) for name, kind in found.fetchall()}
+    if table.lower() not in kinds:
+        near = difflib.get_close_matches(table, sorted(name for name, _ in kinds.values()))
         hint = f"; the nearest are {', '.join(map(repr, near))}" if near else ""
         raise SourceError(f"{label}: there is no table {table!r}{hint}")
+    return kinds[table.lower()][1] == "BASE TABLE"
 
 
 def schema_of(connection: duckdb.DuckDBPyConnection, sql: str, label: str) -> pa.Schema:

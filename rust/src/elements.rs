@@ -1,9 +1,13 @@
-//! Elements: identifiers hashed in a domain, made distinct, and looked up.
+//! Elements: identifiers hashed in a domain, grouped, and told apart.
 //!
 //! `element = SHA-256(SHA-512(label || domain) || identifier)` (FIPS 180-4). The domain is hashed to
 //! 64 bytes, one block of SHA-256, so that its state is computed once a batch.
 
-use arrow_array::{Array, FixedSizeBinaryArray, Int64Array, LargeStringArray};
+mod grouping;
+
+pub use grouping::{Grouped, Grouping, NOWHERE};
+
+use arrow_array::{Array, FixedSizeBinaryArray, LargeStringArray};
 use rayon::prelude::*;
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256, Sha512};
@@ -26,13 +30,8 @@ const CHUNK: usize = 4096;
 /// # Errors
 /// None that the arguments can cause; the builder's own are passed on as [`Error::Length`].
 pub fn hash(identifiers: &LargeStringArray, domain: &str) -> Result<FixedSizeBinaryArray, Error> {
-    let domain = InDomain::new(domain);
     let mut rows: Vec<Element> = vec![[0; 32]; identifiers.len()];
-    rows.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, rows)| {
-        for (group, rows) in rows.chunks_mut(GROUP).enumerate() {
-            domain.hash_group(identifiers, chunk * CHUNK + group * GROUP, rows);
-        }
-    });
+    InDomain::new(domain).hash(identifiers, &mut rows);
     let values = arrow_buffer::Buffer::from_vec(rows.into_flattened());
     FixedSizeBinaryArray::try_new(32, values, identifiers.nulls().cloned()).map_err(|_| {
         Error::Length { argument: "identifiers", expected: identifiers.len(), actual: 0 }
@@ -60,16 +59,30 @@ impl InDomain {
         Self { hasher: Sha256::new_with_prefix(block), state }
     }
 
+    /// Hashes each row; missing ones give zeros. On all cores.
+    fn hash(&self, identifiers: &LargeStringArray, rows: &mut [Element]) {
+        rows.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, rows)| {
+            for (group, rows) in rows.chunks_mut(GROUP).enumerate() {
+                self.hash_group(identifiers, chunk * CHUNK + group * GROUP, rows);
+            }
+        });
+    }
+
     /// Hashes the rows from `start` on; missing ones give zeros. Short identifiers, nearly all, are
     /// padded here and cost one compression, which several rows share the machine for.
     fn hash_group(&self, identifiers: &LargeStringArray, start: usize, rows: &mut [Element]) {
         let mut blocks = [[0; 64]; GROUP];
+        let (ends, texts) = (identifiers.value_offsets(), identifiers.value_data());
         for (i, block) in blocks[..rows.len()].iter_mut().enumerate() {
-            let identifier = identifiers.value(start + i).as_bytes();
-            if identifier.len() <= ONE_BLOCK {
-                block[..identifier.len()].copy_from_slice(identifier);
-                block[identifier.len()] = 0x80;
-                let bits = 8 * (64 + identifier.len() as u64);
+            let (from, to) = (ends[start + i] as usize, ends[start + i + 1] as usize);
+            let length = to - from;
+            let bits = 8 * (64 + length as u64);
+            if let (true, Some(words)) = (length < 32, texts[from..].first_chunk::<32>()) {
+                block[..32].copy_from_slice(&padded(words, length));
+                block[56..].copy_from_slice(&bits.to_be_bytes());
+            } else if length <= ONE_BLOCK {
+                block[..length].copy_from_slice(&texts[from..to]);
+                block[length] = 0x80;
                 block[56..].copy_from_slice(&bits.to_be_bytes());
             }
         }
@@ -85,79 +98,37 @@ impl InDomain {
     }
 }
 
-/// Sorts all rows that are not missing, and counts equal ones.
-///
-/// Shapes: the arrays together hold n rows; the results are m ascending distinct elements, and how
-/// often each stands among the rows.
-/// Secret: the elements; order and time depend on them, at home only.
-///
-/// # Errors
-/// [`Error::Length`] if a row is not 32 bytes, [`Error::TooLarge`] from 2^32 rows.
-pub fn distinct(arrays: &[&FixedSizeBinaryArray]) -> Result<(Vec<Element>, Vec<u32>), Error> {
-    let mut rows: Vec<Element> = Vec::with_capacity(arrays.iter().map(|a| a.len()).sum());
-    for array in arrays {
-        same_width(array)?;
-        rows.extend(array.iter().flatten().filter_map(|row| row.first_chunk()).copied());
-    }
-    let bound = u32::MAX as usize;
-    if rows.len() > bound {
-        return Err(Error::TooLarge { argument: "arrays", bound, actual: rows.len() });
-    }
-    rows.par_sort_unstable();
-    let mut counts: Vec<u32> = Vec::new();
-    let mut last = None;
-    rows.retain(|row| {
-        if last == Some(*row) {
-            if let Some(count) = counts.last_mut() {
-                *count += 1;
-            }
-            return false;
-        }
-        last = Some(*row);
-        counts.push(1);
-        true
-    });
-    rows.shrink_to_fit();
-    Ok((rows, counts))
+/// The first `length` bytes, below 32, behind which the bit 1 and zeros stand. Copies of a length
+/// that only the machine knows would take longer than the hash.
+fn padded(bytes: &[u8; 32], length: usize) -> [u8; 32] {
+    let (halves, _) = bytes.as_chunks::<16>();
+    let [low, high] = [halves[0], halves[1]].map(u128::from_le_bytes);
+    let one = 1_u128 << (8 * (length % 16));
+    let cut = |half: u128| half & (one - 1) | one << 7;
+    let [low, high] = if length < 16 { [cut(low), 0] } else { [low, cut(high)] };
+    let mut padded = [0; 32];
+    padded[..16].copy_from_slice(&low.to_le_bytes());
+    padded[16..].copy_from_slice(&high.to_le_bytes());
+    padded
 }
 
-/// Finds each row among ascending elements: its index there, or missing.
+/// Whether rows differ in their first 16 bytes, by which protocols tell elements apart.
 ///
-/// Shapes: n rows and m elements to n indices.
-/// Secret: both; which elements are read depends on the rows, at home only.
-///
-/// # Errors
-/// [`Error::Length`] if a row is not 32 bytes.
-pub fn lookup(rows: &FixedSizeBinaryArray, ascending: &[Element]) -> Result<Int64Array, Error> {
-    same_width(rows)?;
-    let indices: Vec<Option<i64>> = (0..rows.len())
-        .into_par_iter()
-        .with_min_len(CHUNK)
-        .map(|i| {
-            let row = rows.is_valid(i).then(|| rows.value(i).first_chunk::<32>()).flatten()?;
-            ascending.binary_search(row).ok().map(|index| index as i64)
-        })
-        .collect();
-    Ok(Int64Array::from(indices))
+/// Shapes: n rows.
+/// Secret: the rows; the time depends on their order, at home only.
+#[must_use]
+pub fn are_distinct(rows: &[Element]) -> bool {
+    if rows.windows(2).all(|pair| prefix(&pair[0]) < prefix(&pair[1])) {
+        return true;
+    }
+    let mut prefixes: Vec<u128> = rows.par_iter().map(prefix).collect();
+    prefixes.par_sort_unstable();
+    prefixes.windows(2).all(|pair| pair[0] < pair[1])
 }
 
-/// Checks that elements ascend strictly, hence are distinct.
-///
-/// # Errors
-/// [`Error::Order`] at the first row that does not.
-pub fn check_ascending(elements: &[Element]) -> Result<(), Error> {
-    match elements.windows(2).position(|pair| pair[0] >= pair[1]) {
-        Some(index) => Err(Error::Order { argument: "elements", index: index + 1 }),
-        None => Ok(()),
-    }
-}
-
-fn same_width(array: &FixedSizeBinaryArray) -> Result<(), Error> {
-    if array.value_length() == 32 {
-        return Ok(());
-    }
-    let actual = array.value_length() as usize;
-    Err(Error::Length { argument: "elements", expected: 32, actual })
+/// The first 16 bytes of a row, which order it among all that do not share them.
+fn prefix(row: &Element) -> u128 {
+    row.first_chunk().copied().map_or(0, u128::from_be_bytes)
 }
 
 #[cfg(test)]
@@ -188,18 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn equal_rows_are_counted_and_found() {
-        let names = |rows: Vec<Option<&str>>| hash(&LargeStringArray::from(rows), "d").unwrap();
-        let (one, two) =
-            (names(vec![Some("a"), None, Some("b")]), names(vec![Some("a"), Some("c")]));
-        let (elements, counts) = distinct(&[&one, &two]).unwrap();
-        assert_eq!(check_ascending(&elements), Ok(()));
-        let found = lookup(&one, &elements).unwrap();
-        assert_eq!(counts[found.value(0) as usize], 2);
-        assert!(found.is_null(1));
-        assert_eq!(counts[found.value(2) as usize], 1);
-        assert!(lookup(&names(vec![Some("z")]), &elements).unwrap().is_null(0));
-        assert_eq!(counts.iter().sum::<u32>(), 4);
-        assert!(distinct(&[]).unwrap().0.is_empty());
+    fn rows_are_distinct_if_their_first_half_is() {
+        let rows: Vec<Element> = (0..100_u8).map(|i| [i; 32]).collect();
+        let (mut back, mut twice) = (rows.clone(), rows.clone());
+        back.reverse();
+        twice.push(rows[7]);
+        let mut half = back.clone();
+        half.push([0; 32]);
+        half[100][..16].fill(50);
+        assert!(are_distinct(&[]) && are_distinct(&rows[..1]));
+        assert!(are_distinct(&rows) && are_distinct(&back));
+        assert!(!are_distinct(&twice) && !are_distinct(&half));
+        assert!(!are_distinct(&[rows[3], rows[3]]));
     }
 }

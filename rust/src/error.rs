@@ -74,6 +74,11 @@ pub enum Error {
         /// The argument's name.
         argument: &'static str,
     },
+    /// A text is not written as it must be.
+    Text {
+        /// The argument's name.
+        argument: &'static str,
+    },
     /// A secret that serves once has served.
     Used {
         /// The argument's name.
@@ -106,6 +111,7 @@ impl fmt::Display for Error {
             }
             Self::Unary { argument } => write!(f, "{argument}: does not count the tags"),
             Self::Check { argument } => write!(f, "{argument}: does not agree with itself"),
+            Self::Text { argument } => write!(f, "{argument}: is not written as it must be"),
             Self::Used { argument } => write!(f, "{argument}: serves once"),
             Self::Entropy => write!(f, "the operating system gave no entropy"),
         }

@@ -6,6 +6,7 @@ pub mod bits;
 pub mod code;
 pub mod cot;
 pub mod curve25519;
+pub mod delimited;
 pub mod dh;
 pub mod elements;
 pub mod entries;
@@ -25,6 +26,7 @@ pub mod session;
 pub mod sha256;
 pub mod shuffle;
 pub mod tags;
+pub mod texts;
 pub mod trees;
 pub mod vole;
 

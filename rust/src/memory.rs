@@ -71,6 +71,32 @@ unsafe impl GlobalAlloc for Memory {
     }
 }
 
+/// Asks for huge pages behind large memory of somebody else, which nothing has been written to yet.
+///
+/// # Safety
+/// `size` bytes from `at` on are mapped.
+#[cfg(all(feature = "python", target_os = "linux"))]
+#[expect(unsafe_code, reason = "the door to the kernel")]
+pub unsafe fn advise(at: *mut u8, size: usize) {
+    const PAGE: usize = 4096;
+    if size >= 2 * HUGE {
+        let before = at.addr() % PAGE;
+        // SAFETY: pages on which the memory stands, at its ends maybe with other memory, are mapped. Advice
+        // changes no contents, and nothing if it is refused.
+        unsafe {
+            libc::madvise(at.sub(before).cast(), before + size, libc::MADV_HUGEPAGE);
+        }
+    }
+}
+
+/// Elsewhere memory is as it is.
+///
+/// # Safety
+/// None; it is that of the other one.
+#[cfg(all(feature = "python", not(target_os = "linux")))]
+#[expect(unsafe_code, reason = "the other one has it")]
+pub unsafe fn advise(_: *mut u8, _: usize) {}
+
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the door to the kernel")]
 mod large {

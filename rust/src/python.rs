@@ -2,11 +2,14 @@
 //! turns [`Error`] into `ValueError`. Arrays cross as Arrow PyCapsules, batches as `bytes`, secrets
 //! as classes that show nothing of themselves.
 
+mod grouping;
 mod matching;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, LargeStringArray};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use arrow_array::types::UInt32Type;
+use arrow_array::{Array, ArrayRef, LargeStringArray};
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
@@ -14,7 +17,10 @@ use std::sync::Arc;
 
 use crate::entries::Form;
 use crate::error::Error;
-use crate::{curve25519, dh, elements, entries, entropy, identifiers, labels, shuffle};
+use crate::{
+    curve25519, delimited, dh, elements, entries, entropy, identifiers, labels, memory, shuffle,
+    texts,
+};
 
 pyo3::create_exception!(
     psi._core,
@@ -226,11 +232,11 @@ fn contains(
     Ok(py.detach(|| entries::contains(&bins, width, wanted, tag))?)
 }
 
-/// Refuses elements that do not ascend strictly.
+/// Whether rows of 32 bytes differ in their first 16.
 #[pyfunction]
-fn check_ascending(py: Python<'_>, elements: &[u8]) -> PyResult<()> {
+fn are_distinct(py: Python<'_>, elements: &[u8]) -> PyResult<bool> {
     let elements = rows(elements, "elements")?;
-    Ok(py.detach(|| elements::check_ascending(elements))?)
+    Ok(py.detach(|| elements::are_distinct(elements)))
 }
 
 /// Identifiers to elements, row by row.
@@ -241,24 +247,36 @@ fn hash_elements<'py>(py: Python<'py>, identifiers: PyArray, domain: &str) -> Py
     give(py, Arc::new(hashed))
 }
 
-/// Elements of all arrays, n x 32 bytes ascending, and an array of counts.
+/// Whole rows of delimited text from `start` on as columns, and where they end.
 #[pyfunction]
-fn distinct<'py>(
-    py: Python<'py>,
-    arrays: Vec<PyArray>,
-) -> PyResult<(Bound<'py, PyBytes>, Py<PyAny>)> {
-    let arrays = arrays.iter().map(binaries).collect::<PyResult<Vec<_>>>()?;
-    let (elements, counts) = py.detach(|| elements::distinct(&arrays))?;
-    let counts = arrow_array::UInt32Array::from(counts);
-    Ok((PyBytes::new(py, elements.as_flattened()), give(py, Arc::new(counts))?))
+#[expect(clippy::too_many_arguments, reason = "the form's numbers cross the border one by one")]
+fn read_rows(
+    py: Python<'_>,
+    text: &[u8],
+    start: usize,
+    delimiter: u8,
+    width: usize,
+    wanted: Vec<usize>,
+    most: usize,
+    last: bool,
+) -> PyResult<(Vec<Py<PyAny>>, usize)> {
+    let (bound, form) = (text.len(), delimited::Form { delimiter, width });
+    let rest = text.get(start..).ok_or(Error::Index { argument: "start", bound, actual: start })?;
+    let (columns, end) = py.detach(|| delimited::read(rest, form, &wanted, most, last))?;
+    let columns = columns.into_iter().map(|column| give(py, Arc::new(column)));
+    Ok((columns.collect::<PyResult<_>>()?, start + end))
 }
 
-/// Index of each row among ascending elements, or missing.
+/// The texts at some rows, given as an array of uint32.
 #[pyfunction]
-fn lookup<'py>(py: Python<'py>, elements: PyArray, ascending: &[u8]) -> PyResult<Py<PyAny>> {
-    let (elements, ascending) = (binaries(&elements)?, rows(ascending, "ascending")?);
-    let found = py.detach(|| elements::lookup(elements, ascending))?;
-    give(py, Arc::new(found))
+fn take_texts<'py>(py: Python<'py>, column: PyArray, rows: PyArray) -> PyResult<Py<PyAny>> {
+    let column = texts(&column)?;
+    let rows = rows
+        .array()
+        .as_primitive_opt::<UInt32Type>()
+        .ok_or_else(|| PyTypeError::new_err("an array of uint32 is due"))?;
+    let taken = py.detach(|| texts::take(column, rows.values()))?;
+    give(py, Arc::new(taken))
 }
 
 /// The width in bytes that the widest row of these columns needs.
@@ -330,7 +348,7 @@ fn normaliser_version() -> &'static str {
 
 #[pyfunction]
 fn normaliser_digest(py: Python<'_>) -> Bound<'_, PyBytes> {
-    PyBytes::new(py, &py.detach(identifiers::digest))
+    PyBytes::new(py, &identifiers::DIGEST)
 }
 
 /// X25519 of RFC 7748.
@@ -397,11 +415,28 @@ fn are_texts(array: &LargeStringArray) -> bool {
     })
 }
 
-fn binaries(array: &PyArray) -> PyResult<&FixedSizeBinaryArray> {
-    array
-        .array()
-        .as_fixed_size_binary_opt()
-        .ok_or_else(|| PyTypeError::new_err("an array of fixed_size_binary(32) is due"))
+/// Bytes that `fill` fills, behind which stand huge pages before they are touched.
+fn large_bytes<'py>(
+    py: Python<'py>,
+    length: usize,
+    fill: impl FnOnce(&mut [u8]),
+) -> PyResult<Bound<'py, PyBytes>> {
+    let size = isize::try_from(length).map_err(|_| PyMemoryError::new_err(()))?;
+    #[expect(unsafe_code, reason = "bytes of the interpreter that nothing has written yet")]
+    // SAFETY: the call gives a new object with room for `length` bytes, or none and an exception, of
+    // which `from_owned_ptr_or_err` takes care. Nobody else knows the object before it is returned,
+    // and its room is written, with zeros, before a slice of it is made.
+    unsafe {
+        let bytes = Bound::from_owned_ptr_or_err(
+            py,
+            ffi::PyBytes_FromStringAndSize(std::ptr::null(), size),
+        )?;
+        let room = ffi::PyBytes_AsString(bytes.as_ptr()).cast::<u8>();
+        memory::advise(room, length);
+        room.write_bytes(0, length);
+        fill(std::slice::from_raw_parts_mut(room, length));
+        Ok(bytes.cast_into_unchecked())
+    }
 }
 
 fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
@@ -417,6 +452,12 @@ mod _core {
     /// The same where the places of the noise stay.
     #[pymodule_export]
     const STATIONARY_VOLE_CHUNK: usize = crate::vole::Profile::Stationary.taken();
+    /// The place of a row that names nothing.
+    #[pymodule_export]
+    const NOWHERE: u32 = crate::elements::NOWHERE;
+
+    #[pymodule_export]
+    use super::grouping::Grouping;
 
     #[pymodule_export]
     use super::matching::{
@@ -426,9 +467,9 @@ mod _core {
 
     #[pymodule_export]
     use super::{
-        CheckError, Entropy, Key, Outputs, Shuffle, check_ascending, compose, contains, dh_blind,
-        dh_evaluate, distinct, hash_elements, kinds, label_width, lookup, map_to_curve25519,
-        normalise, normaliser_digest, normaliser_version, open_entries, pack_labels, reasons, seal,
+        CheckError, Entropy, Key, Outputs, Shuffle, are_distinct, compose, contains, dh_blind, dh_evaluate,
+        hash_elements, kinds, label_width, map_to_curve25519, normalise, normaliser_digest,
+        normaliser_version, open_entries, pack_labels, read_rows, reasons, seal, take_texts,
         unpack_labels, use_threads, x25519,
     };
 }

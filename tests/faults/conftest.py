@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
-from parties import calibration, cli
+from parties import calibration, cli, logs
 from parties.answering import answers
 from parties.channel import Answer, Ended, Identity, Node
 from parties.founding import found, introduce
@@ -225,7 +224,7 @@ def program(
     yield run
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    structlog.reset_defaults()
+    logs.set_up(None)
 
 
 @pytest.fixture

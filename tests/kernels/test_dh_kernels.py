@@ -239,30 +239,43 @@ def test_a_slice_of_identifiers_is_hashed_like_the_whole():
 
 
 @case
-@given(st.lists(st.lists(st.none() | st.integers(0, 9), max_size=30), max_size=4))
-def test_distinct_sorts_and_counts_and_lookup_finds(numbers):
-    def hashed(column):
-        return [n if n is None else elements(n + 1)[n] for n in column]
-
-    arrays = [pa.array(hashed(column), pa.binary(32)) for column in numbers]
-    block, counts = _core.distinct(arrays)
-    expected = sorted(Counter(e for a in arrays for e in a.to_pylist() if e is not None).items())
-    assert rows(block, 32) == [element for element, _ in expected]
+@given(st.lists(st.lists(st.tuples(*[st.none() | st.integers(0, 9)] * 2), max_size=30), max_size=4))
+def test_rows_are_grouped_by_what_they_name(batches):
+    grouping = _core.Grouping("d", 2)
+    for batch in batches:
+        ways = [[None if row[way] is None else str(row[way]) for row in batch] for way in (0, 1)]
+        grouping.add([pa.array(way, pa.large_string()) for way in ways])
+    named = [[row[0], row[1] if row[1] != row[0] else None] for batch in batches for row in batch]
+    assert grouping.named() == sum(row != [None, None] for row in named)
+    block, counts, places = grouping.finish()
+    texts = pa.array([str(n) for n in range(10)], pa.large_string())
+    hashed = pa.array(_core.hash_elements(texts, "d")).to_pylist()
+    expected = sorted(Counter(hashed[n] for row in named for n in row if n is not None).items())
+    elements = [element for element, _ in expected]
+    assert rows(block, 32) == elements
     assert pa.array(counts).to_pylist() == [count for _, count in expected]
-    _core.check_ascending(block)
-    known = {element: index for index, (element, _) in enumerate(expected)}
-    asked = pa.array([*hashed(range(12)), None], pa.binary(32))
-    found = pa.array(_core.lookup(asked, block)).to_pylist()
-    assert found == [known.get(element) for element in asked.to_pylist()]
+    for way in (0, 1):
+        assert pa.array(places[way]).to_pylist() == [
+            _core.NOWHERE if row[way] is None else elements.index(hashed[row[way]]) for row in named
+        ]
 
 
-def test_ascending_is_strict_and_the_first_row_that_is_not_is_named():
+def test_a_grouping_is_finished_once():
+    grouping = _core.Grouping("d", 1)
+    grouping.finish()
+    for again in (grouping.finish, grouping.named, lambda: grouping.add([])):
+        with pytest.raises(ValueError, match="grouping"):
+            again()
+
+
+def test_elements_are_distinct_if_their_first_halves_are():
     ascending = sorted(elements(70))
-    _core.check_ascending(b"".join(ascending))
+    assert _core.are_distinct(b"".join(ascending))
+    assert _core.are_distinct(b"".join(reversed(ascending)))
     for at in (1, 64, 69):
-        broken = [*ascending[:at], ascending[at - 1], *ascending[at + 1 :]]
-        with pytest.raises(ValueError, match=f"row {at} "):
-            _core.check_ascending(b"".join(broken))
+        half = ascending[at - 1][:16] + bytes(16)
+        for broken in (ascending[at - 1], half):
+            assert not _core.are_distinct(b"".join([*ascending, broken]))
 
 
 @case
@@ -326,9 +339,6 @@ def test_a_tag_is_as_wide_as_the_reference_says(r, s, r_entries):
     assert ((r + s) * s + (s + r_entries) * r_entries) * 2.0 ** (-8 * forward.tag) <= 2.0**-40
 
 
-BLOCK = pa.array([bytes(31)], pa.binary(31))
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -354,10 +364,11 @@ BLOCK = pa.array([bytes(31)], pa.binary(31))
         lambda: _core.contains([bytes(8)], 8, bytes(9), 8),
         lambda: _core.contains([bytes(8)], 8, b"", 9),
         lambda: _core.contains([], 0, b"", 0),
-        lambda: _core.check_ascending(bytes(33)),
-        lambda: _core.distinct([BLOCK]),
-        lambda: _core.lookup(BLOCK, b""),
-        lambda: _core.lookup(pa.array([bytes(32)], pa.binary(32)), bytes(33)),
+        lambda: _core.are_distinct(bytes(33)),
+        lambda: _core.Grouping("d", 2).add([pa.array(["x"], pa.large_string())]),
+        lambda: _core.Grouping("d", 2).add(
+            [pa.array(["x"] * n, pa.large_string()) for n in (1, 2)]
+        ),
         lambda: _core.Shuffle.draw(2, entropies()[0]).apply(bytes(3), 1),
         lambda: _core.Shuffle.draw(2, entropies()[0]).undo(bytes(2), 2),
         lambda: _core.Shuffle.draw(0, entropies()[0]).apply(b"", 0),

@@ -697,22 +697,22 @@ def test_a_node_that_is_killed_half_way_is_a_lost_peer(
         "certificate, key, ca = map(Path, sys.argv[1:])\n"
         "insurer = PeerSettings('insurer', 'x:1', 'insurer', ca=ca)\n"
         "node = Node('127.0.0.1:0', Identity(certificate, key), [insurer], echo)\n"
-        "print(node.start(), file=sys.stderr, flush=True)\n"
+        "print(node.start(), flush=True)\n"
         "node.wait()\n"
     )
     mine = loopback.identity("police")
     files = [mine.certificate, mine.key, loopback.authority("insurer").certificate]
     process = subprocess.Popen(
         [sys.executable, str(program), *map(str, files)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # the log
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     with process:
         try:
-            assert process.stderr is not None
-            port = int(process.stderr.readline())
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
 
             def ask() -> Dialogue[None]:
                 yield b"x"

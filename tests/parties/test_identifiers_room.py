@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from hypothesis import strategies as st
 
 from parties.errors import LocalFault, SettingsError, SourceError
 from parties.identifiers import (
-    ELEMENT,
+    NOWHERE,
     IdentifiedSet,
     RejectReport,
     domain,
     elements_of,
     identify,
     rejects,
+    reread,
 )
 from parties.identifiers.texts import as_text
 from parties.settings import IdentifierSettings, SourceSettings
@@ -76,9 +78,8 @@ def test_a_row_that_names_an_identifier_twice_counts_once() -> None:
     assert by_element(found) == {element(ALICE, prefix): 2, element(BOB, prefix): 1}
     (batch,) = source.batches()
     first, second = elements_of(batch, PERSON)
-    assert first.to_pylist() == [element(ALICE, prefix)] * 2
-    assert second.to_pylist() == [None, element(BOB, prefix)]
-    assert first.type == second.type == ELEMENT
+    assert first == [element(ALICE, prefix)] * 2
+    assert second == [None, element(BOB, prefix)]
 
 
 def test_the_first_of_three_equal_ways_counts() -> None:
@@ -86,8 +87,7 @@ def test_the_first_of_three_equal_ways_counts() -> None:
     source = claims(a=[None, ALICE, ALICE], b=[ALICE, BOB, ALICE], c=[ALICE, ALICE, ALICE])
     (batch,) = source.batches()
     a, b = element(ALICE, domain(spec)), element(BOB, domain(spec))
-    ways = [way.to_pylist() for way in elements_of(batch, spec)]
-    assert ways == [[None, a, a], [a, b, None], [None, None, None]]
+    assert elements_of(batch, spec) == [[None, a, a], [a, b, None], [None, None, None]]
 
 
 @settings(deadline=None)
@@ -106,6 +106,13 @@ def test_counts_are_those_of_plain_python(rows: list[tuple[str | None, str | Non
     prefix = domain(PERSON)
     assert by_element(found) == {element(text, prefix): n for text, n in expected.items()}
     assert found.named == sum(bool({*row} & {ALICE, BOB}) for row in rows)
+    for way, places in zip((0, 1), found.places, strict=True):
+        for row, place in zip(rows, places.tolist(), strict=True):
+            text = row[way] if row[way] in (ALICE, BOB) and row.index(row[way]) == way else None
+            expected_place = (
+                NOWHERE if text is None else [*by_element(found)].index(element(text, prefix))
+            )
+            assert place == expected_place
     assert found.missing == sum(value is None for row in rows for value in row)
     assert sum(found.rejected.values()) == sum(value == "x" for row in rows for value in row)
 
@@ -201,11 +208,60 @@ def test_a_source_whose_rows_are_all_invalid_is_refused_with_numbers() -> None:
     assert ALICE[:-1] not in text
 
 
+class Changing:
+    """A source that gives other rows in its second pass."""
+
+    def __init__(self, first: pa.Table, second: pa.Table) -> None:
+        self._tables = [first, second]
+        self.schema, self.label = first.schema, "claims"
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        return iter(self._tables.pop(0).to_batches(max_chunksize=20))
+
+    def place(self, row: int) -> tuple[str, int]:
+        return self.label, row + 1
+
+
+PHONES = [str(13800138000 + row) for row in range(50)]
+
+
+def test_another_pass_gives_the_places_of_the_rows_again() -> None:
+    source = claims(phone=PHONES)
+    found = identify(source, PHONE)
+    ((batch, (places,)),) = reread(source, PHONE, found)
+    elements = [*by_element(found)]
+    named = [elements[place] for place in places]
+    assert named == [element(f"+86{text}", domain(PHONE)) for text in PHONES]
+    assert batch.column("phone").to_pylist() == PHONES
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        PHONES[::-1],
+        [*PHONES[1:], PHONES[0]],
+        [*PHONES[:20], *PHONES[30:40], *PHONES[20:30], *PHONES[40:]],
+        PHONES[:-1],
+        [*PHONES, PHONES[0]],
+        [*PHONES[:-1], None],
+    ],
+    ids=["backwards", "shifted", "swapped", "fewer", "more", "missing"],
+)
+def test_a_source_that_gives_other_rows_in_another_pass_is_refused(
+    second: list[str | None],
+) -> None:
+    source = Changing(pa.table({"phone": PHONES}), pa.table({"phone": second}))
+    found = identify(source, PHONE)
+    with pytest.raises(SourceError, match="claims: gives other rows than in the first pass"):
+        list(reread(source, PHONE, found))
+
+
 def test_nothing_of_a_set_shows_in_its_repr() -> None:
     found = identify(claims(insured_id=[ALICE], driver_id=[BOB]), PERSON)
     shown = repr(found)
     assert "elements" not in shown
     assert "counts" not in shown
+    assert "places" not in shown
     assert ALICE not in shown
     assert "rows=1" in shown
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from parties import logs, metrics
 from parties.errors import LocalFault
@@ -20,8 +19,7 @@ from parties.errors import LocalFault
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     yield
-    structlog.reset_defaults()
-    logs._faults.clear()
+    logs.set_up(None)
 
 
 def lines(path: Path) -> list[str]:
@@ -31,11 +29,13 @@ def lines(path: Path) -> list[str]:
 def test_each_event_is_one_json_line_with_level_and_time(tmp_path: Path) -> None:
     path = tmp_path / "deep/down/greenlane.log"
     logs.set_up(path)
-    structlog.get_logger().bind(peer="police").info("call_began", end="calling")
-    structlog.get_logger().warning("文", lines="a\nb")
+    logs.Log(peer="police").bind(end="calling").info("call_began", of=tmp_path)
+    logs.Log().warning("文", lines="a\nb")
     first, second = map(json.loads, lines(path))
     assert first.pop("timestamp").endswith("Z")
-    assert first == {"event": "call_began", "peer": "police", "end": "calling", "level": "info"}
+    assert first == {"event": "call_began", "peer": "police", "end": "calling", "level": "info"} | {
+        "of": repr(tmp_path)
+    }
     assert second["lines"] == "a\nb"
     assert "文" in path.read_text(encoding="utf-8")
 
@@ -44,13 +44,13 @@ def test_a_log_is_appended_to(tmp_path: Path) -> None:
     path = tmp_path / "greenlane.log"
     for event in ("one", "two"):
         logs.set_up(path)
-        structlog.get_logger().info(event)
+        logs.Log().info(event)
     assert [json.loads(line)["event"] for line in lines(path)] == ["one", "two"]
 
 
 def test_without_a_file_the_log_is_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(None)
-    structlog.get_logger().info("hello")
+    logs.Log().info("hello")
     said = capsys.readouterr()
     assert said.out == ""
     assert json.loads(said.err)["event"] == "hello"
@@ -68,7 +68,7 @@ def test_a_log_on_a_full_disk_keeps_jobs_from_beginning_until_it_can_be_written(
 ) -> None:
     path = tmp_path / "greenlane.log"
     logs.set_up(path, complain=complain)
-    log = structlog.get_logger()
+    log = logs.Log()
     log.info("one")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, before[1]))
@@ -101,7 +101,7 @@ def test_the_file_is_closed_with_the_next_one(tmp_path: Path) -> None:
 
 def test_metrics_are_counted_from_the_log_and_show_names_and_numbers_only(tmp_path: Path) -> None:
     logs.set_up(tmp_path / "greenlane.log", counted=True)
-    log = structlog.get_logger().bind(peer="a-peer", session="ab" * 16)
+    log = logs.Log(peer="a-peer", session="ab" * 16)
     ended = {"said_bytes": 10, "heard_bytes": 20, "seconds": 0.5}
     log.info("call_ended", end="calling", code="done", **ended)
     log.info("call_ended", end="calling", code="peer-lost", **ended)

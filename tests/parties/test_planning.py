@@ -13,9 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import structlog
 
-from parties import asking, calibration, planning
+from parties import asking, calibration, logs, planning
 from parties.agreement import Chosen, Job
 from parties.answering import answers
 from parties.calibration import FILE, costs
@@ -376,9 +375,10 @@ def nodes(tmp_path: Path) -> Nodes:
 
 
 @pytest.fixture
-def logged() -> Iterator[list[Any]]:
-    with structlog.testing.capture_logs() as events:
-        yield events
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    events: list[Any] = []
+    monkeypatch.setattr(logs._WAY, "write", events.append)
+    return events
 
 
 @pytest.mark.parametrize("both_learn", [False, True])

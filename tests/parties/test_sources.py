@@ -474,16 +474,23 @@ def test_a_table_comes_in_the_order_of_insertion(database: Path) -> None:
     assert rows_of(duck(database, 'odd "name')) == [{"x": 1}]
 
 
-def test_a_query_comes_in_the_same_order_whatever_is_asked_of_it(database: Path) -> None:
-    query = (
+@pytest.mark.parametrize("view", [False, True])
+def test_a_query_comes_in_the_same_order_whatever_is_asked_of_it(
+    database: Path, view: bool
+) -> None:
+    query: str | None = (
         "SELECT id, count(*) AS many, min(a.n) AS first FROM claims a JOIN claims b USING (id) "
         "GROUP BY id"
     )
-    first = duck(database, query=query)
+    if view:
+        with duckdb.connect(str(database)) as connection:
+            connection.execute(f"CREATE VIEW pairs AS {query}")
+        query = None
+    first = duck(database, "pairs" if view else None, query)
     whole = rows_of(first)
     assert len(whole) == 100_001
     assert rows_of(first) == whole
-    narrow = rows_of(duck(database, query=query), ["first"])
+    narrow = rows_of(duck(database, "pairs" if view else None, query), ["first"])
     assert [row["first"] for row in narrow] == [row["first"] for row in whole]
 
 

@@ -14,10 +14,9 @@ use super::{Kind, VERSION, compose, normalise};
 /// Gives 32 bytes for the rules: SHA-256 over the version, the Unicode tables' version, the
 /// reasons, the outcome of each kind on each probe, and a composite of the probes.
 ///
-/// Shapes: no input; 32 bytes. Takes a few milliseconds.
+/// Shapes: no input; 32 bytes.
 /// Secret: nothing.
-#[must_use]
-pub fn digest() -> [u8; 32] {
+pub(super) fn digest() -> [u8; 32] {
     let probes = LargeStringArray::from_iter_values(spoilt(PROBES));
     let mut hash = Sha256::new();
     field(&mut hash, VERSION.as_bytes());
