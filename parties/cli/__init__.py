@@ -11,39 +11,26 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
+
+import typer
 
 from parties.cli import asking, bench, serving, setting_up
-from parties.cli.options import Command, Parser
 from parties.cli.output import run
 
-COMMANDS: tuple[Command, ...] = (
-    Command("init", setting_up.init, setting_up.init_options),
-    Command("check", setting_up.check, setting_up.check_options),
-    Command("serve", serving.serve, serving.options),
-    Command("match", asking.match, asking.match_options),
-    Command("count", asking.count, asking.count_options),
-    Command("bench", bench.bench, bench.options),
-    Command("version", setting_up.version, setting_up.version_options),
+app = typer.Typer(
+    name="greenlane",
+    help="Private matching between insurers and police.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-
-
-def parsers() -> tuple[Parser, dict[str, Parser]]:
-    """Returns the parser of the program, and those of its commands by name."""
-    program = Parser(prog="greenlane", description="Private matching between insurers and police.")
-    places = program.add_subparsers(metavar="COMMAND", required=True)
-    return program, {each.name: each.parser(places) for each in COMMANDS}
-
-
-def app() -> int | None:
-    """Runs the command that the command line names; returns its exit code, None for 0.
-
-    Raises:
-        Usage: there is no such command or option.
-    """
-    given = vars(parsers()[0].parse_args(sys.argv[1:]))
-    command: Command = given.pop("command")
-    return command.run(**given)
+app.command("init")(setting_up.init)
+app.command("check")(setting_up.check)
+app.command("serve")(serving.serve)
+app.command("match")(asking.match)
+app.command("count")(asking.count)
+app.command("bench")(bench.bench)
+app.command("version")(setting_up.version)
 
 
 def main() -> None:

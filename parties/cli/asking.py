@@ -3,62 +3,64 @@
 from __future__ import annotations
 
 import signal
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated
 
-from parties.cli.options import Parser, Usage, add_settings
+import typer
+
 from parties.cli.output import give, keep_imported
 
 if TYPE_CHECKING:
     from parties.asking import Question
-    from parties.joining import Format
 
-LEARNS: Final = ("us", "peer", "both")
-PROTOCOLS: Final = ("vole", "vole-malicious", "vole-stationary", "dh")
-FORMATS: Final = ("parquet", "csv", "arrow")
-
-
-def match_options(parser: Parser) -> None:
-    """Adds the options of `match`."""
-    _add_question(parser, "Who learns which are in common; default: us.")
-    parser.add_argument(
-        "--out", type=Path, help="File for joined rows; default: in the results folder."
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, default="parquet", help="Of that file; default: parquet."
-    )
-    parser.add_argument(
-        "--protocol", choices=PROTOCOLS, help="How; default: what the planner finds fastest."
-    )
+SettingsPath = Annotated[Path, typer.Option("--settings", help="The settings file of this node.")]
+PeerName = Annotated[str, typer.Option("--peer", help="The node to ask, as in [peers.NAME].")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An identifier set, as in [identifiers.NAME]; default: all."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def count_options(parser: Parser) -> None:
-    """Adds the options of `count`."""
-    _add_question(parser, "Who learns how many, us or peer; default: us.")
+class Learns(StrEnum):
+    """Who learns."""
+
+    US = "us"
+    PEER = "peer"
+    BOTH = "both"
 
 
-def _add_question(parser: Parser, learns: str) -> None:
-    add_settings(parser)
-    parser.add_argument("--peer", required=True, help="The node to ask, as in [peers.NAME].")
-    parser.add_argument(
-        "--set",
-        dest="sets",
-        action="append",
-        default=[],
-        help="An identifier set, as in [identifiers.NAME]; default: all.",
-    )
-    parser.add_argument("--learns", choices=LEARNS, default="us", help=learns)
+class Protocol(StrEnum):
+    """How sets are matched."""
+
+    VOLE = "vole"
+    VOLE_MALICIOUS = "vole-malicious"
+    VOLE_STATIONARY = "vole-stationary"
+    DH = "dh"
+
+
+class FileFormat(StrEnum):
+    """Of joined rows."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    ARROW = "arrow"
 
 
 def match(
-    settings: Path,
-    peer: str,
-    sets: list[str],
-    learns: str,
-    out: Path | None,
-    format: Format,
-    protocol: str | None,
-    as_json: bool,
+    settings: SettingsPath,
+    peer: PeerName,
+    sets: Sets = None,
+    learns: Annotated[Learns, typer.Option(help="Who learns which are in common.")] = Learns.US,
+    out: Annotated[
+        Path | None, typer.Option(help="File for joined rows; default: in the results folder.")
+    ] = None,
+    format: Annotated[FileFormat, typer.Option(help="Of that file.")] = FileFormat.PARQUET,
+    protocol: Annotated[
+        Protocol | None, typer.Option(help="How; default: what the planner finds fastest.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Learns which of our identifiers the peer knows; joins our rows with its agreed columns."""
     from parties.asking import Question
@@ -66,23 +68,29 @@ def match(
     question = Question(
         way="match",
         peer=peer,
-        sets=tuple(sets),
-        receive=learns != "peer",
-        both=learns == "both",
-        protocol=protocol,
+        sets=tuple(sets or ()),
+        receive=learns is not Learns.PEER,
+        both=learns is Learns.BOTH,
+        protocol=protocol.value if protocol else None,
         out=out,
-        format=format,
+        format=format.value,
     )
     _ask(settings, question, as_json=as_json)
 
 
-def count(settings: Path, peer: str, sets: list[str], learns: str, as_json: bool) -> None:
+def count(
+    settings: SettingsPath,
+    peer: PeerName,
+    sets: Sets = None,
+    learns: Annotated[Learns, typer.Option(help="Who learns how many; not both.")] = Learns.US,
+    as_json: AsJson = False,
+) -> None:
     """Learns how many of our identifiers the peer knows, and nobody learns which."""
-    if learns == "both":
-        raise Usage("a count is learnt by one side; run it once each way")
+    if learns is Learns.BOTH:
+        raise typer.BadParameter("a count is learnt by one side; run it once each way")
     from parties.asking import Question
 
-    question = Question(way="count", peer=peer, sets=tuple(sets), receive=learns == "us")
+    question = Question(way="count", peer=peer, sets=tuple(sets or ()), receive=learns is Learns.US)
     _ask(settings, question, as_json=as_json)
 
 

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from parties.cli.options import Usage
+import typer
 
 _OF_THIS_MACHINE: Final = (
     errno.ENOSPC,
@@ -28,9 +28,6 @@ _OF_THIS_MACHINE: Final = (
 )
 """What the operating system says when no code of ours is wrong."""
 
-
-USAGE: Final = 2
-"""Of wrong usage, as shells have it."""
 
 INTERRUPTED: Final = 130
 """As `parties.errors` has it, which is not read before it is needed."""
@@ -60,7 +57,7 @@ def keep_imported() -> None:
     gc.enable()
 
 
-def run(app: Callable[[], int | None]) -> None:
+def run(app: Callable[..., Any]) -> None:
     """Runs the program; every way in which it can end has its exit code.
 
     Raises:
@@ -68,16 +65,22 @@ def run(app: Callable[[], int | None]) -> None:
     """
     as_json = "--json" in sys.argv
     try:
-        status = app() or 0
-    except Usage as misuse:
-        _say(f"{str(misuse).rstrip('.')}; see --help", "usage", USAGE, as_json=as_json)
-    except KeyboardInterrupt:
+        # None if a command returned, else the code with which it left; 130 for Ctrl-C.
+        status = app(standalone_mode=False) or 0
+    except typer.TyperException as misuse:
+        sentence = f"{_message(misuse).rstrip('.')}; see --help"
+        _say(sentence, "usage", 2, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:
         _say(*_described(error), as_json=as_json)
     if status == INTERRUPTED:
         _say("interrupted; nothing was learnt", "interrupted", status, as_json=as_json)
     raise SystemExit(status)
+
+
+def _message(misuse: typer.TyperException) -> str:
+    return str(getattr(misuse, "format_message", misuse.__str__)())
 
 
 def _described(error: Exception) -> tuple[str, str, int]:
@@ -110,5 +113,5 @@ def _say(sentence: str, code: str, status: int, *, as_json: bool) -> None:
         # Nobody reads stdout, or its disk is full. Python would try once more when it ends, and
         # write an error of its own.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    print(f"greenlane: {sentence}", file=sys.stderr)
+    typer.echo(f"greenlane: {sentence}", err=True)
     raise SystemExit(status)

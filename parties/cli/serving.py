@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from parties.cli.options import Parser, add_settings
+from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import INTERRUPTED, give, keep_imported
 
 if TYPE_CHECKING:
@@ -24,12 +23,7 @@ LOOK_SECONDS: Final = 0.1
 """Between two looks at whether the node has stopped; a person takes it for at once."""
 
 
-def options(parser: Parser) -> None:
-    """Adds the options of `serve`."""
-    add_settings(parser)
-
-
-def serve(settings: Path, as_json: bool) -> None:
+def serve(settings: SettingsPath, as_json: AsJson = False) -> None:
     """Runs this node until it is told to stop (SIGTERM or Ctrl-C)."""
     # Blocked here and so in every thread that is started from here, a signal waits until it is
     # asked for. A handler would run only when the main thread wakes, which a signal that reaches
@@ -42,7 +36,7 @@ def serve(settings: Path, as_json: bool) -> None:
         raise
 
 
-def _serve(settings: Path, *, as_json: bool) -> None:
+def _serve(settings: SettingsPath, *, as_json: bool) -> None:
     from parties import logs
     from parties.answering import answers
     from parties.channel import Identity, Node

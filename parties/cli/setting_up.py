@@ -3,62 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from enum import StrEnum
+from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Annotated
 
-from parties.cli.options import Parser, add_settings
+import typer
+
+from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
-if TYPE_CHECKING:
-    from parties.settings import Role
 
-PORTS: Final[dict[Role, int]] = {"insurer": 7443, "police": 7444}
-"""Where a node of each role listens if it is not said."""
+class RoleName(StrEnum):
+    """Which party a node is."""
 
-
-def init_options(parser: Parser) -> None:
-    """Adds the options of `init`."""
-    parser.add_argument("role", choices=tuple(PORTS), help="Which party the node is.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="Where its files go.")
-    parser.add_argument("--name", help="Its name; default: its role.")
-    parser.add_argument("--listen", help="host:port; default: loopback.")
-    parser.add_argument("--peer", type=Path, help="Folder of another node to be introduced to.")
+    INSURER = "insurer"
+    POLICE = "police"
 
 
-def check_options(parser: Parser) -> None:
-    """Adds the options of `check`."""
-    add_settings(parser)
-
-
-def version_options(parser: Parser) -> None:
-    """Adds no options: `version` has none of its own."""
+_PORTS = {RoleName.INSURER: 7443, RoleName.POLICE: 7444}
 
 
 def init(
-    role: Role,
-    folder: Path,
-    name: str | None,
-    listen: str | None,
-    peer: Path | None,
-    as_json: bool,
+    role: Annotated[RoleName, typer.Argument(help="Which party the node is.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its files go.")],
+    name: Annotated[str | None, typer.Option(help="Its name; default: its role.")] = None,
+    listen: Annotated[str | None, typer.Option(help="host:port; default: loopback.")] = None,
+    peer: Annotated[
+        Path | None, typer.Option(help="Folder of another node to be introduced to.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Makes settings, development certificates and a few made-up rows for a node."""
     from parties.founding import FILE, found, introduce, must_fit
     from parties.settings_file import load
 
     if peer is not None:
-        must_fit(role, load(peer / FILE))  # before anything is made
-    settings = found(folder, role, name or role, listen or f"127.0.0.1:{PORTS[role]}")
+        must_fit(role.value, load(peer / FILE))  # before anything is made
+    settings = found(folder, role.value, name or role.value, listen or f"127.0.0.1:{_PORTS[role]}")
     lines = [f"made {settings}"]
     if peer is not None:
         introduce(settings, peer / FILE)
         lines.append(f"introduced to the node in {peer}")
     lines.append(f"next: greenlane check --settings {settings}")
-    values = {"settings": str(settings), "name": name or role, "role": role}
+    values = {"settings": str(settings), "name": name or role.value, "role": role.value}
     give(values, lines, as_json=as_json)
 
 
-def check(settings: Path, as_json: bool) -> int | None:
+def check(settings: SettingsPath, as_json: AsJson = False) -> None:
     """Reads all that the settings name and says what is wrong; opens nothing to the world."""
     from parties import checking
     from parties.settings_file import load
@@ -69,13 +61,12 @@ def check(settings: Path, as_json: bool) -> int | None:
     lines.append(f"{len(wrong)} wrong" if wrong else "nothing is wrong")
     values = {"wrong": len(wrong), "findings": [asdict(each) for each in findings]}
     give(values, lines, as_json=as_json)
-    return wrong[0].exit_code if wrong else None
+    if wrong:
+        raise typer.Exit(wrong[0].exit_code)
 
 
-def version(as_json: bool) -> None:
+def version(as_json: AsJson = False) -> None:
     """Prints the versions that two nodes compare."""
-    from importlib.metadata import version as version_of
-
     from parties.wire import PROTOCOL_VERSION
     from psi import _core
 

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click.exceptions
 import pytest
+import typer.main
 from documents import DOCUMENTS, ROOT, blocks, prose, read, rows
 from prometheus_client import REGISTRY
 
 from parties import certificates, disclosure, metrics, refusals
 from parties.agreement import MOST_COLUMNS, MOST_SETS
 from parties.channel import codes, frames, line, node
-from parties.cli import output, parsers, serving
+from parties.cli import app, serving
 from parties.errors import BUG, INTERRUPTED, PartyError, exit_code
 from parties.identifiers import rejects
 from parties.settings import IdentifierSettings, NodeSettings, PeerSettings, SourceSettings
@@ -83,22 +85,24 @@ def test_every_command_and_option_is_listed() -> None:
     for row in under("Commands"):
         command = row.names(0)[0].split()[0] if row.names(0) else command
         listed |= {(command, option) for option in row.names(1)} or {(command, "")}
+    program = typer.main.get_command(app)
     there = set()
-    for name, each in parsers()[1].items():
+    for name, each in program.commands.items():  # type: ignore[attr-defined]
         there.add((name, ""))
-        there |= {(name, option) for option in each._option_string_actions}
-    assert listed == {pair for pair in there if pair[1] not in ("-h", "--help")}
+        options = [parameter for parameter in each.params if parameter.param_type_name == "option"]
+        there |= {(name, option) for parameter in options for option in parameter.opts}
+    assert listed == {pair for pair in there if pair[1] != "--help"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_line_in_a_document_is_one_of_the_program(document: Path) -> None:
-    _, commands = parsers()
+    program = typer.main.get_command(app)
     script = "\n".join(blocks(document, "sh")).replace("\\\n", " ")
     lines = re.findall(r"`greenlane ([^`]+)`", prose(document))
     lines += re.findall(r"^greenlane ([^>&\n]+)", script, re.MULTILINE)
     for line_ in lines:
         command, *words = line_.split()
-        known = commands[command]._option_string_actions.keys()
+        known = {name for each in program.commands[command].params for name in each.opts}  # type: ignore[attr-defined]
         used = {word for word in words if word.startswith("--")}
         assert used <= known | {"--help"}, line_
 
@@ -112,7 +116,8 @@ def kinds_below(root: type[BaseException]) -> Iterator[type[BaseException]]:
 def test_every_exit_code_is_listed() -> None:
     of_parties = {kind.exit_code for kind in kinds_below(PartyError)}  # type: ignore[attr-defined]
     of_psi = {exit_code(PeerIncompatible("")), exit_code(PeerError(""))}
-    there = {0, BUG, output.USAGE, INTERRUPTED} | of_parties | of_psi
+    usage = click.exceptions.UsageError.exit_code
+    there = {0, BUG, usage, INTERRUPTED} | of_parties | of_psi
     assert {int(row.cells[0]) for row in under("Exit codes")} == there
     advised = {int(row.cells[0]) for row in under("Errors")}
     assert advised == there - {0, INTERRUPTED}
