@@ -467,9 +467,9 @@ mod _core {
 
     #[pymodule_export]
     use super::{
-        CheckError, Entropy, Key, Outputs, Shuffle, are_distinct, compose, contains, dh_blind, dh_evaluate,
-        hash_elements, kinds, label_width, map_to_curve25519, normalise, normaliser_digest,
-        normaliser_version, open_entries, pack_labels, read_rows, reasons, seal, take_texts,
-        unpack_labels, use_threads, x25519,
+        CheckError, Entropy, Key, Outputs, Shuffle, are_distinct, compose, contains, dh_blind,
+        dh_evaluate, hash_elements, kinds, label_width, map_to_curve25519, normalise,
+        normaliser_digest, normaliser_version, open_entries, pack_labels, read_rows, reasons, seal,
+        take_texts, unpack_labels, use_threads, x25519,
     };
 }
