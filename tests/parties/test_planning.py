@@ -39,6 +39,7 @@ COSTS = {
     "dh": Cost(0.0, 150e-6, 50e-6),
     "vole": Cost(0.1, 1e-6, 1e-6),
     "vole-malicious": Cost(0.1, 2e-6, 2e-6),
+    "vole-stationary": Cost(0.1, 1e-6, 1e-6),
 }
 LABELLED = [name for name, protocol in PROTOCOLS.items() if protocol.labels]
 SMALL, LARGE = size_class(100), size_class(1 << 20)
