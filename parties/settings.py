@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from parties.errors import SettingsError
 
 Role = Literal["insurer", "police"]
 Way = Literal["count", "match"]
+
+
+PROTOCOLS_BY_DEFAULT: Final = ("dh", "vole")
+"""What may be run with a peer whose table does not say: the others rest on more, or tell less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class PeerSettings:
     may_receive: bool = True
     disclose: tuple[str, ...] = ()
     max_elements: int = 20_000_000
-    protocols: tuple[str, ...] = ("dh", "vole")
+    protocols: tuple[str, ...] = PROTOCOLS_BY_DEFAULT
     link_mbps: int = 1000
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 
 from parties.errors import SettingsError
 from parties.settings import (
+    PROTOCOLS_BY_DEFAULT,
     IdentifierSettings,
     NodeSettings,
     PeerSettings,
@@ -133,7 +134,7 @@ def _peer(table: _Table) -> PeerSettings:
         may_receive=table.flag("may_receive", default=True),
         disclose=table.texts("disclose", default=()),
         max_elements=table.number("max_elements", 1, MOST_ELEMENTS, default=20_000_000),
-        protocols=tuple(table.choices("protocols", tuple(PROTOCOLS))),
+        protocols=tuple(table.choices("protocols", tuple(PROTOCOLS), PROTOCOLS_BY_DEFAULT)),
         link_mbps=table.number("link_mbps", 1, 1_000_000, default=1000),
     )
     table.finish()
@@ -215,8 +216,10 @@ class _Table:
             self.wrong(key, f"must be one of {', '.join(among)}")
         return text
 
-    def choices(self, key: str, among: tuple[str, ...]) -> Any:
-        texts = self.texts(key, default=among)
+    def choices(
+        self, key: str, among: tuple[str, ...], default: tuple[str, ...] | None = None
+    ) -> Any:
+        texts = self.texts(key, default=among if default is None else default)
         if not set(texts) <= set(among):
             self.wrong(key, f"may hold {', '.join(among)}")
         return texts

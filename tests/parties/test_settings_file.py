@@ -14,7 +14,6 @@ import pytest
 from parties.errors import SettingsError
 from parties.settings import IdentifierSettings, PeerSettings
 from parties.settings_file import MOST_ELEMENTS, load
-from psi import PROTOCOLS
 
 FULL: dict[str, Any] = {
     "node": {
@@ -114,12 +113,11 @@ def test_every_entry_is_read_and_paths_are_relative_to_the_file(tmp_path: Path) 
     )
 
 
-def test_every_protocol_may_be_run_with_a_peer_unless_its_table_says_otherwise(
+def test_two_protocols_may_be_run_with_a_peer_unless_its_table_says_otherwise(
     tmp_path: Path,
 ) -> None:
     other = load(written(tmp_path, FULL)).peer("other")
-    assert set(other.protocols) == set(PROTOCOLS)
-    assert other.protocols == PeerSettings("x", "127.0.0.1:1", "x").protocols
+    assert other.protocols == PeerSettings("x", "127.0.0.1:1", "x").protocols == ("dh", "vole")
 
 
 def test_peers_and_sets_are_found_by_name(tmp_path: Path) -> None:
@@ -222,7 +220,11 @@ WRONG: list[tuple[tuple[str, ...], Any, str]] = [
     (("peers", "other", "may"), ["screen"], "may: may hold count, match"),
     (("peers", "other", "disclose"), ["a", "a"], "disclose: names a column twice"),
     (("peers", "other", "max_elements"), MOST_ELEMENTS + 1, "max_elements: must be a whole number"),
-    (("peers", "other", "protocols"), ["rot13"], "protocols: may hold dh, vole"),
+    (
+        ("peers", "other", "protocols"),
+        ["rot13"],
+        "protocols: may hold dh, vole, vole-malicious, vole-stationary",
+    ),
     (("peers", "other", "link_mbps"), 0, "link_mbps: must be a whole number from 1 to 1000000"),
 ]
 
