@@ -41,6 +41,7 @@ COSTS = {
     "vole-malicious": Cost(0.1, 2e-6, 2e-6),
     "vole-stationary": Cost(0.1, 1.5e-6, 1.5e-6),
 }
+ALL = tuple(PROTOCOLS)
 LABELLED = [name for name, protocol in PROTOCOLS.items() if protocol.labels]
 SMALL, LARGE = size_class(100), size_class(1 << 20)
 
@@ -388,6 +389,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_a_job_is_run_by_the_protocol_that_was_asked_for(
     nodes: Nodes, measured: list[str], logged: list[Any], name: str, both_learn: bool
 ) -> None:
+    nodes.allow(ALL, ALL)
     (plate,) = nodes.run(both_learn=both_learn, protocol=name)
     assert (plate.cardinality, plate.chosen.protocol) == (1, name)
     assert plate.hits is not None
@@ -408,6 +410,7 @@ def test_a_job_is_run_by_the_protocol_that_the_planner_chose(
 ) -> None:
     for each in PROTOCOLS:
         monkeypatch.setitem(COSTS, each, Cost(0.0 if each == name else 99.0, 0.0, 0.0))
+    nodes.allow(ALL, ALL)
     for _ in range(2):
         (plate,) = nodes.run(both_learn=True)
         assert (plate.cardinality, plate.chosen.protocol) == (1, name)
@@ -428,13 +431,11 @@ def test_where_both_learn_the_planner_may_let_either_receive(
 ) -> None:
     best = Plan(name, we_receive, 1.0, 1, "because")
     monkeypatch.setattr(planning, "plan", lambda *_, **__: best)
+    nodes.allow(ALL, ALL)
     (plate,) = nodes.run(both_learn=True)
     assert plate.chosen == Chosen(name, we_receive, "because")
     assert plate.hits is not None
     assert (plate.cardinality, plate.hits.their_records.tolist()) == (1, [2])
-
-
-ALL = tuple(PROTOCOLS)
 
 
 @pytest.mark.parametrize("wanted", [None, "vole-malicious"])
