@@ -14,6 +14,7 @@ mod encode;
 mod lane;
 mod peel;
 mod row;
+mod splitting;
 
 use crate::aes::{Aes, Block};
 use crate::error::Error;
@@ -24,6 +25,7 @@ pub use decode::decode_each;
 pub use encode::{Cells, Encoder, Encoders};
 pub use lane::Lane;
 pub use row::{DENSE, LONGEST_THIRD, MOST_KEYS, bin};
+pub use splitting::{Level, large_cores};
 
 /// Keys handled at a time: a column of their blocks has 2 KiB and stays in the first cache.
 const TILE: usize = 128;

@@ -462,7 +462,7 @@ mod _core {
     #[pymodule_export]
     use super::matching::{
         AscendingTags, BaseOtChoice, BaseOtOffer, Rows, TagJoin, VoleCode, VoleReceiver,
-        VoleSender, okvs_core_sizes,
+        VoleSender, okvs_core_sizes, okvs_large_cores,
     };
 
     #[pymodule_export]

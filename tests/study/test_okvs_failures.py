@@ -5,36 +5,19 @@ The tables of `docs/protocols.md` are made by `okvs_failures.py`, beside this fi
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import sys
 from collections import Counter
 from math import ceil, comb, log2
 from pathlib import Path
-from types import ModuleType
 
+import okvs_failures as study
 import pytest
 
 from psi._core import okvs_core_sizes
 from psi.subprotocols.okvs import DENSE, MARGIN, shape
 
 ROOT = Path(__file__).parents[2]
-
-
-def load() -> ModuleType:
-    """Loads the script beside this file: tests are not on the path."""
-    spec = importlib.util.spec_from_file_location(
-        "okvs_failures", Path(__file__).with_name("okvs_failures.py")
-    )
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-study = load()
 
 
 @pytest.mark.study

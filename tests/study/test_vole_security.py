@@ -6,39 +6,20 @@ are checked against plain counting at small lengths.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from math import comb
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+import vole_security as study
 
 SEED = 20
 ROOT = Path(__file__).parents[2]
 HAMMING = {0: 1, 4: 14, 8: 1}  # the extended code [8, 4, 4]
-
-
-def load() -> ModuleType:
-    """Loads the script beside this file: tests are not on the path."""
-    spec = importlib.util.spec_from_file_location(
-        "vole_security", Path(__file__).with_name("vole_security.py")
-    )
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-study = load()
-
-
 PROFILES = [(study.FRESH, study.BLOCKS), (study.STATIONARY, (study.RESIDUE,))]
 
 
@@ -242,3 +223,23 @@ def test_wider_values_and_fewer_guesses_never_make_an_attack_dearer() -> None:
     assert study.collisions(128) < study.collisions(72) < study.collisions(64)
     assert study.interleaved(64, study.TREES) < study.interleaved(64)
     assert study.algebraic(False, 0.2) < study.algebraic(False, 0.3) < study.algebraic(False)
+
+
+def test_maps_of_delta_have_two_in_their_kernel_on_average() -> None:
+    document = " ".join((ROOT / "docs/protocols.md").read_text(encoding="utf-8").split())
+    assert study.kernel_sentence() in document
+    # Kernels of random matrices have a variance of 1; six deviations.
+    assert abs(study.kernels(128) - 2) < 6 / study.KERNELS**0.5
+
+
+def test_a_rank_is_the_number_of_rows_that_do_not_sum_to_zero() -> None:
+    rows = [0b0011, 0b0110, 0b0101, 0b1000, 0]
+    sums = {sum_of(each) for n in range(6) for each in itertools.combinations(rows, n)}
+    assert 1 << study.rank(rows) == len(sums) == 8
+
+
+def sum_of(rows: tuple[int, ...]) -> int:
+    total = 0
+    for row in rows:
+        total ^= row
+    return total

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb, floor, log2
+from random import Random
 from typing import Any, Final
 
 import numpy as np
@@ -60,6 +61,7 @@ class Profile:
 
 FRESH: Final = Profile("vole", 128, 15, (64, 72, 128))  # 1.37 x 2^30 / 51,408 < 2^15
 STATIONARY: Final = Profile("vole-stationary", 32, 17, (64, 72))  # 1.37 x 2^30 / 12,240 < 2^17
+KERNELS: Final = 600  # values whose maps of Delta are looked at, for each width
 CODE_BITS: Final = 43  # a session has a light codeword with at most 2^-43
 
 # Each log2 below is made of ten numbers or fewer, each wrong by less than 2^-15 even where a long
@@ -359,6 +361,39 @@ def algebraic(
 # The report
 
 
+# The last level of half-trees
+
+
+def kernels(width: int, draws: int = KERNELS) -> float:
+    """Returns the mean number of Delta with s(Delta) = v Delta, over random v of `width` bits.
+
+    s is that of `ccr`, (hi, lo) -> (hi + lo, hi). Over all v of the field the mean is 2 - 2^-128:
+    each Delta but 0 is counted for one v, s(Delta) / Delta. Narrower v are some of these only.
+    """
+    source = Random(width)
+    total = 0
+    for _ in range(draws):
+        product, images = source.getrandbits(width), []
+        for i in range(128):
+            high, low = divmod(1 << i, 1 << 64)
+            images.append(((high ^ low) << 64 | high) ^ product)
+            product <<= 1
+            product ^= (product >> 128) * ((1 << 128) | 0b1000_0111)  # GF(2^128) of the protocol
+        total += 1 << (128 - rank(images))
+    return total / draws
+
+
+def rank(rows: list[int]) -> int:
+    """Returns the rank of rows of bits over F2."""
+    pivots: dict[int, int] = {}
+    for row in rows:
+        while row and row.bit_length() in pivots:
+            row ^= pivots[row.bit_length()]
+        if row:
+            pivots[row.bit_length()] = row
+    return len(pivots)
+
+
 def report(alternatives: Sequence[Block] = BLOCKS, of: Profile = FRESH) -> dict[str, Any]:
     """Returns all numbers of the tables."""
     top = int(0.1105 * of.length)  # beyond the Gilbert-Varshamov distance 0.1100 of rate 1/2
@@ -431,12 +466,19 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def kernel_sentence() -> str:
+    """Returns the numbers of `kernels` as they stand in `docs/protocols.md`."""
+    means = ", ".join(f"{kernels(width):.2f}" for width in FRESH.widths)
+    return f"{means} for {KERNELS} v each of {', '.join(map(str, FRESH.widths))} bits"
+
+
 def main() -> None:
     """Prints the numbers as JSON and the tables."""
     for profile, blocks in ((FRESH, BLOCKS), (STATIONARY, (RESIDUE,))):
         found = report(blocks, profile)
         print(json.dumps(found, indent=2))
         print(table(found))
+    print(kernel_sentence())
 
 
 # Arithmetic

@@ -259,6 +259,21 @@ pub fn okvs_core_sizes(
     Ok(py.detach(|| okvs::core_sizes(keys, third, seed, runs))?)
 }
 
+/// How many of a population of bins had a large core at each level (keys, most keys of a step).
+#[pyfunction]
+pub fn okvs_large_cores(
+    py: Python<'_>,
+    levels: Vec<(usize, usize)>,
+    third: usize,
+    seed: u64,
+    population: usize,
+    steps: u64,
+) -> PyResult<Vec<usize>> {
+    let levels: Vec<_> =
+        levels.into_iter().map(|(keys, redrawn)| okvs::Level { keys, redrawn }).collect();
+    Ok(py.detach(|| okvs::large_cores(&levels, third, seed, population, steps))?)
+}
+
 /// The sender's tags, ascending; takes the outputs of its rows.
 #[pyclass(module = "psi._core")]
 pub struct AscendingTags(tags::Sorted);
