@@ -9,7 +9,7 @@ PYTHON ?= python3
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: all build demo test lint format proto docs bench study deny clean help
+.PHONY: all build demo test lint format proto docs bench study aarch64 deny clean help
 
 all: lint test docs deny ## everything that must be green
 
@@ -60,6 +60,11 @@ bench: build ## figures as JSON; see docs/benchmarks.md
 study: build ## slow proofs: a million rows, every role, caller and format
 	$(BIN)/pytest -m study --timeout 14400 -s
 
+aarch64: ## compiles the core and its tests for 64-bit ARM: rustup target add aarch64-unknown-linux-gnu
+	cd rust && cargo check --locked --all-targets --target aarch64-unknown-linux-gnu
+	cd rust && cargo check --locked --all-targets --target aarch64-unknown-linux-gnu --features portable
+	cd rust && cargo check --locked --all-targets --target aarch64-unknown-linux-gnu --features python
+
 deny: ## licences and sources of what Cargo.lock names
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cd rust && cargo deny --offline check licenses bans sources
@@ -68,7 +73,7 @@ clean: ## removes what was built
 	rm -rf $(VENV) rust/target site demo
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 # The environment: from the lock file, by uv where there is one.
 $(STAMP)/env: requirements.lock

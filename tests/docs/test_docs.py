@@ -57,8 +57,8 @@ def test_no_document_names_a_registry_or_a_place_on_one_machine(document: Path) 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_make_target_that_is_named_exists(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z]+)", prose(document))) <= targets
+    targets = set(re.findall(r"^([a-z0-9]+):", read("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z0-9]+)", prose(document))) <= targets
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
