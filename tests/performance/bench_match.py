@@ -16,6 +16,7 @@ from parties.benching import Bench, measure
 
 BOUNDS = {
     "2^20 in memory, CPU of both, s": (0.30, 0.15),
+    "2^20 in memory, CPU of both, stationary, s": (0.18, 0.10),
     "2^20 over mutual TLS, wall, s": (0.5, 0.2),
     "2^24 in memory, CPU of both, s": (6.0, 2.5),
     "2^16 in memory, wall, s": (0.060, 0.020),
@@ -55,10 +56,12 @@ def main() -> None:
         log2: run(log2, options.runs) for log2 in (16, 18, 20, 22, 24) if log2 <= options.largest
     }
     tls = run(20, options.runs, in_memory=False)
+    stationary = run(20, options.runs, protocol="vole-stationary")
     malicious = run(20, options.runs, protocol="vole-malicious")
     bits = 8 * (sizes[20]["receiver_sent_bytes"] + sizes[20]["sender_sent_bytes"]) / 2**20
     figures = {
         "2^20 in memory, CPU of both, s": cpu(sizes[20]),
+        "2^20 in memory, CPU of both, stationary, s": cpu(stationary),
         "2^20 over mutual TLS, wall, s": tls["seconds"],
         "2^16 in memory, wall, s": sizes[16]["seconds"],
         "2^20, bits an element": bits,
