@@ -44,6 +44,8 @@ use crate::session::session_key;
 
 /// What session, extension and d are hashed after for the check.
 const DOMAIN: &[u8] = b"greenlane/vole/1/cot/check";
+/// What the trees' message is hashed after.
+const PLANTED: &[u8] = b"greenlane/vole/1/cot/planted";
 /// Bits of Delta in a group, levels of a tree (Roy's k). At 4 a row costs 32 bits of message and 4 calls
 /// of AES; at 2 it would be 64 bits and 2 calls, at 8 16 bits and 32 calls.
 const DEPTH: usize = 4;
@@ -85,7 +87,7 @@ pub const fn message_length(rows: usize) -> usize {
 pub struct Receiver {
     /// Leaf x of group g at 16g + x.
     leaves: Vec<Aes>,
-    sid: [u8; 32],
+    planted: [u8; 32],
 }
 
 impl Receiver {
@@ -103,7 +105,7 @@ impl Receiver {
         entropy: &mut Entropy,
     ) -> (Self, Vec<u8>) {
         let (seeds, message) = Self::draw(sid, pairs, entropy);
-        (Self::of(sid, &seeds), message)
+        (Self::of(sid, &seeds, &message), message)
     }
 
     /// As [`Receiver::plant`], and shows that every tree opens to the same leaves whatever Delta is.
@@ -116,11 +118,12 @@ impl Receiver {
     ) -> (Self, Vec<u8>) {
         let (seeds, mut message) = Self::draw(sid, pairs, entropy);
         message.extend(consistency::show(sid, &seeds));
-        (Self::of(sid, &seeds), message)
+        (Self::of(sid, &seeds, &message), message)
     }
 
-    fn of(sid: &[u8; 32], seeds: &[Block]) -> Self {
-        Self { leaves: seeds.iter().map(|seed| Aes::new(*seed)).collect(), sid: *sid }
+    fn of(sid: &[u8; 32], seeds: &[Block], message: &[u8]) -> Self {
+        let leaves = seeds.iter().map(|seed| Aes::new(*seed)).collect();
+        Self { leaves, planted: planted(sid, message) }
     }
 
     /// The seeds of all leaves, and the message that opens them.
@@ -177,7 +180,7 @@ impl Receiver {
             all.push(Block::from_le_bytes(*drawn));
         }
         let (mut message, mut rows) = self.extend(e, &all);
-        let check = Check::of(&self.sid, e, &message);
+        let check = Check::of(&self.planted, e, &message);
         let mut bits = Zeroizing::new(Vec::with_capacity(BITS * all.len()));
         bits.extend(all.iter().flat_map(|block| (0..BITS).map(move |i| block >> i & 1)));
         let sums = [check.sum(&bits), check.sum(&rows)];
@@ -223,7 +226,7 @@ pub struct Sender {
     #[zeroize(skip)] // an `Aes` wipes itself
     leaves: Vec<Aes>,
     #[zeroize(skip)] // public
-    sid: [u8; 32],
+    planted: [u8; 32],
 }
 
 impl Sender {
@@ -244,7 +247,7 @@ impl Sender {
         trees: &[u8],
     ) -> Result<Self, Error> {
         check_trees(trees, TREES)?;
-        Ok(Self::of(sid, delta, &Self::open(sid, delta, keys, trees)))
+        Ok(Self::of(sid, delta, &Self::open(sid, delta, keys, trees), trees))
     }
 
     /// As [`Sender::grow`], from the message of [`Receiver::plant_checked`].
@@ -260,19 +263,19 @@ impl Sender {
         trees: &[u8],
     ) -> Result<Self, Error> {
         check_trees(trees, CHECKED_TREES)?;
-        let (trees, shown) = trees.split_at(TREES);
-        let seeds = Self::open(sid, delta, keys, trees);
+        let (opening, shown) = trees.split_at(TREES);
+        let seeds = Self::open(sid, delta, keys, opening);
         if !bool::from(consistency::agrees(sid, delta, &seeds, shown)) {
             return Err(Error::Check { argument: "trees" });
         }
-        Ok(Self::of(sid, delta, &seeds))
+        Ok(Self::of(sid, delta, &seeds, trees))
     }
 
-    fn of(sid: &[u8; 32], delta: Block, seeds: &[Block]) -> Self {
+    fn of(sid: &[u8; 32], delta: Block, seeds: &[Block], trees: &[u8]) -> Self {
         let mut leaves = Vec::with_capacity(GROUPS * (LEAVES - 1));
         let known = seeds.chunks_exact(LEAVES).flat_map(|leaves| &leaves[1..]);
         leaves.extend(known.map(|seed| Aes::new(*seed)));
-        Self { delta, leaves, sid: *sid }
+        Self { delta, leaves, planted: planted(sid, trees) }
     }
 
     /// The seeds of leaf `y ^ D_g` of group g at 16g + y, but of the missing one, y = 0.
@@ -331,7 +334,7 @@ impl Sender {
         let (sums, _) = sums.as_chunks();
         let [choices, t] = [sums[0], sums[1]].map(Block::from_le_bytes);
         let mut rows = self.extend(e, d, n + SACRIFICED)?;
-        let q = Zeroizing::new(Check::of(&self.sid, e, d).sum(&rows));
+        let q = Zeroizing::new(Check::of(&self.planted, e, d).sum(&rows));
         let due = Zeroizing::new(t ^ gf128::multiply(choices, self.delta));
         if !bool::from(q.to_le_bytes().ct_eq(&due.to_le_bytes())) {
             return Err(Error::Check { argument: "d" });
@@ -387,9 +390,17 @@ fn check_trees(trees: &[u8], expected: usize) -> Result<(), Error> {
     }
 }
 
+/// The digest of the trees' message, and of the session.
+fn planted(sid: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    let context = Sha256::new_with_prefix(PLANTED).chain_update(sid);
+    context.chain_update(message).finalize().into()
+}
+
 /// The sum that both sides compare: row 64k + j counts `x^k y^j` times, for x and y that are drawn
-/// after d is fixed, by hashing it and all that it is said in: the session and the number of the
-/// extension (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive).
+/// after all that choices depend on is fixed, by hashing it: the session, the trees, the number of the
+/// extension, and d (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive). Without the trees a
+/// receiver could fix d, and with it x and y, and then look for trees in which groups that
+/// disagree have the same sum: by a birthday, 2^64 of them.
 ///
 /// If groups disagree, the sums of both sides agree as a polynomial of degree below 2^17 does in a
 /// random point with its root: below 2^-110 for each message that a receiver tries at home.
@@ -399,8 +410,8 @@ struct Check {
 }
 
 impl Check {
-    fn of(sid: &[u8; 32], e: u32, d: &[u8]) -> Self {
-        let context = Sha256::new_with_prefix(DOMAIN).chain_update(sid);
+    fn of(planted: &[u8; 32], e: u32, d: &[u8]) -> Self {
+        let context = Sha256::new_with_prefix(DOMAIN).chain_update(planted);
         let digest = context.chain_update(e.to_le_bytes()).chain_update(d).finalize();
         let (halves, _) = digest.as_chunks::<BYTES>();
         Self { x: Block::from_le_bytes(halves[0]), y: Block::from_le_bytes(halves[1]) }

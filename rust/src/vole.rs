@@ -253,14 +253,13 @@ impl Receiver {
         let mut places = Zeroizing::new([[0; LANES]; GROUPS]);
         for (i, place) in places.as_flattened_mut().iter_mut().enumerate() {
             let at = i * DEPTH;
-            if self.kept.is_some() {
-                stationary::SPARED
-                    .for_each(|level| bits[(at + level) / 8] &= !(1 << ((at + level) % 8)));
-            }
             let pair = u16::from_le_bytes([bits[at / 8], bits[at / 8 + 1]]);
             *place = (pair >> (at % 8)) as u8 % LEAVES as u8;
         }
-        let (d, keys) = self.cot.extend_checked(self.requests, &blocks(&*bits), entropy);
+        let (d, mut keys) = self.cot.extend_checked(self.requests, &blocks(&*bits), entropy);
+        if self.kept.is_some() {
+            stationary::force(places.as_flattened_mut(), &mut keys);
+        }
         self.pending.push_back(Box::new(Pending { places, keys }));
         let mut request = std::mem::take(&mut self.base);
         request.extend(d);
@@ -271,7 +270,8 @@ impl Receiver {
     /// take.
     ///
     /// # Errors
-    /// [`Error::Length`] if there is no such request or the answer has another length than [`Profile::answer`],
+    /// [`Error::Length`] if the answer has another length than [`Profile::answer`], or 0 without such a request,
+    /// [`Error::Spent`] if it is empty then,
     /// [`Error::Used`] once the chunks are checked.
     /// Any other bytes make pairs; if they are not the sender's, the law does not hold.
     pub fn absorb(&mut self, correction: &[u8]) -> Result<(), Error> {
@@ -285,7 +285,7 @@ impl Receiver {
             _ => return Err(Error::Used { argument: "check" }),
         };
         if !asked {
-            return Ok(());
+            return Err(Error::Spent { available: 0, wanted: 1 });
         }
         self.absorbed += 1;
         let trees = self.pending.pop_front();
@@ -492,10 +492,13 @@ impl Sender {
             }
         }
         let mut answer = vec![0; profile.answer(number)];
-        let keys = match trees {
+        let mut keys = match trees {
             0 => Zeroizing::default(),
             _ => self.cot.extend_checked(self.answers + 1, d, TRANSFERS)?,
         };
+        if self.kept.is_some() {
+            stationary::force(&mut [], &mut keys);
+        }
         self.answers += 1;
         let keys = keys.as_chunks().0;
         match &mut self.kept {
@@ -927,6 +930,7 @@ mod tests {
     fn wrong_lengths_are_refused_and_change_nothing() {
         let mut entropy = Entropy::from_seed_for_tests([44; 32]);
         let (mut receiver, mut sender) = session(Fresh, 72, &mut entropy);
+        assert_eq!(receiver.absorb(&[]), Err(Error::Spent { available: 0, wanted: 1 }));
         let unasked = receiver.absorb(&[0; ANSWER]);
         assert_eq!(
             unasked,

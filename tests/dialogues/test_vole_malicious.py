@@ -149,12 +149,24 @@ def test_a_false_sum_in_a_tree_of_transfers_passes_for_one_value_of_a_bit_alone(
     def trees(self: Any, ots: cot.Receiver) -> bytes:
         said = bytearray(checks.trees(self.sid, ots))
         said[0] ^= 1  # of group 0, level 1, side 0: who has bit 3 of Delta opens it
+        ots.planted = cot.planted(self.sid, bytes(said))
         return bytes(said)
 
     for opens in (0, 1):
         seed = next(seed for seed in range(2, 99) if delta_of(seed) >> 3 & 1 == opens)
         ended = ends(reference_receiver(CASE, trees=trees), psi_sender(CASE, seed))
         assert ended is (CheckFailed if opens else None)
+
+
+def test_choices_are_checked_together_with_the_trees():
+    """Other trees, other weights: a receiver cannot fix these before it has chosen trees."""
+
+    def trees(self: Any, ots: cot.Receiver) -> bytes:
+        said = checks.trees(self.sid, ots)
+        ots.planted = cot.planted(self.sid, said[:-1])
+        return said
+
+    assert ends(reference_receiver(CASE, trees=trees), psi_sender(CASE)) is CheckFailed
 
 
 class Spoiling(checks.Sender):

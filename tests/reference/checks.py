@@ -43,7 +43,9 @@ def digest(sid: bytes, all_images: Blocks) -> bytes:
 def trees(sid: bytes, ots: cot.Receiver) -> bytes:
     """What the receiver says of its trees: what opens them, sums of images, and the digest."""
     all_images = images(sid, ots.seeds)
-    return ots.trees + xor(all_images, 1).tobytes() + digest(sid, all_images)
+    said = ots.trees + xor(all_images, 1).tobytes() + digest(sid, all_images)
+    ots.planted = cot.planted(sid, said)
+    return said
 
 
 def opened(sid: bytes, delta: int, keys: Blocks, said: bytes) -> cot.Sender:
@@ -56,6 +58,7 @@ def opened(sid: bytes, delta: int, keys: Blocks, said: bytes) -> cot.Sender:
     all_images[cot.ALL, ots.hole] = sums ^ xor(all_images, 1)
     if digest(sid, all_images) != said[-32:]:
         raise ValueError("the trees are not whole")
+    ots.planted = cot.planted(sid, said)
     return ots
 
 

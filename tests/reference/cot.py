@@ -41,7 +41,6 @@ class Receiver:
 
     def __init__(self, sid: bytes, keys: Blocks, entropy: Entropy) -> None:
         """Draws the trees; `keys` are the pairs of the base OTs, (128, 2)."""
-        self._sid = sid
         nodes, sums = from_bytes(entropy.bytes(16 * GROUPS), GROUPS, 1), []
         for level in range(1, K + 1):
             nodes = _children(sid, nodes)
@@ -52,6 +51,7 @@ class Receiver:
         """Of all leaves, (groups, leaves)."""
         self.trees = np.stack(sums, axis=1).tobytes()
         """What this side says: in the order group, level, side."""
+        self.planted = planted(sid, self.trees)
 
     def extend_checked(self, number: int, choices: Bits, entropy: Entropy) -> tuple[bytes, Blocks]:
         """The same, with rows to sacrifice, and the sums of all choices and rows behind it."""
@@ -59,7 +59,7 @@ class Receiver:
         masked, rows = self.extend(number, every)
         ones = np.zeros((len(every), 2), np.uint64)
         ones[:, 0] = every
-        weights = _weights(self._sid, number, masked)
+        weights = _weights(self.planted, number, masked)
         sums = [_check_sum(weights, ones), _check_sum(weights, rows)]
         return masked + b"".join(each.tobytes() for each in sums), rows[: len(choices)]
 
@@ -75,7 +75,7 @@ class Sender:
 
     def __init__(self, sid: bytes, delta: int, keys: Blocks, trees: bytes) -> None:
         """Rebuilds the trees; `keys` are those chosen in the base OTs, (128)."""
-        self._sid = sid
+        self.planted = planted(sid, trees)
         sums = from_bytes(trees, GROUPS, K, 2)
         bits = np.array([delta >> i & 1 for i in range(128)])
         self._delta = bits
@@ -99,7 +99,7 @@ class Sender:
         rows = self.extend(number, masked, count + SACRIFICED)
         delta = sum(int(b) << i for i, b in enumerate(self._delta))
         due = sums[1:] ^ times(sums[:1], delta)
-        if to_number(_check_sum(_weights(self._sid, number, masked), rows)) != to_number(due):
+        if to_number(_check_sum(_weights(self.planted, number, masked), rows)) != to_number(due):
             raise ValueError("the groups do not agree")
         return rows[:count]
 
@@ -112,9 +112,14 @@ class Sender:
         return _rows(streams, self.hole) ^ _transpose(correction)
 
 
-def _weights(sid: bytes, number: int, masked: bytes) -> list[int]:
+def planted(sid: bytes, trees: bytes) -> bytes:
+    """The digest of the trees, all that is said of them."""
+    return sha256(b"greenlane/vole/1/cot/planted" + sid + trees).digest()
+
+
+def _weights(planted: bytes, number: int, masked: bytes) -> list[int]:
     """The two numbers x and y of an extension: a hash of what was said, and of where."""
-    digest = sha256(DOMAIN + sid + number.to_bytes(4, "little") + masked).digest()
+    digest = sha256(DOMAIN + planted + number.to_bytes(4, "little") + masked).digest()
     return to_numbers(from_bytes(digest, -1))
 
 

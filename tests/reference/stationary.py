@@ -58,7 +58,7 @@ class Receiver(correlations.Receiver):
         spare = unpack(self._entropy.bytes((COTS - TREES * DEPTH) // 8))
         bits = np.concatenate([choices.astype(np.uint8).reshape(-1), spare])
         masked, rows = self._ots.extend_checked(1, bits, self._entropy)
-        self._rows = rows[: TREES * DEPTH].reshape(TREES, DEPTH, 2)
+        self._rows = forced(rows)
         return base + masked
 
     def absorb(self, correction: bytes) -> None:
@@ -107,7 +107,7 @@ class Sender(correlations.Sender):
             base = self._ots.extend_checked(0, request[:length], count)
             self._noise = correlations._base(base, self._width)
             rows = self._ots.extend_checked(1, request[length:], COTS)
-            rows = rows[: TREES * DEPTH].reshape(TREES, DEPTH, 2)
+            rows = forced(rows)
             roots = from_bytes(self._entropy.bytes(16 * TREES), TREES)
             none: Blocks = np.zeros((TREES, 2), np.uint64)
             leaves, whole = correlations.grow(Keys(self._sid, 0), self.delta, roots, rows, none)
@@ -123,6 +123,16 @@ class Sender(correlations.Sender):
         self._noise = b[:TREES]
         self._pool = np.concatenate([self._pool, b[TREES:]])
         return said
+
+
+def forced(rows: Blocks) -> Blocks:
+    """The rows of each tree; those of the two levels next to the root are zero.
+
+    So what opens the side without the seeds is said in clear: the receiver cannot choose the other.
+    """
+    by_tree = rows[: TREES * DEPTH].reshape(TREES, DEPTH, 2).copy()
+    by_tree[:, :2] = 0
+    return by_tree
 
 
 def chunk(sid: bytes, number: int) -> tuple[Turns, Turns, Hash]:

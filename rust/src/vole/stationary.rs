@@ -31,11 +31,11 @@ pub const ORDER: [u8; LEAVES] = {
     }
     order
 };
-/// The leaves that serve have rows that are multiples of this: on the levels above, the choice is 0. A tree
-/// has more leaves than serve only so that there is one kind of tree.
+/// The leaves that serve have rows that are multiples of this. A tree has more leaves than serve only so
+/// that there is one kind of tree.
 const APART: usize = trees::LEAVES / LEAVES;
-/// The levels above, counted from 0.
-pub const SPARED: std::ops::Range<usize> = 0..APART.ilog2() as usize;
+/// The levels above those that choose among them.
+const FORCED: usize = APART.ilog2() as usize;
 
 /// Bytes of the message that plants the trees: of each group's correction all but the last Block a tree.
 pub const PLANTED: usize = GROUPS * (CORRECTION - LANES * BYTES);
@@ -45,6 +45,16 @@ pub const SUMS: usize = TREES * BYTES;
 const BYTES: usize = size_of::<Block>();
 /// What the order and offsets of a chunk are drawn from, before the session's identifier.
 const DOMAIN: &[u8] = b"greenlane/vole/1/stationary";
+
+/// Has the missing leaf of each tree among those that serve: on the levels above, both sides take 0 for the
+/// transfer, so that the sender says in clear what opens the other side.
+///
+/// It must not be left to the receiver's choices: with a leaf missing that does not serve, it would know
+/// all seeds of a tree, and with the sum of its leaves b, and so Delta.
+pub fn force(places: &mut [u8], keys: &mut [Block]) {
+    places.iter_mut().for_each(|place| *place &= !(APART as u8 - 1));
+    keys.chunks_exact_mut(trees::DEPTH).for_each(|keys| keys[..FORCED].fill(0));
+}
 
 /// The seeds of all leaves. Wiped on drop.
 ///
