@@ -20,7 +20,7 @@ from psi.subprotocols import bins
 BIN: Final = 1 << 14
 """Elements of a bin on average: its cells, peeling and decoding stay in a core's second cache."""
 SMALLEST: Final = 1 << 10
-"""Elements that the smallest bin has room for; the failure law is not measured below."""
+"""Elements that the smallest bin has room for; failures are not measured below."""
 DENSE: Final = 56
 """Dense cells: a 2-core of g elements is then not solved with 2^(g - 56); docs sum it up."""
 MARGIN: Final = LAMBDA + 3
