@@ -204,13 +204,13 @@ fn unmask(width: usize, masked: &[u8], delta: Block, sums: &mut [Block]) {
 /// Adds `v * Delta` to what each key read, v being its value.
 fn add_values(form: &Form, seeds: &[Block], delta: Block, read: &mut [Block]) {
     if form.width() == u64::BITS as usize {
-        let mut values = [0; TILE];
+        let mut values = Zeroizing::new([0; TILE]);
         for (value, seed) in values.iter_mut().zip(seeds) {
             *value = form.value::<u64>(*seed);
         }
         gf128::accumulate_short(read, &values[..seeds.len()], delta);
     } else {
-        let mut values = [0; TILE];
+        let mut values = Zeroizing::new([0; TILE]);
         for (value, seed) in values.iter_mut().zip(seeds) {
             *value = form.value::<Block>(*seed);
         }

@@ -282,9 +282,9 @@ fn sort(
     hashed.resize(rows.len().max(hashed.len()), 0);
     let hashed = &mut hashed[..rows.len()];
     let mut starts = vec![0; bins as usize + 1];
-    let mut tile = [0; TILE];
+    let mut tile = Zeroizing::new([0; TILE]);
     for (rows, hashed) in rows.chunks(TILE).zip(hashed.chunks_mut(TILE)) {
-        for (row, first) in rows.iter().zip(&mut tile) {
+        for (row, first) in rows.iter().zip(tile.iter_mut()) {
             *first = row.first_chunk().copied().map_or(0, Block::from_le_bytes);
         }
         hash.hash_into(&tile[..rows.len()], hashed);
