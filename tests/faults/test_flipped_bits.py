@@ -106,8 +106,9 @@ def shown(learnt: Learnt) -> Any:
     assert hits.their_records is not None
     assert hits.records is not None
     told = [tuple(str(cell) for cell in row.values()) for row in hits.records.to_pylist()]
-    for number, (own, their) in enumerate(zip(hits.own_records, hits.their_records, strict=True)):
-        element = hits.elements[32 * number : 32 * number + 32]
+    places = zip(hits.positions, hits.own_records, hits.their_records, strict=True)
+    for place, own, their in places:
+        element = hits.own.elements[32 * place : 32 * place + 32]
         result[element] = (int(own), Counter(told[start : start + their]))
         start += their
     return result
