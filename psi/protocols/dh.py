@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
-from psi.elements import WIDTH, Elements
+from psi.elements import WIDTH
 from psi.errors import (
     MalformedMessage,
     PeerMisbehaved,
@@ -42,8 +42,7 @@ from psi.errors import (
     blame_the_peer,
 )
 from psi.matches import Labels, Result
-from psi.meter import Meter
-from psi.parameters import Offer, Output, Parameters, Role, Session, Traffic, agree
+from psi.parameters import Offer, Output, Role, Session, Traffic, agree
 from psi.subprotocols import bins
 from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
 from psi.subprotocols.decoys import (
@@ -161,24 +160,12 @@ class Sender(Sending):
 
     OUTPUTS = OUTPUTS
 
-    def __init__(
-        self,
-        elements: Elements,
-        parameters: Parameters,
-        labels: Labels | None = None,
-        *,
-        exact: bool = False,
-        meter: Meter | None = None,
-        entropy: _core.Entropy | None = None,
-    ) -> None:
-        if parameters.output is Output.CARDINALITY:
-            labels = None
-        super().__init__(elements, parameters, labels, exact=exact, meter=meter, entropy=entropy)
-        self._offer = Offer(
-            role=Role.SENDER,
-            elements=0,
-            entries=self._entries,
-            label_width=self._labels.width,
+    def _taken(self, labels: Labels | None) -> Labels | None:
+        return None if self._parameters.output is Output.CARDINALITY else labels
+
+    def _offered(self) -> Offer:
+        return Offer(
+            role=Role.SENDER, elements=0, entries=self._entries, label_width=self._labels.width
         )
 
     def _converse(self) -> Dialogue[Result | None]:

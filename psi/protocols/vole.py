@@ -31,11 +31,9 @@ import numpy as np
 
 from psi import _core
 from psi.dialogue import Dialogue, hear_piece, say_piece
-from psi.elements import Elements
 from psi.errors import PeerMisbehaved, blame_the_peer
-from psi.matches import Labels, Result
-from psi.meter import Meter
-from psi.parameters import Offer, Output, Parameters, Role, Session, Traffic, agree
+from psi.matches import Result
+from psi.parameters import Offer, Output, Role, Session, Traffic, agree
 from psi.subprotocols import okvs, tags, vole
 from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
 from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
@@ -52,10 +50,14 @@ def traffic(receiver: int, sender: int, profile: vole.Profile = vole.Profile.FRE
     shape, width = okvs.shape(receiver), okvs.value_width(sender)
     cells = shape.bins * shape.cells
     correlations = vole.traffic(cells, width, profile)
-    form = tags.form(receiver, sender)
+    return said(correlations, cells * width // 8, tags.form(receiver, sender))
+
+
+def said(correlations: Traffic, masked: int, form: tags.Form) -> Traffic:
+    """What is said in all: for correlations, so many bytes of masked cells, and all tags."""
     return Traffic(
-        correlations.receiver + cells * width // 8,
-        correlations.sender + form.unary + sender * form.low // 8,
+        correlations.receiver + masked,
+        correlations.sender + form.unary + form.total * form.low // 8,
         correlations.flights + 2,
     )
 
@@ -121,19 +123,8 @@ class Sender(Sending):
     OUTPUTS = OUTPUTS
     PROFILE: ClassVar = vole.Profile.FRESH
 
-    def __init__(
-        self,
-        elements: Elements,
-        parameters: Parameters,
-        labels: Labels | None = None,
-        *,
-        exact: bool = False,
-        meter: Meter | None = None,
-        entropy: _core.Entropy | None = None,
-    ) -> None:
-        super().__init__(elements, parameters, labels, exact=exact, meter=meter, entropy=entropy)
-        self._told = labels is not None
-        self._offer = Offer(
+    def _offered(self) -> Offer:
+        return Offer(
             role=Role.SENDER,
             elements=0 if self._told else self._total,
             entries=self._entries if self._told else 0,

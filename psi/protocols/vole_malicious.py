@@ -30,11 +30,10 @@ from typing import Final
 
 from psi import _core
 from psi.dialogue import Dialogue, check_piece, hear, say
-from psi.elements import Elements
 from psi.errors import ApiMisuse, MalformedMessage, PeerMisbehaved, blame_the_peer
 from psi.matches import Labels, Result
-from psi.meter import Meter
-from psi.parameters import KAPPA, Offer, Output, Parameters, Role, Session, Traffic, agree
+from psi.parameters import KAPPA, Offer, Output, Role, Session, Traffic, agree
+from psi.protocols import vole
 from psi.subprotocols import okvs, tags, vole_checked
 from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
 from psi.subprotocols.roles import Receiving, Sending
@@ -50,14 +49,9 @@ SALT: Final = KAPPA // 8
 
 def traffic(receiver: int, sender: int) -> Traffic:
     """About what is said for so many elements, decoys and padding included."""
-    shape, form = okvs.shape(receiver), tags.whole(sender)
+    shape = okvs.shape(receiver)
     cells = shape.bins * shape.cells
-    correlations = vole_checked.traffic(cells)
-    return Traffic(
-        correlations.receiver + cells * WIDTH // 8,
-        correlations.sender + form.unary + sender * form.low // 8,
-        correlations.flights + 2,
-    )
+    return vole.said(vole_checked.traffic(cells), cells * WIDTH // 8, tags.whole(sender))
 
 
 class Receiver(Receiving):
@@ -108,20 +102,14 @@ class Sender(Sending):
 
     OUTPUTS = OUTPUTS
 
-    def __init__(
-        self,
-        elements: Elements,
-        parameters: Parameters,
-        labels: Labels | None = None,
-        *,
-        exact: bool = False,
-        meter: Meter | None = None,
-        entropy: _core.Entropy | None = None,
-    ) -> None:
+    def _taken(self, labels: Labels | None) -> Labels | None:
         if labels is not None:
-            raise ApiMisuse(f"{parameters.protocol} tells which elements match, and no labels")
-        super().__init__(elements, parameters, exact=exact, meter=meter, entropy=entropy)
-        self._offer = Offer(role=Role.SENDER, elements=self._total, entries=0, label_width=0)
+            name = self._parameters.protocol
+            raise ApiMisuse(f"{name} tells which elements match, and no labels")
+        return None
+
+    def _offered(self) -> Offer:
+        return Offer(role=Role.SENDER, elements=self._total, entries=0, label_width=0)
 
     def _converse(self) -> Dialogue[None]:
         offer, entropy = self._offer, self._entropy

@@ -16,22 +16,8 @@ from psi.subprotocols.offers import checked, shown
 from psi.subprotocols.transcript import witnessed
 
 
-class Receiving(ABC):
-    """The party that learns the intersection, or its size.
-
-    Args:
-        elements: the receiver's set.
-        parameters: what both sides must agree on.
-        labels: its records, told to the sender for matches if both are to learn; by default one
-            for each element, without a label.
-        exact: whether the sender may see the exact size of the set, instead of its class.
-        meter: counts what is done.
-        entropy: where its secrets come from; the operating system unless a test says otherwise.
-
-    Raises:
-        ApiMisuse: the set or its labels are larger than the parameters allow, or do not fit; or the
-            protocol does not give this output.
-    """
+class _EitherRole(ABC):
+    """What both roles begin with; arguments as of `Receiving` and `Sending`."""
 
     OUTPUTS: ClassVar[frozenset[Output]]
 
@@ -48,14 +34,46 @@ class Receiving(ABC):
         _check_output(parameters, self.OUTPUTS)
         self._elements = elements
         self._parameters = parameters
-        self._labels = checked(elements, labels, parameters)
+        self._told = labels is not None
+        self._labels = checked(elements, self._taken(labels), parameters)
         self._meter = meter or Meter()
         self._entropy = entropy or _core.Entropy.from_os()
-        answers = parameters.output is Output.BOTH
-        self._offer = Offer(
+        self._total = shown(len(elements), exact)
+        self._entries = shown(len(self._labels), exact)
+        self._offer = self._offered()
+
+    def _taken(self, labels: Labels | None) -> Labels | None:
+        """Which of the labels that were given the role takes."""
+        return labels
+
+    @abstractmethod
+    def _offered(self) -> Offer:
+        """What the other side is shown of what this role brings."""
+
+
+class Receiving(_EitherRole):
+    """The party that learns the intersection, or its size.
+
+    Args:
+        elements: the receiver's set.
+        parameters: what both sides must agree on.
+        labels: its records, told to the sender for matches if both are to learn; by default one
+            for each element, without a label.
+        exact: whether the sender may see the exact size of the set, instead of its class.
+        meter: counts what is done.
+        entropy: where its secrets come from; the operating system unless a test says otherwise.
+
+    Raises:
+        ApiMisuse: the set or its labels are larger than the parameters allow, or do not fit; or the
+            protocol does not give this output.
+    """
+
+    def _offered(self) -> Offer:
+        answers = self._parameters.output is Output.BOTH
+        return Offer(
             role=Role.RECEIVER,
-            elements=shown(len(elements), exact),
-            entries=shown(len(self._labels), exact) if answers else 0,
+            elements=self._total,
+            entries=self._entries if answers else 0,
             label_width=self._labels.width if answers else 0,
         )
 
@@ -74,7 +92,7 @@ class Receiving(ABC):
         """All but the comparison of transcripts."""
 
 
-class Sending(ABC):
+class Sending(_EitherRole):
     """The party whose set is asked about.
 
     Args:
@@ -89,27 +107,6 @@ class Sending(ABC):
     Raises:
         ApiMisuse: as of `Receiving`.
     """
-
-    OUTPUTS: ClassVar[frozenset[Output]]
-
-    def __init__(
-        self,
-        elements: Elements,
-        parameters: Parameters,
-        labels: Labels | None = None,
-        *,
-        exact: bool = False,
-        meter: Meter | None = None,
-        entropy: _core.Entropy | None = None,
-    ) -> None:
-        _check_output(parameters, self.OUTPUTS)
-        self._elements = elements
-        self._parameters = parameters
-        self._labels = checked(elements, labels, parameters)
-        self._meter = meter or Meter()
-        self._entropy = entropy or _core.Entropy.from_os()
-        self._total = shown(len(elements), exact)
-        self._entries = shown(len(self._labels), exact)
 
     def converse(self) -> Dialogue[Result | None]:
         """Answers a receiver; learns which of its own elements match only if both are to learn.
