@@ -1,8 +1,8 @@
 //! Whether noise is expanded in chunks or at once: what the code costs an output, by its length.
 //!
-//! One JSON object a length: the code of the profile with stationary noise, that of the others, and lengths
-//! up to all cells of a match of 2^20 elements in one expansion. Seconds are of this thread, the
-//! least of five runs; what is compared is one length with another in one run.
+//! One JSON object a length: the code of the profile with stationary noise, that of the others, and
+//! lengths up to all cells of a match of 2^20 elements in one expansion. Seconds are of this
+//! thread, the least of five runs; what is compared is one length with another in one run.
 
 use std::time::Instant;
 
@@ -10,7 +10,8 @@ use psi_core::aes::Block;
 use psi_core::code::{Code, Encoder, Noise, Pair};
 use psi_core::trees::{GROUPS, LANES, Row, TREES};
 
-/// Leaves of a tree. The cells of 2^20 elements are 1.42 million, outputs of 816 trees of 3,488 leaves.
+/// Leaves of a tree. The cells of 2^20 elements are 1.42 million, outputs of 816 trees of 3,488
+/// leaves.
 const LEAVES: [usize; 7] = [32, 64, 128, 256, 512, 1024, 3488];
 /// Rows that are pushed at once, as leaves of a group of trees are made.
 const ROWS: usize = 32;

@@ -1,4 +1,4 @@
-//! The compressing code of the VOLE: a linear map over F2 from [`LENGTH`] elements to half as many.
+//! The compressing code of the VOLE: a linear map over F2 from N elements to half as many.
 //!
 //! Block-accumulate (Kolesnikov, Peceny, Raghuraman, Rindal, "Block-accumulate codes"): two rounds,
 //! each a running sum and then a random permutation, and a code of short blocks. Where theirs are
@@ -7,14 +7,15 @@
 //!
 //! Why it hides noise. A linear test of outputs is a word of the code, read as a test of the noise
 //! vector, and over F2 it is blind only if the word misses the place of every noise value. The
-//! expected number of words that weigh less than `0.105 * LENGTH` is below 2^-53; any other one
-//! misses 816 places, one in each tree, with probability at most `(1 - 0.105)^816 < 2^-128`.
+//! expected number of words that weigh less than `0.105 N` is below 2^-44, for all N in use; any
+//! other one misses 816 places, one in each tree, with probability at most
+//! `(1 - 0.105)^816 < 2^-128`.
 //!
 //! Why it walks as it does. An element read or written at random in 1.7 MB, beyond the second
-//! cache, costs a miss of the first cache, 1.3 ns on Zen 3 both ways. So a permutation is walked in
-//! two steps that miss seldom: an element is written to the next free place of the bucket in which
-//! it is read again, 128 of them open at a time, and picked from there when all of the bucket is in
-//! the first cache. That takes 0.8 ns. All running sums pass through registers on the way.
+//! cache, costs a miss of the first cache, both ways. So a permutation is walked in two steps that
+//! miss seldom: an element is written to the next free place of the bucket in which it is read
+//! again, 128 of them open at a time, and picked from there when all of the bucket is in the first
+//! cache. All running sums pass through registers on the way. `benches/expansion.rs` times it.
 
 mod portable;
 mod quadratic_residue;
@@ -31,18 +32,13 @@ use crate::trees::{self, LANES, LEAVES, Row};
 
 use quadratic_residue::SIDE;
 
-/// Elements that go in with trees of 128 leaves: all of these.
-pub const LENGTH: usize = trees::GROUPS * trees::GROUP;
-/// Elements that come out then.
-pub const OUTPUTS: usize = LENGTH / 2;
-
 /// Elements that a block of the short code reads: `SIDE` of the first half, `SIDE` of the second.
 const READ: usize = 2 * SIDE;
-/// Elements of a bucket: 17 blocks. 26 KB of pairs, or of single elements of two buckets, stay in the
-/// first cache.
+/// Elements of a bucket: 17 blocks. 26 KB of pairs, or of single elements of two buckets, stay in
+/// the first cache.
 const ROOM: usize = 17 * READ;
-/// Elements that 16 bits can tell apart. Where a bucket is read, its place in such a window is what is
-/// kept: it needs no check against the window's length.
+/// Elements that 16 bits can tell apart. Where a bucket is read, its place in such a window is what
+/// is kept: it needs no check against the window's length.
 const WINDOW: usize = 1 << 16;
 
 const _: () =
@@ -297,7 +293,8 @@ impl Encoder<Pair> {
         portable::push(sum, c.zip(a).map(|(c, a)| Pair([c, a])), to, first);
     }
 
-    /// Compresses the elements that were pushed, and starts anew: [`Code::outputs`] c and as many a.
+    /// Compresses the elements that were pushed, and starts anew: [`Code::outputs`] c and as many
+    /// a.
     pub fn finish<V: Value>(&mut self, code: &Code, sums: &mut [Block], values: &mut [V]) {
         self.restart(code);
         let [first, second] = &mut self.rounds;
@@ -322,6 +319,9 @@ mod tests {
     use super::quadratic_residue::ROWS;
     use super::*;
     use crate::trees::{GROUP, Leaves, PLACES};
+
+    const LENGTH: usize = trees::TREES * LEAVES;
+    const OUTPUTS: usize = LENGTH / 2;
 
     fn blocks(n: usize, entropy: &mut Entropy) -> Vec<Block> {
         let mut bytes = vec![0; n * size_of::<Block>()];

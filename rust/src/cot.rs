@@ -1,30 +1,32 @@
 //! Correlated oblivious transfers: rows t at the receiver, q at the sender, with
 //! `q_i = t_i ^ choice_i * Delta`.
 //!
-//! SoftSpoken (Roy, CRYPTO 2022) with k = 4, the part for semi-honest parties. The 128 bits of Delta
-//! are 32 groups of 4; the bits of group g are the number `D_g`. For each group the receiver grows a
-//! tree of 16 leaf seeds (Goldreich, Goldwasser, Micali, JACM 1986), and the base transfers open all
-//! of them but number `D_g` to the sender: `plant` and `grow`. From then on each extension takes
-//! one message of 32 bits a row.
+//! SoftSpoken (Roy, CRYPTO 2022) with k = 4, the part for semi-honest parties. The 128 bits of
+//! Delta are 32 groups of 4; the bits of group g are the number `D_g`. For each group the receiver
+//! grows a tree of 16 leaf seeds (Goldreich, Goldwasser, Micali, JACM 1986), and the base transfers
+//! open all of them but number `D_g` to the sender: `plant` and `grow`. From then on each extension
+//! takes one message of 32 bits a row.
 //!
-//! Why the law holds. Let `r_x` be the stream of leaf x and u the sum of all sixteen. Bit b of t is the
-//! sum of `r_x` over the x with bit b. The sender sums over the x with bit b in `x ^ D`, in which `r_D`
-//! has no part. Where bit b of D is 0 both sums are the same; where it is 1 they differ by u, which
-//! the message `d = u ^ choices` turns into choices.
+//! Why the law holds. Let `r_x` be the stream of leaf x and u the sum of all sixteen. Bit b of t is
+//! the sum of `r_x` over the x with bit b. The sender sums over the x with bit b in `x ^ D`, in
+//! which `r_D` has no part. Where bit b of D is 0 both sums are the same; where it is 1 they differ
+//! by u, which the message `d = u ^ choices` turns into choices.
 //!
-//! The sender keeps leaf x under the number `y = x ^ D_g`. So the leaf that it does not have is always
-//! number 0, both parties run the same fold over numbers, and where the sender reads and writes does
-//! not depend on Delta: `grow` fixes this order level by level, by selecting between both children.
+//! The sender keeps leaf x under the number `y = x ^ D_g`. So the leaf that it does not have is
+//! always number 0, both parties run the same fold over numbers, and where the sender reads and
+//! writes does not depend on Delta: `grow` fixes this order level by level, by selecting between
+//! both children.
 //!
 //! What a dishonest party can do here. The sender says nothing in this part and sees choices only
-//! under `r_D`, which it does not have: it learns nothing of them, semi-honest or malicious. A malicious
-//! receiver can send a false sum in a tree, which spoils leaves for one value of a bit of Delta only,
-//! or other choices in group g than elsewhere, which spoils rows only where Delta has bits in
-//! that group; by whether the match then fails it learns such bits, each at the risk of being caught.
-//! The rows are checked before anything is made of them ([`Receiver::extend_checked`]); by other choices a
-//! receiver then learns no bits of Delta but those that it has guessed: b of them with 2^-b, else the run ends.
-//! A false sum in a tree tells one bit in the same way, unless trees are checked as well
-//! ([`Receiver::plant_checked`]): then such a run ends before there is anything to see.
+//! under `r_D`, which it does not have: it learns nothing of them, semi-honest or malicious. A
+//! malicious receiver can send a false sum in a tree, which spoils leaves for one value of a bit of
+//! Delta only, or other choices in group g than elsewhere, which spoils rows only where Delta has
+//! bits in that group; by whether the match then fails it learns such bits, each at the risk of
+//! being caught. The rows are checked before anything is made of them
+//! ([`Receiver::extend_checked`]); by other choices a receiver then learns no bits of Delta but
+//! those that it has guessed: b of them with 2^-b, else the run ends. A false sum in a tree tells
+//! one bit in the same way, unless trees are checked as well ([`Receiver::plant_checked`]): then
+//! such a run ends before there is anything to see.
 
 mod consistency;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
@@ -46,8 +48,8 @@ use crate::session::session_key;
 const DOMAIN: &[u8] = b"greenlane/vole/1/cot/check";
 /// What the trees' message is hashed after.
 const PLANTED: &[u8] = b"greenlane/vole/1/cot/planted";
-/// Bits of Delta in a group, levels of a tree (Roy's k). At 4 a row costs 32 bits of message and 4 calls
-/// of AES; at 2 it would be 64 bits and 2 calls, at 8 16 bits and 32 calls.
+/// Bits of Delta in a group, levels of a tree (Roy's k). At 4 a row costs 32 bits of message and 4
+/// calls of AES; at 2 it would be 64 bits and 2 calls, at 8 16 bits and 32 calls.
 const DEPTH: usize = 4;
 /// Leaves of a tree.
 const LEAVES: usize = 1 << DEPTH;
@@ -67,8 +69,9 @@ pub const CHECKED_TREES: usize = TREES + consistency::SHOWN;
 /// beside the four planes that they become; all planes of a piece are 48 KiB and stay in L2.
 const PIECE: usize = 24;
 
-/// Rows that an extension sacrifices to its check: 128 would hide the sum of the choices, which has 128
-/// bits, if sums of random rows were never dependent; as many again make that sure but with 2^-128.
+/// Rows that an extension sacrifices to its check: 128 would hide the sum of the choices, which has
+/// 128 bits, if sums of random rows were never dependent; as many again make that sure but with
+/// 2^-128.
 const SACRIFICED: usize = 2 * BITS;
 /// Rows that are summed side by side in the check.
 const ABREAST: usize = 64;
@@ -91,14 +94,14 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Draws a tree a group and tells the sender, under the keys of the base transfers, what opens all
-    /// leaves but one.
+    /// Draws a tree a group and tells the sender, under the keys of the base transfers, what opens
+    /// all leaves but one.
     ///
     /// Shapes: `pairs` 128 pairs of keys, of which the sender has number `Delta_i`; the message
-    /// [`TREES`] bytes: for each group, level and side c the sum of the level's nodes on that side, under
-    /// key `1 - c` of transfer `4g + 4 - level`. `sid` is the session's identifier. Of
-    /// `entropy`, each group takes 16 bytes, its root.
-    /// Secret: `pairs` and the seeds; no branch and no index depends on them.
+    /// [`TREES`] bytes: for each group, level and side c the sum of the level's nodes on that side,
+    /// under key `1 - c` of transfer `4g + 4 - level`. `sid` is the session's identifier. Of
+    /// `entropy`, each group takes 16 bytes, its root. Secret: `pairs` and the seeds; no branch and
+    /// no index depends on them.
     pub fn plant(
         sid: &[u8; 32],
         pairs: &[[Block; 2]; TRANSFERS],
@@ -108,7 +111,8 @@ impl Receiver {
         (Self::of(sid, &seeds, &message), message)
     }
 
-    /// As [`Receiver::plant`], and shows that every tree opens to the same leaves whatever Delta is.
+    /// As [`Receiver::plant`], and shows that every tree opens to the same leaves whatever Delta
+    /// is.
     ///
     /// Shapes: the message is [`CHECKED_TREES`] bytes.
     pub fn plant_checked(
@@ -162,9 +166,9 @@ impl Receiver {
 
     /// Makes rows as [`Receiver::extend`], and shows that all groups were given the same choices.
     ///
-    /// Shapes: the message is [`checked_length`] bytes: d of the rows and of 256 more whose choices are
-    /// drawn from `entropy`, then two sums over all of them: of the choices, and of t.
-    /// Secret: as at [`Receiver::extend`]; the sacrificed rows hide the choices in their sum.
+    /// Shapes: the message is [`checked_length`] bytes: d of the rows and of 256 more whose choices
+    /// are drawn from `entropy`, then two sums over all of them: of the choices, and of t. Secret:
+    /// as at [`Receiver::extend`]; the sacrificed rows hide the choices in their sum.
     pub fn extend_checked(
         &self,
         e: u32,
@@ -191,10 +195,10 @@ impl Receiver {
 
     /// Makes `128 * choices.len()` rows.
     ///
-    /// Shapes: bit i of `choices` is bit i % 128 of Block i / 128; the result is the message d for the
-    /// sender, [`message_length`] bytes, group after group, and the rows t. `e` counts the extensions of
-    /// a session: the same `e` twice would tell the sender the difference of the two choices.
-    /// Secret: `choices` and the rows; no branch and no index depends on them.
+    /// Shapes: bit i of `choices` is bit i % 128 of Block i / 128; the result is the message d for
+    /// the sender, [`message_length`] bytes, group after group, and the rows t. `e` counts the
+    /// extensions of a session: the same `e` twice would tell the sender the difference of the two
+    /// choices. Secret: `choices` and the rows; no branch and no index depends on them.
     pub fn extend(&self, e: u32, choices: &[Block]) -> (Vec<u8>, Zeroizing<Vec<Block>>) {
         let blocks = choices.len();
         let mut message = vec![0; message_length(BITS * blocks)];
@@ -233,13 +237,13 @@ impl Sender {
     /// Opens all leaves but one of each group.
     ///
     /// Shapes: `keys` the 128 keys with number `Delta_i` of the base transfers; `trees` [`TREES`]
-    /// bytes, as [`Receiver::plant`] returns them. `sid` is the session's identifier.
-    /// Secret: `delta`, `keys` and the seeds. No branch and no index depends on them: what is on the
-    /// path of `D_g` and what is beside it is told apart by selecting between both.
+    /// bytes, as [`Receiver::plant`] returns them. `sid` is the session's identifier. Secret:
+    /// `delta`, `keys` and the seeds. No branch and no index depends on them: what is on the path
+    /// of `D_g` and what is beside it is told apart by selecting between both.
     ///
     /// # Errors
-    /// [`Error::Length`] if `trees` has another length. Any other bytes open to some leaves; if they
-    /// are not the receiver's, the law does not hold.
+    /// [`Error::Length`] if `trees` has another length. Any other bytes open to some leaves; if
+    /// they are not the receiver's, the law does not hold.
     pub fn grow(
         sid: &[u8; 32],
         delta: Block,
@@ -253,9 +257,9 @@ impl Sender {
     /// As [`Sender::grow`], from the message of [`Receiver::plant_checked`].
     ///
     /// # Errors
-    /// [`Error::Length`] if `trees` is not [`CHECKED_TREES`] bytes, [`Error::Check`] if the leaves are
-    /// not those that the receiver has. A receiver that spoils leaves for some values of bits of
-    /// Delta only passes if it has guessed these bits.
+    /// [`Error::Length`] if `trees` is not [`CHECKED_TREES`] bytes, [`Error::Check`] if the leaves
+    /// are not those that the receiver has. A receiver that spoils leaves for some values of bits
+    /// of Delta only passes if it has guessed these bits.
     pub fn grow_checked(
         sid: &[u8; 32],
         delta: Block,
@@ -287,8 +291,8 @@ impl Sender {
     ) -> Zeroizing<Vec<Block>> {
         let branching = Branching::of(sid);
         let (sums, _) = trees.as_chunks::<BYTES>();
-        // Node p of a level stands at y = p ^ (the first bits of D_g), so that number 0, on the path,
-        // is the one that stays unknown; 0 stands in for it.
+        // Node p of a level stands at y = p ^ (the first bits of D_g), so that number 0, on the
+        // path, is the one that stays unknown; 0 stands in for it.
         let mut nodes = Zeroizing::new(vec![0; GROUPS]);
         for level in 1..=DEPTH {
             let width = 1 << (level - 1);
@@ -315,8 +319,8 @@ impl Sender {
 
     /// Makes rows from the message of [`Receiver::extend_checked`].
     ///
-    /// A receiver that gave other choices to one group than to another passes only if it has guessed
-    /// the bits of Delta of one of them.
+    /// A receiver that gave other choices to one group than to another passes only if it has
+    /// guessed the bits of Delta of one of them.
     ///
     /// # Errors
     /// [`Error::Length`] as at [`Sender::extend`]; [`Error::Check`] if the groups do not agree.
@@ -345,9 +349,9 @@ impl Sender {
 
     /// Makes `n` rows.
     ///
-    /// Shapes: `d` [`message_length`] bytes, as [`Receiver::extend`] returns them for the same `e`; the
-    /// result is the n rows q.
-    /// Secret: Delta and the rows; no branch and no index depends on them.
+    /// Shapes: `d` [`message_length`] bytes, as [`Receiver::extend`] returns them for the same `e`;
+    /// the result is the n rows q. Secret: Delta and the rows; no branch and no index depends on
+    /// them.
     ///
     /// # Errors
     /// [`Error::Length`] if n is no multiple of 128 or `d` is not as long as n rows need. Any other
@@ -397,9 +401,9 @@ fn planted(sid: &[u8; 32], message: &[u8]) -> [u8; 32] {
 }
 
 /// The sum that both sides compare: row 64k + j counts `x^k y^j` times, for x and y that are drawn
-/// after all that choices depend on is fixed, by hashing it: the session, the trees, the number of the
-/// extension, and d (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive). Without the trees a
-/// receiver could fix d, and with it x and y, and then look for trees in which groups that
+/// after all that choices depend on is fixed, by hashing it: the session, the trees, the number of
+/// the extension, and d (Keller, Orsini, Scholl, CRYPTO 2015, made non-interactive). Without the
+/// trees a receiver could fix d, and with it x and y, and then look for trees in which groups that
 /// disagree have the same sum: by a birthday, 2^64 of them.
 ///
 /// If groups disagree, the sums of both sides agree as a polynomial of degree below 2^17 does in a
@@ -466,8 +470,8 @@ impl Fold {
         }
     }
 
-    /// Folds the streams of one group, Blocks `first` to `first + length`: the sum of all of them, and
-    /// four planes, of which number b sums the streams whose numbers have bit b.
+    /// Folds the streams of one group, Blocks `first` to `first + length`: the sum of all of them,
+    /// and four planes, of which number b sums the streams whose numbers have bit b.
     ///
     /// Without a leaf of number 0 the planes are right and the sum is not.
     fn group(
@@ -506,8 +510,8 @@ fn fold(streams: &[[Block; PIECE]; LEAVES], sums: &mut [Block; PIECE], planes: &
 
 /// The definition of `fold`, from Block `start` on.
 ///
-/// Neighbours are summed, which leaves half as many streams whose numbers have one bit less. What the
-/// odd ones of each round sum to is the plane of the bit that goes.
+/// Neighbours are summed, which leaves half as many streams whose numbers have one bit less. What
+/// the odd ones of each round sum to is the plane of the bit that goes.
 fn portable_fold(
     streams: &[[Block; PIECE]; LEAVES],
     sums: &mut [Block; PIECE],
@@ -534,8 +538,8 @@ fn counter(e: u32, start: usize) -> Block {
     (Block::from(e) << 64) + start as Block
 }
 
-/// The base transfer, and the bit of Delta, that belongs to a level: the path from the root takes the
-/// highest bit of `D_g` first.
+/// The base transfer, and the bit of Delta, that belongs to a level: the path from the root takes
+/// the highest bit of `D_g` first.
 fn transfer(g: usize, level: usize) -> usize {
     DEPTH * g + DEPTH - level
 }

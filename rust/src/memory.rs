@@ -1,10 +1,10 @@
 //! Memory of large vectors, in huge pages.
 //!
-//! A match of 2^20 elements fills some 60 MB on each side, and its code writes to 128 places in turn.
-//! With pages of 4 KiB that is 15,000 page faults and more places than a core keeps translations
-//! for. So vectors from 2 MiB on are mapped by themselves, aligned to huge pages, and the kernel is
-//! asked for these (`madvise(2)`, `MADV_HUGEPAGE`). Where it has none to give, small ones serve. All other
-//! memory is the system's.
+//! A match of 2^20 elements fills some 60 MB on each side, and its code writes to 128 places in
+//! turn. With pages of 4 KiB that is 15,000 page faults and more places than a core keeps
+//! translations for. So vectors from 2 MiB on are mapped by themselves, aligned to huge pages, and
+//! the kernel is asked for these (`madvise(2)`, `MADV_HUGEPAGE`). Where it has none to give, small
+//! ones serve. All other memory is the system's.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -19,8 +19,8 @@ fn is_large(layout: Layout) -> bool {
     cfg!(target_os = "linux") && layout.size() >= HUGE && layout.align() <= HUGE
 }
 
-// SAFETY: small memory is the system allocator's, with the same layouts. Large memory is a mapping of
-// its own, that starts at a multiple of HUGE, is as long as the layout at least, and is unmapped
+// SAFETY: small memory is the system allocator's, with the same layouts. Large memory is a mapping
+// of its own, that starts at a multiple of HUGE, is as long as the layout at least, and is unmapped
 // with the same length. Which of the two it is follows from the layout alone, which callers give
 // unchanged to `dealloc` and `realloc`.
 #[expect(unsafe_code, reason = "what an allocator is")]
@@ -81,8 +81,8 @@ pub unsafe fn advise(at: *mut u8, size: usize) {
     const PAGE: usize = 4096;
     if size >= 2 * HUGE {
         let before = at.addr() % PAGE;
-        // SAFETY: pages on which the memory stands, at its ends maybe with other memory, are mapped. Advice
-        // changes no contents, and nothing if it is refused.
+        // SAFETY: pages on which the memory stands, at its ends maybe with other memory, are
+        // mapped. Advice changes no contents, and nothing if it is refused.
         unsafe {
             libc::madvise(at.sub(before).cast(), before + size, libc::MADV_HUGEPAGE);
         }
@@ -110,8 +110,8 @@ mod large {
         let Some(room) = length.checked_add(HUGE) else { return std::ptr::null_mut() };
         let (protection, kind) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping wherever the kernel likes; then parts of it before and behind the aligned
-        // middle are given back, to which nobody has a pointer yet.
+        // SAFETY: a new mapping wherever the kernel likes; then parts of it before and behind the
+        // aligned middle are given back, to which nobody has a pointer yet.
         unsafe {
             let start = libc::mmap(std::ptr::null_mut(), room, protection, kind, -1, 0);
             if start == libc::MAP_FAILED {

@@ -14,12 +14,12 @@
 //! likes; the sender answers each, in order, with [`Sender::answer`], and answers go to
 //! [`Receiver::absorb`].
 //!
-//! What a dishonest party can do here. A receiver's choices are checked (see [`crate::cot`]). A sender
-//! can send a correction that spoils leaves for some places of the noise only, and learn from whether
-//! the match fails whether it has guessed one, unless the session is a [`Profile::Checked`] one: then the
-//! receiver says [`Receiver::mask`] after
-//! the last chunk, which the sender answers with [`Sender::prove`], and a sender that has guessed wrong
-//! once fails [`Receiver::verify`].
+//! What a dishonest party can do here. A receiver's choices are checked (see [`crate::cot`]). A
+//! sender can send a correction that spoils leaves for some places of the noise only, and learn
+//! from whether the match fails whether it has guessed one, unless the session is a
+//! [`Profile::Checked`] one: then the receiver says [`Receiver::mask`] after the last chunk, which
+//! the sender answers with [`Sender::prove`], and a sender that has guessed wrong once fails
+//! [`Receiver::verify`].
 
 mod consistency;
 
@@ -180,11 +180,13 @@ enum PoolOfValues {
 impl Receiver {
     /// Begins a session and draws the values of its first chunk.
     ///
-    /// `width` is the bits of an a. Both parties give the same `sid`, `width` and `profile`, whose `code` it is. Of `entropy` it
-    /// takes `102 * width` bytes, the values of the trees one after the other.
+    /// `width` is the bits of an a. Both parties give the same `sid`, `width` and `profile`, whose
+    /// `code` it is. Of `entropy` it takes `102 * width` bytes, the values of the trees one after
+    /// the other.
     ///
     /// # Errors
-    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128, or the code is that of another profile.
+    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128, or the code is that of
+    /// another profile.
     pub fn new(
         sid: &[u8; 32],
         width: usize,
@@ -238,9 +240,9 @@ impl Receiver {
     /// Draws the places of one more chunk's noise and asks the sender for the chunk; the answer
     /// goes to [`Receiver::absorb`]. Requests may run ahead of answers.
     ///
-    /// Shapes: d of 5760 transfers and its check, 24096 bytes; in front of the first one also d of the base values,
-    /// `816 * width` transfers. Of `entropy` it takes 720 bytes, all choices. Where places stay, requests after the
-    /// first one are empty.
+    /// Shapes: d of 5760 transfers and its check, 24096 bytes; in front of the first one also d of
+    /// the base values, `816 * width` transfers. Of `entropy` it takes 720 bytes, all choices.
+    /// Where places stay, requests after the first one are empty.
     pub fn request(&mut self, entropy: &mut Entropy) -> Vec<u8> {
         let number = self.requests as usize;
         self.requests += 1;
@@ -266,14 +268,14 @@ impl Receiver {
         request
     }
 
-    /// Takes the answer to the oldest request that has none, which makes [`Profile::taken`] more (a, c) to
-    /// take.
+    /// Takes the answer to the oldest request that has none, which makes [`Profile::taken`] more
+    /// (a, c) to take.
     ///
     /// # Errors
-    /// [`Error::Length`] if the answer has another length than [`Profile::answer`], or 0 without such a request,
-    /// [`Error::Spent`] if it is empty then,
-    /// [`Error::Used`] once the chunks are checked.
-    /// Any other bytes make pairs; if they are not the sender's, the law does not hold.
+    /// [`Error::Length`] if the answer has another length than [`Profile::answer`], or than 0 if
+    /// there is no such request, which is [`Error::Spent`] then; [`Error::Used`] once the chunks
+    /// are checked. Any other bytes make pairs; if they are not the sender's, the law does not
+    /// hold.
     pub fn absorb(&mut self, correction: &[u8]) -> Result<(), Error> {
         let number = self.absorbed;
         let asked = number < self.requests as usize;
@@ -293,12 +295,7 @@ impl Receiver {
             Some(kept) => {
                 let (told, sums) = correction.split_at(expected - stationary::SUMS);
                 if let Some(trees) = trees {
-                    let told = told.chunks_exact(stationary::PLANTED / GROUPS);
-                    for (g, (told, keys)) in told.zip(trees.keys.as_chunks().0).enumerate() {
-                        let (places, told) = (&trees.places[g], stationary::hear(told));
-                        let leaves = self.nursery.regrow(places, keys, &[0; LANES], &told);
-                        kept.plant(g, places, leaves);
-                    }
+                    kept.plant(&mut self.nursery, &trees.places[..], &trees.keys, told);
                 }
                 let chunk = stationary::Chunk::draw(&self.sid, number);
                 for (g, sums) in sums.chunks_exact(stationary::SUMS / GROUPS).enumerate() {
@@ -392,8 +389,8 @@ impl Receiver {
     /// Looks whether all corrections were those of an honest sender.
     ///
     /// # Errors
-    /// [`Error::Length`] if the proof is not [`PROOF`] bytes, [`Error::Check`] if it is not that of an
-    /// honest sender, [`Error::Used`] without a sum that was said before, or the second time.
+    /// [`Error::Length`] if the proof is not [`PROOF`] bytes, [`Error::Check`] if it is not that of
+    /// an honest sender, [`Error::Used`] without a sum that was said before, or the second time.
     pub fn verify(&mut self, proof: &[u8]) -> Result<(), Error> {
         check("proof", proof, PROOF)?;
         let Verifying::Masked { due } = &self.verifying else {
@@ -428,10 +425,12 @@ pub struct Sender {
 impl Sender {
     /// Begins a session.
     ///
-    /// `delta` is that of `cot`. Both parties give the same `sid`, `width` and `profile`, whose `code` it is.
+    /// `delta` is that of `cot`. Both parties give the same `sid`, `width` and `profile`, whose
+    /// `code` it is.
     ///
     /// # Errors
-    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128, or the code is that of another profile.
+    /// [`Error::Length`] if `width` is no multiple of 8 from 64 to 128, or the code is that of
+    /// another profile.
     pub fn new(
         sid: &[u8; 32],
         width: usize,
@@ -466,11 +465,12 @@ impl Sender {
     /// Answers a request, which makes [`Profile::taken`] more b to take.
     ///
     /// Shapes: `request` as [`Receiver::request`] returns them, in the same order; the answer
-    /// [`Profile::answer`] bytes. Of `entropy` it takes 13056 bytes, the roots of the trees, if it plants any.
+    /// [`Profile::answer`] bytes. Of `entropy` it takes 13056 bytes, the roots of the trees, if it
+    /// plants any.
     ///
     /// # Errors
-    /// [`Error::Length`] if `request` has another length than this one must have, [`Error::Check`] if
-    /// its choices differ between groups, [`Error::Used`] once the chunks are proven.
+    /// [`Error::Length`] if `request` has another length than this one must have, [`Error::Check`]
+    /// if its choices differ between groups, [`Error::Used`] once the chunks are proven.
     pub fn answer(&mut self, request: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, Error> {
         let (mut tally, mask) = match &mut self.proving {
             Proving::No => (None, None),
@@ -500,13 +500,12 @@ impl Sender {
             stationary::force(&mut [], &mut keys);
         }
         self.answers += 1;
-        let keys = keys.as_chunks().0;
         match &mut self.kept {
             None => {
                 let roots = draw_roots(entropy);
                 self.nursery.turn_to(&self.sid, number);
                 let told = answer.as_chunks_mut().0.iter_mut();
-                for (g, (told, keys)) in told.zip(keys).enumerate() {
+                for (g, (told, keys)) in told.zip(keys.as_chunks().0).enumerate() {
                     let (roots, base) = (&roots[g], &self.sums[g]);
                     let leaves = self.nursery.grow(*self.delta, roots, keys, base, told);
                     if let Some(tally) = &mut tally {
@@ -521,16 +520,7 @@ impl Sender {
             Some(kept) => {
                 let (told, sums) = answer.split_at_mut(profile.answer(number) - stationary::SUMS);
                 if !told.is_empty() {
-                    let roots = draw_roots(entropy);
-                    let told = told.chunks_exact_mut(stationary::PLANTED / GROUPS);
-                    for (g, (told, keys)) in told.zip(keys).enumerate() {
-                        let mut correction = Zeroizing::new([0; CORRECTION]);
-                        let (roots, base) = (&roots[g], &[0; LANES]);
-                        let leaves =
-                            self.nursery.grow(*self.delta, roots, keys, base, &mut correction);
-                        kept.plant(g, leaves);
-                        stationary::tell(&correction, told);
-                    }
+                    kept.plant(&mut self.nursery, *self.delta, &draw_roots(entropy), &keys, told);
                 }
                 let chunk = stationary::Chunk::draw(&self.sid, number);
                 let sums = sums.as_chunks_mut::<BYTES>().0.as_chunks_mut::<LANES>().0;
@@ -577,8 +567,8 @@ impl Sender {
     /// [`Receiver::mask`] says.
     ///
     /// # Errors
-    /// [`Error::Length`] if `masked` is not [`MASKED`] bytes, [`Error::Used`] if it was proven before, or
-    /// if this is no checked session. For other bytes the proof is that of another sum.
+    /// [`Error::Length`] if `masked` is not [`MASKED`] bytes, [`Error::Used`] if it was proven
+    /// before, or if this is no checked session. For other bytes the proof is that of another sum.
     pub fn prove(&mut self, masked: &[u8]) -> Result<[u8; PROOF], Error> {
         check("masked", masked, MASKED)?;
         let Proving::Open { tally, mask } = &self.proving else {
@@ -840,7 +830,8 @@ mod tests {
         assert_eq!(ended, failed, "seed 46");
     }
 
-    /// Answers the first request as a dishonest sender, who changes corrections and hashes what it says.
+    /// Answers the first request as a dishonest sender, who changes corrections and hashes what it
+    /// says.
     fn cheat(
         sender: &mut Sender,
         request: &[u8],
@@ -876,8 +867,8 @@ mod tests {
             let mut entropy = Entropy::from_seed_for_tests([seed; 32]);
             let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
             let request = receiver.request(&mut entropy);
-            // Of the last level each side has a sum of its own; that of the right one is used by who
-            // lacks a left leaf. Tree 3 of group 5.
+            // Of the last level each side has a sum of its own; that of the right one is used by
+            // who lacks a left leaf. Tree 3 of group 5.
             let answer = cheat(&mut sender, &request, &mut entropy, |g, correction| {
                 correction[(3 * (DEPTH + 2) + DEPTH) * BYTES] ^= u8::from(g == 5);
             });

@@ -1,4 +1,5 @@
-//! The code on AVX2: two Blocks to a register, those of a [`Pair`] or those of two blocks of the code.
+//! The code on AVX2: two Blocks to a register, those of a [`Pair`] or those of two blocks of the
+//! code.
 
 use std::arch::x86_64::{
     __m256i, _MM_HINT_T0, _mm_prefetch, _mm256_castsi128_si256, _mm256_castsi256_si128,
@@ -117,7 +118,8 @@ pub(super) fn compress_pairs<V: Value>(
     }
 }
 
-/// Asks for an element before its turn: without, each first look at a line waits for the third cache.
+/// Asks for an element before its turn: without, each first look at a line waits for the third
+/// cache.
 #[inline]
 #[expect(unsafe_code, reason = "a hint to the machine")]
 fn fetch<T>(element: *const T) {

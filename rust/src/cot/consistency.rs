@@ -1,12 +1,12 @@
 //! Shows that trees open to the same leaves whatever Delta is.
 //!
-//! The check of a punctured pseudorandom function of Boyle, Couteau, Gilboa, Ishai, Kohl, Rindal and
-//! Scholl, CCS 2019, section 5, as SoftSpoken (Roy, CRYPTO 2022) uses it. Each leaf has an image of 256
-//! bits, two hashes of it: no two leaves share one. Of each group the receiver says the sum of all
-//! images, so that the sender finds that of the leaf it lacks, and of all images in order one digest.
-//! If the digest is the sender's too, its leaves are those behind the receiver's images, or two images
-//! have one digest. A receiver that spoils leaves for some values of bits of Delta only is found out
-//! for these values, and learns the bits if it is not.
+//! The check of a punctured pseudorandom function of Boyle, Couteau, Gilboa, Ishai, Kohl, Rindal
+//! and Scholl, CCS 2019, section 5, as SoftSpoken (Roy, CRYPTO 2022) uses it. Each leaf has an
+//! image of 256 bits, two hashes of it: no two leaves share one. Of each group the receiver says
+//! the sum of all images, so that the sender finds that of the leaf it lacks, and of all images in
+//! order one digest. If the digest is the sender's too, its leaves are those behind the receiver's
+//! images, or two images have one digest. A receiver that spoils leaves for some values of bits of
+//! Delta only is found out for these values, and learns the bits if it is not.
 //!
 //! What it costs the receiver: the sender learns the image of the leaf that it lacks, a hash of it
 //! under two public keys. Its stream is as hidden as before.

@@ -1,26 +1,27 @@
-//! The sums over all leaves and noise by which the receiver finds out whether its leaves are those of
-//! the sender, plus noise times Delta.
+//! The sums over all leaves and noise by which the receiver finds out whether its leaves are those
+//! of the sender, plus noise times Delta.
 //!
-//! Each side weighs its leaves, W_R and W_S, and the receiver its noise e, with powers of weights that
-//! are hashed from the corrections. If `W_R = W_S ^ e * Delta` then `A_R = A_S ^ xi * Delta` for the
-//! sums A and xi. If not, the difference is a polynomial in the weights that is not zero, and it
-//! vanishes with 2^-120 for each session that a sender tries at home. After Yang, Weng, Lan, Zhang
-//! and Wang (Ferret, CCS 2020, section 4.2) and Weng, Yang, Katz and Wang (Wolverine, S&P 2021,
-//! section 5.2), made non-interactive.
+//! Each side weighs its leaves, W_R and W_S, and the receiver its noise e, with powers of weights
+//! that are hashed from the corrections. If `W_R = W_S ^ e * Delta` then `A_R = A_S ^ xi * Delta`
+//! for the sums A and xi. If not, the difference is a polynomial in the weights that is not zero,
+//! and it vanishes with 2^-120 for each session that a sender tries at home. After Yang, Weng, Lan,
+//! Zhang and Wang (Ferret, CCS 2020, section 4.2) and Weng, Yang, Katz and Wang (Wolverine, S&P
+//! 2021, section 5.2), made non-interactive.
 //!
-//! Weights come in three layers, so that leaves need not be kept and yet no sum can be made to cancel
-//! another:
+//! Weights come in three layers, so that leaves need not be kept and yet no sum can be made to
+//! cancel another:
 //!
 //! - A group's correction gives chi and psi: the leaf in row p and lane l counts
 //!   `chi^(p+1) psi^(l+1)` times. This is all that is done to leaves.
-//! - All corrections of a chunk give eta: the sum of group g counts `eta^(g+1)` times. With chi and psi
+//! - All corrections of a chunk give eta: the sum of group g counts `eta^(g+1)` times. With chi and
+//!   psi
 //!   alone a sender could try corrections of each group by itself, and by Wagner's generalised birthday
 //!   (CRYPTO 2002) find some for all 102 groups whose errors cancel.
 //! - The same hash gives omega, how often the sum of the chunk counts, for the same reason.
 //!
-//! Hashes are chained: each contains the digest of all chunks before. So whatever an error depends on
-//! is fixed when its weights are drawn: the corrections themselves, and the values of the noise, which
-//! are made of the chunk before.
+//! Hashes are chained: each contains the digest of all chunks before. So whatever an error depends
+//! on is fixed when its weights are drawn: the corrections themselves, and the values of the noise,
+//! which are made of the chunk before.
 
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -69,10 +70,11 @@ impl Tally {
         Self { chain, chunk, groups: [Sums::default(); GROUPS], done: 0, total: Sums::default() }
     }
 
-    /// Adds the next group of the chunk: all leaves, and at the receiver the noise, `values[l]` in row
-    /// `places[l]` of lane l.
+    /// Adds the next group of the chunk: all leaves, and at the receiver the noise, `values[l]` in
+    /// row `places[l]` of lane l.
     ///
-    /// Secret: all but the correction. Places index memory, at the receiver only, whose own they are.
+    /// Secret: all but the correction. Places index memory, at the receiver only, whose own they
+    /// are.
     ///
     /// # Panics
     /// If the chunk has all its groups.

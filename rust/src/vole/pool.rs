@@ -6,8 +6,8 @@ use crate::trees::{Row, TREES};
 
 /// Outputs of chunks, in order, in one piece of memory. Wiped on drop.
 ///
-/// A chunk is written where it will be read. Its first [`TREES`] outputs are for the next chunk's noise and
-/// no one else: while it is written they cover the last ones of the chunk before.
+/// A chunk is written where it will be read. Its first [`TREES`] outputs are for the next chunk's
+/// noise and no one else: while it is written they cover the last ones of the chunk before.
 pub(super) struct Pool<T: Value> {
     room: Vec<T>,
     /// Outputs of a chunk that can be taken.
