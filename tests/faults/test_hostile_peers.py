@@ -7,7 +7,6 @@ job. Whatever comes, the other end names it, learns nothing from it, and answers
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import random
 import secrets
@@ -331,10 +330,10 @@ def test_noise_at_any_layer_changes_nothing(
 ) -> None:
     draw = random.Random(seed)
     host, _, port = two.police.settings.node.listen.rpartition(":")
+    logs.set_up(two.police.settings.node.log)
     with two.answering():
         for size in (1, 5, 300, 20_000):
             with suppress(OSError):
                 NOISE[layer](two, (host, int(port)), b"\xff" + draw.randbytes(size))
-        said = capfd.readouterr().err.splitlines()
-        assert all("event" in json.loads(line) for line in said), "the log, and nothing else"
+        assert capfd.readouterr().err == ""
         assert two.ask("count", "--set", "person").report["sets"][0]["matches"] == 1
