@@ -10,7 +10,6 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +38,8 @@ def costs(folder: Path, threads: int) -> dict[str, Cost]:
         folder: of this node's results; a file in it that does not fit is measured anew.
         threads: of the kernels; 0 for all cores.
     """
+    from importlib.metadata import version  # 20 ms that a job of a named protocol does not wait for
+
     machine = [version("greenlane"), threads or os.cpu_count(), *os.uname()[1::3]]
     path = folder / FILE
     if (kept := _read(path, machine)) is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +66,8 @@ def check(settings: SettingsPath, as_json: AsJson = False) -> None:
 
 def version(as_json: AsJson = False) -> None:
     """Prints the versions that two nodes compare."""
+    from importlib.metadata import version as version_of
+
     from parties.wire import PROTOCOL_VERSION
     from psi import _core
 
