@@ -1,4 +1,4 @@
-"""What each protocol costs on this machine: measured once, in about a second, and kept.
+"""What a protocol costs on this machine: measured once, in about a second, and kept.
 
 The planner needs seconds of this machine, not of the one on which somebody wrote a number down.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -31,44 +32,50 @@ _GROWTH: Final = 3
 """How much larger one side is in the runs that tell what an element of it costs."""
 
 
-def costs(folder: Path, threads: int) -> dict[str, Cost]:
-    """Reads the costs from the folder, or measures them and leaves them there.
+def costs(folder: Path, threads: int, names: Collection[str]) -> dict[str, Cost]:
+    """Reads the costs of some protocols from the folder; measures what is not there, and leaves it.
 
     Args:
-        folder: of this node's results; a file in it that does not fit is measured anew.
+        folder: of this node's results; a file in it that does not fit is made anew.
         threads: of the kernels; 0 for all cores.
+        names: of the protocols. One that is not among them is not worth waiting for.
     """
     from importlib.metadata import version  # 20 ms that a job of a named protocol does not wait for
 
     machine = [version("greenlane"), threads or os.cpu_count(), *os.uname()[1::3]]
     path = folder / FILE
-    if (kept := _read(path, machine)) is not None:
-        return kept
-    measured = {name: _measure(name) for name in PROTOCOLS}
-    values = {name: asdict(cost) for name, cost in measured.items()}
+    kept = _read(path, machine)
+    if missing := [name for name in names if name not in kept]:
+        kept |= {name: _measure(name) for name in missing}
+        _write(path, machine, kept)
+    return {name: kept[name] for name in names}
+
+
+def _write(path: Path, machine: list[Any], costs: dict[str, Cost]) -> None:
+    values = {name: asdict(cost) for name, cost in sorted(costs.items())}
     # A disk that is full or not ours is no reason not to match: it is then measured again.
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
             json.dumps({"form": _FORM, "machine": machine, "costs": values}, indent=2) + "\n",
             encoding="utf-8",
         )
-    return measured
 
 
-def _read(path: Path, machine: list[Any]) -> dict[str, Cost] | None:
+def _read(path: Path, machine: list[Any]) -> dict[str, Cost]:
+    """What is kept of this machine; nothing if a part of it does not fit."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if (
             kept["form"] != _FORM
             or kept["machine"] != machine
-            or set(kept["costs"]) != set(PROTOCOLS)
+            or not set(kept["costs"]) <= set(PROTOCOLS)
         ):
-            return None
+            return {}
         costs = {name: Cost(**values) for name, values in kept["costs"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    return costs if all(_is_sane(cost) for cost in costs.values()) else None
+        return {}
+    return costs if all(_is_sane(cost) for cost in costs.values()) else {}
 
 
 def _is_sane(cost: Cost) -> bool:

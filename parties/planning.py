@@ -50,7 +50,7 @@ def choices(
         why = "as asked" if protocol else "no other allowed protocol tells what is to be learnt"
         name = protocol or may[0]
         return [Chosen(name, job.we_receive, f"{name}: {why}") for _ in job.sets]
-    measured = costs(settings.node.results, settings.node.threads)
+    measured = costs(settings.node.results, settings.node.threads, may)
     link = Link(bits=peer.link_mbps * 1e6)
     chosen = []
     for our_size, their_size in zip(ours, theirs, strict=True):

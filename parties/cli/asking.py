@@ -98,8 +98,8 @@ def _ask(path: Path, question: Question, *, as_json: bool) -> None:
     from parties import logs
     from parties.asking import ask
     from parties.cli.progress import Progress
+    from parties.machine import use
     from parties.settings_file import load
-    from parties.threads import use
     from psi import Meter
 
     keep_imported()

@@ -40,8 +40,8 @@ def _serve(settings: SettingsPath, *, as_json: bool) -> None:
     from parties import logs
     from parties.answering import answers
     from parties.channel import Identity, Node
+    from parties.machine import use
     from parties.settings_file import load
-    from parties.threads import use
 
     keep_imported()
     loaded = load(settings)

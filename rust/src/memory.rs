@@ -5,6 +5,10 @@
 //! translations for. So vectors from 2 MiB on are mapped by themselves, aligned to huge pages, and
 //! the kernel is asked for these (`madvise(2)`, `MADV_HUGEPAGE`). Where it has none to give, small
 //! ones serve. All other memory is the system's.
+//!
+//! Memory that nothing has used yet is dear: the kernel clears it, and where the machine is a guest,
+//! its host may have to find it first. A process that runs matches can [`keep`] some of what it
+//! frees for what it allocates next.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -35,7 +39,7 @@ unsafe impl GlobalAlloc for Memory {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if is_large(layout) {
-            return large::map(layout.size()); // a new mapping is zero
+            return large::zeroed(layout.size());
         }
         // SAFETY: the caller's promises.
         unsafe { System.alloc_zeroed(layout) }
@@ -71,6 +75,30 @@ unsafe impl GlobalAlloc for Memory {
     }
 }
 
+/// Keeps up to `most` bytes of freed large vectors for those that are allocated next, instead of
+/// giving them back to the system; and has the system's allocator keep as much of smaller things,
+/// for example messages of 1 MiB, each of which would be mapped and cleared anew. What was kept
+/// before goes back.
+///
+/// For a program; a library does not decide this for a process that is not its own. What is kept is
+/// as secret as what stood there: who must wipe, wipes before it frees.
+#[cfg(feature = "python")]
+pub fn keep(most: usize) {
+    #[cfg(target_os = "linux")]
+    large::keep(most);
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "the door to the system's allocator")]
+    // SAFETY: numbers of options that this allocator has; it takes a lock of its own.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, (2 * HUGE) as libc::c_int);
+        libc::mallopt(
+            libc::M_TRIM_THRESHOLD,
+            libc::c_int::try_from(most).unwrap_or(libc::c_int::MAX),
+        );
+        libc::malloc_trim(0);
+    }
+}
+
 /// Asks for huge pages behind large memory of somebody else, which nothing has been written to yet.
 ///
 /// # Safety
@@ -100,10 +128,83 @@ pub unsafe fn advise(_: *mut u8, _: usize) {}
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the door to the kernel")]
 mod large {
+    use std::sync::{Mutex, PoisonError};
+
     use super::HUGE;
 
-    /// A mapping of `size` bytes, rounded up to huge pages; null if there is none.
+    /// Mappings that were freed: where, and how long; at most so many bytes of them.
+    ///
+    /// A match has fewer than 16 large vectors; what finds no place is given back.
+    pub(super) struct Freed {
+        pub(super) most: usize,
+        mappings: [(usize, usize); 16],
+    }
+
+    static FREED: Mutex<Freed> = Mutex::new(Freed::new());
+
+    impl Freed {
+        pub(super) const fn new() -> Self {
+            Self { most: 0, mappings: [(0, 0); 16] }
+        }
+
+        /// Takes so much of the smallest mapping that has it; what is left of that stays.
+        pub(super) fn take(&mut self, length: usize) -> Option<usize> {
+            let fitting = self.mappings.iter_mut().filter(|(_, kept)| *kept >= length);
+            let (start, kept) = fitting.min_by_key(|(_, kept)| *kept)?;
+            *kept -= length;
+            Some(*start + *kept)
+        }
+
+        /// Keeps a mapping, unless that would be too much.
+        pub(super) fn put(&mut self, start: usize, length: usize) -> bool {
+            let total: usize = self.mappings.iter().map(|(_, kept)| kept).sum();
+            let free = self.mappings.iter_mut().find(|(_, kept)| *kept == 0);
+            match free {
+                Some(place) if total + length <= self.most => {
+                    *place = (start, length);
+                    true
+                }
+                _ => false,
+            }
+        }
+    }
+
+    /// Gives back what is kept, and keeps at most so much from now on.
+    #[cfg(feature = "python")]
+    pub(super) fn keep(most: usize) {
+        let kept = Freed { most, ..Freed::new() };
+        let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *freed, kept);
+        drop(freed);
+        for (start, length) in before.mappings.into_iter().filter(|(_, length)| *length > 0) {
+            // SAFETY: a mapping of this length, which nobody has.
+            unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(start), length) };
+        }
+    }
+
+    /// A mapping of `size` bytes, rounded up to huge pages; null if there is none. What stands in
+    /// it is anything.
     pub(super) fn map(size: usize) -> *mut u8 {
+        kept(size).unwrap_or_else(|| fresh(size))
+    }
+
+    /// The same, and zeros stand in it.
+    pub(super) fn zeroed(size: usize) -> *mut u8 {
+        let Some(kept) = kept(size) else { return fresh(size) };
+        // SAFETY: a mapping of at least so many bytes, which nobody else has.
+        unsafe { kept.write_bytes(0, size) };
+        kept
+    }
+
+    /// A mapping that was freed.
+    fn kept(size: usize) -> Option<*mut u8> {
+        let length = size.checked_next_multiple_of(HUGE)?;
+        let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
+        freed.take(length).map(std::ptr::with_exposed_provenance_mut)
+    }
+
+    /// A new mapping, which is zero.
+    fn fresh(size: usize) -> *mut u8 {
         let Some(length) = size.checked_next_multiple_of(HUGE) else {
             return std::ptr::null_mut();
         };
@@ -141,14 +242,20 @@ mod large {
         }
     }
 
-    /// Ends a mapping.
+    /// Ends a mapping, or keeps it.
     ///
     /// # Safety
     /// `at` came from `map` with this size, and nobody uses it any more.
     pub(super) unsafe fn unmap(at: *mut u8, size: usize) {
+        let length = size.next_multiple_of(HUGE);
+        let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
+        if freed.put(at.expose_provenance(), length) {
+            return;
+        }
+        drop(freed);
         // SAFETY: the mapping has this length, which `map` could round up.
         unsafe {
-            libc::munmap(at.cast(), size.next_multiple_of(HUGE));
+            libc::munmap(at.cast(), length);
         }
     }
 }
@@ -158,6 +265,10 @@ mod large {
     //! Nothing is large here.
 
     pub(super) fn map(_: usize) -> *mut u8 {
+        std::ptr::null_mut()
+    }
+
+    pub(super) fn zeroed(_: usize) -> *mut u8 {
         std::ptr::null_mut()
     }
 
@@ -196,6 +307,26 @@ mod tests {
             let vectors: Vec<_> = (1..5).map(|k| vec![k + round; k as usize * HUGE / 4]).collect();
             assert!(vectors.iter().zip(1..).all(|(vector, k)| vector.last() == Some(&(k + round))));
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_freed_is_cut_to_what_is_asked_for_and_never_given_twice() {
+        use super::large::Freed;
+        let mut freed = Freed::new();
+        assert!(!freed.put(HUGE, HUGE), "nothing is kept before it is asked for");
+        freed.most = 20 * HUGE;
+        assert!(freed.put(100 * HUGE, 8 * HUGE) && freed.put(10 * HUGE, 3 * HUGE));
+        assert!(!freed.put(200 * HUGE, 10 * HUGE), "more than is kept");
+        // The smallest that fits, from its end.
+        assert_eq!(freed.take(2 * HUGE), Some(11 * HUGE));
+        assert_eq!(freed.take(2 * HUGE), Some(106 * HUGE));
+        assert_eq!(freed.take(HUGE), Some(10 * HUGE));
+        assert_eq!(freed.take(7 * HUGE), None);
+        assert_eq!(freed.take(6 * HUGE), Some(100 * HUGE));
+        assert_eq!(freed.take(HUGE), None);
+        // As many as there are places.
+        assert_eq!((1..20).filter(|at| freed.put(*at * HUGE, HUGE)).count(), 16);
     }
 
     #[test]

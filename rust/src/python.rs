@@ -375,6 +375,12 @@ fn use_threads(count: usize) -> PyResult<()> {
     })
 }
 
+/// Keeps so many bytes of freed memory for what is allocated next.
+#[pyfunction]
+fn keep_memory(most: usize) {
+    memory::keep(most);
+}
+
 /// Cuts contiguous bytes into rows of `N`.
 fn rows<'a, const N: usize>(
     bytes: &'a [u8],
@@ -399,7 +405,8 @@ fn texts(array: &PyArray) -> PyResult<&LargeStringArray> {
     }
 }
 
-/// Looks at the part of the buffer that the array covers, and at each place where a text ends.
+/// Looks at the part of the buffer that the array covers, and at each place where a text ends. Where
+/// all is ASCII, a text may end anywhere.
 fn are_texts(array: &LargeStringArray) -> bool {
     let (offsets, values) = (array.value_offsets(), array.value_data());
     let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else { return true };
@@ -409,10 +416,14 @@ fn are_texts(array: &LargeStringArray) -> bool {
     let (Ok(start), Ok(end)) = (usize::try_from(*first), usize::try_from(*last)) else {
         return false;
     };
-    let Some(Ok(all)) = values.get(start..end).map(std::str::from_utf8) else { return false };
-    offsets.windows(2).all(|pair| {
-        pair[0] <= pair[1] && pair[1] <= *last && all.is_char_boundary((pair[1] - first) as usize)
-    })
+    let Some(all) = values.get(start..end) else { return false };
+    // Ascending from the first to the last, all places are within the part.
+    let ascending = offsets.windows(2).fold(true, |all, pair| all & (pair[0] <= pair[1]));
+    let ends = || offsets.iter().map(|offset| (offset - first) as usize);
+    ascending
+        && (all.is_ascii()
+            || std::str::from_utf8(all)
+                .is_ok_and(|all| ends().all(|end| all.is_char_boundary(end))))
 }
 
 /// Bytes that `fill` fills, behind which stand huge pages before they are touched.
@@ -468,7 +479,7 @@ mod _core {
     #[pymodule_export]
     use super::{
         CheckError, Entropy, Key, Outputs, Shuffle, are_distinct, compose, contains, dh_blind,
-        dh_evaluate, hash_elements, kinds, label_width, map_to_curve25519, normalise,
+        dh_evaluate, hash_elements, keep_memory, kinds, label_width, map_to_curve25519, normalise,
         normaliser_digest, normaliser_version, open_entries, pack_labels, read_rows, reasons, seal,
         take_texts, unpack_labels, use_threads, x25519,
     };

@@ -63,11 +63,11 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_costs_are_measured_on_this_machine_and_kept(tmp_path: Path) -> None:
-    found_ = costs(tmp_path, 1)
+    found_ = costs(tmp_path, 1, PROTOCOLS)
     assert set(found_) == set(PROTOCOLS)
     assert all(calibration._is_sane(cost) for cost in found_.values())
     assert all(cost.receiver or cost.sender or cost.fixed for cost in found_.values())
-    assert costs(tmp_path, 1) == found_
+    assert costs(tmp_path, 1, PROTOCOLS) == found_
 
 
 def test_every_protocol_can_be_measured() -> None:
@@ -90,7 +90,7 @@ def test_what_is_measured_is_what_a_node_runs(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path, measured: list[str]) -> None:
     for _ in range(3):
-        assert costs(tmp_path / "some/results", 0) == COSTS
+        assert costs(tmp_path / "some/results", 0, PROTOCOLS) == COSTS
         assert measured == list(PROTOCOLS)
     assert [path.name for path in (tmp_path / "some/results").iterdir()] == [FILE]
 
@@ -117,7 +117,6 @@ DAMAGED = {
     "no machine": lambda kept: changed(kept, machine=None),
     "another form": lambda kept: changed(kept, form=0),
     "no form": lambda kept: json.dumps({"machine": kept["machine"], "costs": kept["costs"]}),
-    "one protocol less": lambda kept: changed(kept, costs={"dh": kept["costs"]["dh"]}),
     "one protocol more": lambda kept: changed(kept, costs=kept["costs"] | {"rot13": {}}),
     "names alone": lambda kept: changed(kept, costs=list(kept["costs"])),
     "no costs": lambda kept: changed(kept, costs=dict.fromkeys(kept["costs"])),
@@ -144,21 +143,31 @@ def test_what_does_not_fit_is_measured_anew_and_replaced(
     tmp_path: Path, measured: list[str], damage: str
 ) -> None:
     path = tmp_path / FILE
-    costs(tmp_path, 2)
+    costs(tmp_path, 2, PROTOCOLS)
     good = path.read_text(encoding="utf-8")
     wrong: str | bytes = DAMAGED[damage](json.loads(good))
     path.write_bytes(wrong if isinstance(wrong, bytes) else wrong.encode())
     measured.clear()
-    assert costs(tmp_path, 2) == COSTS
+    assert costs(tmp_path, 2, PROTOCOLS) == COSTS
     assert measured == list(PROTOCOLS)
     assert path.read_text(encoding="utf-8") == good
 
 
+def test_only_what_may_be_run_is_measured_and_more_is_added(
+    tmp_path: Path, measured: list[str]
+) -> None:
+    assert costs(tmp_path, 1, ["vole"]) == {"vole": COSTS["vole"]}
+    assert costs(tmp_path, 1, ["dh", "vole"]) == {name: COSTS[name] for name in ("dh", "vole")}
+    assert costs(tmp_path, 1, PROTOCOLS) == COSTS
+    assert costs(tmp_path, 1, ["vole-malicious"]).keys() == {"vole-malicious"}
+    assert measured == ["vole", "dh", "vole-malicious", "vole-stationary"]
+
+
 def test_threads_are_part_of_the_machine(tmp_path: Path, measured: list[str]) -> None:
-    costs(tmp_path, 0)
-    costs(tmp_path, os.cpu_count() or 0)
+    costs(tmp_path, 0, PROTOCOLS)
+    costs(tmp_path, os.cpu_count() or 0, PROTOCOLS)
     assert measured == list(PROTOCOLS), "0 is as many as there are"
-    costs(tmp_path, 1000)
+    costs(tmp_path, 1000, PROTOCOLS)
     assert measured == [*PROTOCOLS] * 2
 
 
@@ -169,7 +178,7 @@ def test_a_folder_that_cannot_be_used_is_no_reason_not_to_match(
     (tmp_path / "folder" / FILE).mkdir(parents=True)
     places = [Path("/proc/self/results"), tmp_path / "file", tmp_path / "folder", Path("/dev/full")]
     for folder in places:
-        assert costs(folder, 0) == COSTS
+        assert costs(folder, 0, PROTOCOLS) == COSTS
     assert measured == [*PROTOCOLS] * len(places)
 
 
@@ -187,7 +196,7 @@ def test_the_file_holds_seconds_and_the_machine_and_is_as_open_as_the_umask_says
     tmp_path: Path, measured: list[str], mask: int
 ) -> None:
     with umask(mask):
-        costs(tmp_path, 2)
+        costs(tmp_path, 2, PROTOCOLS)
     path = tmp_path / FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
     kept = json.loads(path.read_text(encoding="utf-8"))
@@ -232,7 +241,7 @@ def test_each_set_is_matched_by_what_is_fastest_for_it(tmp_path: Path, measured:
     assert "dh would take" in large.reason
     assert small.we_receive
     assert large.we_receive
-    assert measured == list(PROTOCOLS), "once for all sets"
+    assert measured == ["dh", "vole"], "what may be run alone, and once for all sets"
     assert (tmp_path / FILE).exists()
 
 
@@ -415,7 +424,7 @@ def test_a_job_is_run_by_the_protocol_that_the_planner_chose(
         (plate,) = nodes.run(both_learn=True)
         assert (plate.cardinality, plate.chosen.protocol) == (1, name)
     assert [event["protocols"] for event in logged if event["event"] == "job_done"] == [[name]] * 2
-    assert measured == list(PROTOCOLS), "by the node that asks, and once"
+    assert measured == ["dh", "vole", "vole-stationary"], "by the node that asks, and once"
     assert (nodes.ours.node.results / FILE).exists()
     assert not (nodes.theirs.node.results / FILE).exists()
 

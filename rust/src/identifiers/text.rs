@@ -25,7 +25,9 @@ use super::reason::Reason;
 pub(super) fn normalise(value: &str, out: &mut Vec<u8>) -> Reason {
     let before = out.len();
     // Letters, digits and marks of ASCII, nearly all of most columns: only their case changes.
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()) {
+    // All of them are looked at, several at a time: an end at the first other one would forbid that.
+    let graphic = |all: bool, byte: u8| all & byte.is_ascii_graphic();
+    if !value.is_empty() && value.bytes().fold(true, graphic) {
         out.extend_from_slice(value.as_bytes());
         out[before..].make_ascii_lowercase();
         return Reason::Fine;

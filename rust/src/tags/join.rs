@@ -188,8 +188,9 @@ impl Join {
     /// Tags of the next run, 0 if there is none.
     ///
     /// A part of uniform tags is one run. One that has many times what it should have comes in pieces,
-    /// so that memory stays bounded, each at least as long as the own rows of the part, so
-    /// that searching all of these in each piece takes no longer than reading it.
+    /// so that memory stays bounded, each at least as long as the own rows of a part in the mean, so
+    /// that searching all of these in each piece takes no longer than reading it. Of the own rows
+    /// nothing but their number counts: the peer sees after which message it is refused.
     fn wanted(&mut self) -> usize {
         let Place { mut part, tag, .. } = self.next;
         if tag == self.split.tags {
@@ -199,7 +200,8 @@ impl Join {
             part += 1;
             self.next = Place { part, tag, bit: tag + part * self.rows.parts.buckets() };
         }
-        let longest = (8 * self.rows.parts.cells()).max(self.own[part]).min(LONGEST);
+        let mean = self.rows.rows.len() / self.own.len();
+        let longest = (8 * self.rows.parts.cells()).max(mean).min(LONGEST);
         (self.starts[part + 1] - tag).min(longest)
     }
 
