@@ -1,6 +1,6 @@
 """`python -m parties` is the program `greenlane`."""
 
-from parties.cli import main
+from parties.cli import program
 
 if __name__ == "__main__":
-    main()
+    program()
