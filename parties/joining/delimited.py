@@ -16,7 +16,7 @@ NUMBERS = (pa.int64(), pa.uint32())
 
 
 class CsvWriter:
-    """Writes batches as pyarrow's `CSVWriter` does, in less than half of its time.
+    """Writes batches as pyarrow's `CSVWriter` does, in half of its time.
 
     A header, commas and line feeds; texts and names are in quotes, other cells are not. Null is an
     empty cell and an empty text is "".

@@ -32,8 +32,7 @@ pub fn find(places: &[&[u32]], match_at: &[i32]) -> Result<Hits, Error> {
         let bound = u32::MAX as usize;
         return Err(Error::TooLarge { argument: "places", bound, actual: rows });
     }
-    // Two passes: where a processor may not load before it knows where earlier stores go, it would
-    // wait for each match, far away in memory, to know where the next hit goes.
+    // The match of each place, way by way; then the hits among them.
     let mut matched = vec![-1; rows * ways];
     for (way, places) in places.iter().enumerate() {
         let matched = matched.iter_mut().skip(way).step_by(ways);

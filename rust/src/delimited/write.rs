@@ -65,8 +65,7 @@ fn write_some(columns: &[Cells<'_>], rows: Range<usize>) -> Vec<u8> {
     let columns: Vec<_> =
         columns.iter().map(|column| (column, column.bytes(&rows).contains(&QUOTE))).collect();
     let mut text = vec![0; room + SHORT];
-    // The end is a number of its own and not the length of a vector, which each byte would have to
-    // be waited for.
+    // Kept beside the vector, whose own length would be loaded and stored for each byte.
     let mut end = 0;
     for row in rows {
         for (column, has_quotes) in &columns {
