@@ -23,6 +23,7 @@ __all__ = [
     "contains",
     "dh_blind",
     "dh_evaluate",
+    "find_hits",
     "hash_elements",
     "keep_memory",
     "kinds",
@@ -41,6 +42,7 @@ __all__ = [
     "take_texts",
     "unpack_labels",
     "use_threads",
+    "write_rows",
     "x25519",
 ]
 
@@ -193,6 +195,8 @@ def hash_elements(identifiers: Any, domain: str) -> Any: ...
 def read_rows(
     text: bytes, start: int, delimiter: int, width: int, wanted: list[int], most: int, last: bool
 ) -> tuple[list[Any], int]: ...
+def write_rows(columns: list[Any], quoted: list[bool]) -> list[bytes]: ...
+def find_hits(places: list[Any], match_at: Any) -> tuple[Any, Any, Any]: ...
 def take_texts(column: Any, rows: Any) -> Any: ...
 def label_width(columns: list[Any]) -> int: ...
 def pack_labels(columns: list[Any], width: int) -> bytes: ...

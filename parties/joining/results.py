@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
 from pyarrow import types
 
 from parties.errors import LocalFault, SourceError
+from parties.joining.delimited import CsvWriter, has_text
 from parties.sources import BATCH_ROWS
 
 Format = Literal["parquet", "csv", "arrow"]
@@ -34,8 +34,8 @@ def write(batches: Iterator[pa.RecordBatch], path: Path, format: Format) -> int:
 
     Raises:
         LocalFault: the disk is full, or the folder is missing or may not be written.
-        SourceError: CSV was asked for, and a column holds lists, structures or bytes; or `batches`
-            raised it.
+        SourceError: CSV was asked for, and a column holds lists, structures, bytes or something
+            else without a text; or `batches` raised it.
     """
     temporary: Path | None = None
     try:
@@ -83,7 +83,7 @@ def named(number: int, path: Path) -> Path:
 
 
 class Writer(Protocol):
-    """What the writers of pyarrow have in common."""
+    """What the writers of all formats have in common."""
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
         """Appends a batch."""
@@ -96,7 +96,8 @@ def write_all(batches: Iterator[pa.RecordBatch], file: BinaryIO, format: Format)
     """Writes all batches to an open file and returns how many rows they have."""
     writer: Writer | None = None
     rows = 0
-    for batch in gathered(plain(batch, format) for batch in batches):
+    able = (plain(batch, format) for batch in batches)
+    for batch in able if format == "csv" else gathered(able):
         if writer is None:
             writer = opened(file, batch.schema, format)
         if batch.num_rows:
@@ -133,7 +134,7 @@ def opened(file: BinaryIO, schema: pa.Schema, format: Format) -> Writer:
 
             writer = pq.ParquetWriter(file, schema, compression="zstd")
         case "csv":
-            writer = arrow_csv.CSVWriter(file, schema)
+            writer = CsvWriter(file, schema)
         case "arrow":
             writer = pa.ipc.new_file(file, schema)
     return writer
@@ -151,26 +152,12 @@ def plain(batch: pa.RecordBatch, format: Format) -> pa.RecordBatch:
             decoded = batch.column(position).dictionary_decode()
             batch = batch.set_column(position, column.name, decoded)
             kind = decoded.type
-        if format != "csv":
-            continue
-        if types.is_nested(kind) or is_bytes(kind):
+        if format == "csv" and not has_text(kind):
             raise SourceError(
-                f"column {column.name!r} is {kind}, which CSV cannot hold; write Parquet instead"
+                f"column {column.name!r} is {kind}, which CSV cannot hold; "
+                "write Parquet or Arrow instead"
             )
-        if types.is_string_view(kind):
-            text = batch.column(position).cast(pa.large_string())
-            batch = batch.set_column(position, column.name, text)
     return batch
-
-
-def is_bytes(kind: pa.DataType) -> bool:
-    """Returns whether values are bytes, which need not be text."""
-    return bool(
-        types.is_binary(kind)
-        or types.is_large_binary(kind)
-        or types.is_binary_view(kind)
-        or types.is_fixed_size_binary(kind)
-    )
 
 
 def keep(folder: Path) -> None:

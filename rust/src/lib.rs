@@ -15,6 +15,7 @@ pub mod error;
 mod field25519;
 pub mod gf128;
 pub mod identifiers;
+pub mod joining;
 pub mod labels;
 mod memory;
 pub mod okvs;

@@ -3,6 +3,7 @@
 //! as classes that show nothing of themselves.
 
 mod grouping;
+mod joining;
 mod matching;
 
 use arrow_array::cast::AsArray;
@@ -271,11 +272,8 @@ fn read_rows(
 #[pyfunction]
 fn take_texts<'py>(py: Python<'py>, column: PyArray, rows: PyArray) -> PyResult<Py<PyAny>> {
     let column = texts(&column)?;
-    let rows = rows
-        .array()
-        .as_primitive_opt::<UInt32Type>()
-        .ok_or_else(|| PyTypeError::new_err("an array of uint32 is due"))?;
-    let taken = py.detach(|| texts::take(column, rows.values()))?;
+    let rows = joining::numbers::<UInt32Type>(&rows)?;
+    let taken = py.detach(|| texts::take(column, rows))?;
     give(py, Arc::new(taken))
 }
 
@@ -469,6 +467,9 @@ mod _core {
 
     #[pymodule_export]
     use super::grouping::Grouping;
+
+    #[pymodule_export]
+    use super::joining::{find_hits, write_rows};
 
     #[pymodule_export]
     use super::matching::{

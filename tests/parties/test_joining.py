@@ -318,10 +318,20 @@ def test_a_folder_in_the_place_of_the_file_is_a_fault_of_this_machine(tmp_path: 
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
-@pytest.mark.parametrize("column", [pa.array([["a"]]), pa.array([{"a": 1}]), pa.array([b"\xff"])])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([["a"]]),
+        pa.array([{"a": 1}]),
+        pa.array([b"\xff"]),
+        pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
+        pa.array(["{}"], pa.json_()),
+        pa.array([0], pa.timestamp("s", "no such zone")),
+    ],
+)
 def test_a_column_that_csv_cannot_hold_is_refused(tmp_path: Path, column: pa.Array) -> None:
     batch = pa.record_batch({"x": column})
-    with pytest.raises(SourceError, match=r"column 'x' is .*write Parquet instead"):
+    with pytest.raises(SourceError, match=r"column 'x' is .*write Parquet or Arrow instead"):
         write(iter([batch]), tmp_path / "x", "csv")
-    assert write(iter([batch]), tmp_path / "y", "parquet") == 1
+    assert write(iter([batch]), tmp_path / "y", "arrow") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["y"]

@@ -1,0 +1,68 @@
+//! The kernels of the join: hits of a batch, and rows as text.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Int32Type, Int64Type, UInt32Type};
+use arrow_array::{Int64Array, UInt32Array};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use pyo3_arrow::PyArray;
+
+use super::{give, texts};
+use crate::delimited::{self, Cells};
+use crate::error::Error;
+use crate::joining;
+
+/// Row, way and match of each hit.
+#[pyfunction]
+pub fn find_hits(
+    py: Python<'_>,
+    places: Vec<PyArray>,
+    match_at: PyArray,
+) -> PyResult<(Py<PyAny>, Py<PyAny>, Py<PyAny>)> {
+    let places = places.iter().map(numbers::<UInt32Type>).collect::<PyResult<Vec<_>>>()?;
+    let match_at = numbers::<Int32Type>(&match_at)?;
+    let hits = py.detach(|| joining::find(&places, match_at))?;
+    Ok((
+        give(py, Arc::new(UInt32Array::from(hits.rows)))?,
+        give(py, Arc::new(UInt32Array::from(hits.ways)))?,
+        give(py, Arc::new(Int64Array::from(hits.matches)))?,
+    ))
+}
+
+/// Columns as delimited text, in pieces; texts in quotes where `quoted` says so.
+#[pyfunction]
+pub fn write_rows<'py>(
+    py: Python<'py>,
+    columns: Vec<PyArray>,
+    quoted: Vec<bool>,
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let (expected, actual) = (columns.len(), quoted.len());
+    if expected != actual {
+        return Err(Error::Length { argument: "quoted", expected, actual }.into());
+    }
+    let columns = columns.iter().zip(quoted).map(cells).collect::<PyResult<Vec<_>>>()?;
+    let pieces = py.detach(|| delimited::write(&columns))?;
+    Ok(pieces.into_iter().map(|piece| PyBytes::new(py, &piece)).collect())
+}
+
+fn cells((column, quoted): (&PyArray, bool)) -> PyResult<Cells<'_>> {
+    let array = column.array();
+    if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
+        return Ok(Cells::Signed(numbers));
+    }
+    if let Some(numbers) = array.as_primitive_opt::<UInt32Type>() {
+        return Ok(Cells::Unsigned(numbers));
+    }
+    let texts = texts(column)?;
+    Ok(if quoted { Cells::Quoted(texts) } else { Cells::Bare(texts) })
+}
+
+/// The numbers of an array, whatever stands where one is missing.
+pub(super) fn numbers<T: ArrowPrimitiveType>(array: &PyArray) -> PyResult<&[T::Native]> {
+    let numbers = array.array().as_primitive_opt::<T>();
+    let due = || PyTypeError::new_err(format!("an array of {} is due", T::DATA_TYPE));
+    Ok(numbers.ok_or_else(due)?.values())
+}
