@@ -164,11 +164,9 @@ def _join(
         return
     offsets = hits.offsets()
     labels = ["+".join(way) for way in spec.columns]
-    match_at = np.full(len(hits.own), -1, dtype=np.int32)
-    match_at[hits.positions] = np.arange(len(hits), dtype=np.int32)
-    table = as_arrow(match_at)
+    matched = _core.Matched(as_arrow(hits.positions), len(hits.own))
     for batch, places in batches:
-        found = _core.find_hits([as_arrow(way) for way in places], table)
+        found = matched.find([as_arrow(way) for way in places])
         rows, ways, matches = (np.asarray(each) for each in found)
         for pick, record in pairs(matches, offsets):
             match = matches[pick]

@@ -469,7 +469,7 @@ mod _core {
     use super::grouping::Grouping;
 
     #[pymodule_export]
-    use super::joining::{find_hits, write_rows};
+    use super::joining::{Matched, write_rows};
 
     #[pymodule_export]
     use super::matching::{

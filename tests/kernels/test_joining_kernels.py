@@ -22,9 +22,10 @@ Numbers = npt.NDArray[np.integer]
 # --- hits ---
 
 
-def found(places: list[Numbers], match_at: Numbers) -> list[Numbers]:
+def found(places: list[Numbers], positions: Numbers, elements: int) -> list[Numbers]:
     """Row, way and match of each hit, by numpy."""
-    table = np.append(match_at, -1).astype(np.int32)  # the last is for `NOWHERE`
+    table = np.full(elements + 1, -1)  # the last is for `NOWHERE`
+    table[positions] = np.arange(positions.size)
     by_row = np.stack([table.take(way, mode="clip") for way in places], axis=1)
     at = np.flatnonzero(by_row >= 0)
     rows, ways = np.divmod(at, len(places))
@@ -34,29 +35,30 @@ def found(places: list[Numbers], match_at: Numbers) -> list[Numbers]:
 @pytest.mark.parametrize("seed", range(60))
 def test_hits_are_those_of_numpy(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    elements, rows, ways = rng.integers(1, 50), rng.integers(0, 200), rng.integers(1, 4)
+    elements, rows, ways = rng.integers(1, 500), rng.integers(0, 200), rng.integers(1, 4)
     places = [rng.integers(0, elements, rows, dtype=np.uint32) for _ in range(ways)]
     for way in places:
         way[rng.random(rows) < 0.3] = _core.NOWHERE
-    match_at = np.full(elements, -1, dtype=np.int32)
-    matched = np.flatnonzero(rng.random(elements) < rng.random())
-    match_at[matched] = np.arange(matched.size)
-    hits = _core.find_hits([pa.array(way) for way in places], pa.array(match_at))
+    positions = np.flatnonzero(rng.random(elements) < rng.random())
+    matched = _core.Matched(pa.array(positions), elements)
+    hits = matched.find([pa.array(way) for way in places])
     assert [each.type for each in hits] == [pa.uint32(), pa.uint32(), pa.int64()]
-    for got, expected in zip(hits, found(places, match_at), strict=True):
+    for got, expected in zip(hits, found(places, positions, elements), strict=True):
         assert got.to_pylist() == expected.tolist()
 
 
 def test_places_that_are_none_are_refused() -> None:
-    table = pa.array([0, -1], pa.int32())
+    matched = _core.Matched(pa.array([0]), 2)
     with pytest.raises(ValueError, match="places: index 2 in a batch of 2"):
-        _core.find_hits([pa.array([0, 2], pa.uint32())], table)
+        matched.find([pa.array([0, 2], pa.uint32())])
     with pytest.raises(ValueError, match="places: length 0, expected 1"):
-        _core.find_hits([pa.array([0], pa.uint32()), pa.array([], pa.uint32())], table)
+        matched.find([pa.array([0], pa.uint32()), pa.array([], pa.uint32())])
     with pytest.raises(TypeError, match="an array of UInt32 is due"):
-        _core.find_hits([table], table)
-    with pytest.raises(TypeError, match="an array of Int32 is due"):
-        _core.find_hits([pa.array([0], pa.uint32())], pa.array([0]))
+        matched.find([pa.array([0], pa.int32())])
+    with pytest.raises(ValueError, match="positions: index 2 in a batch of 2"):
+        _core.Matched(pa.array([0, 2]), 2)
+    with pytest.raises(TypeError, match="an array of Int64 is due"):
+        _core.Matched(pa.array([0], pa.int32()), 2)
 
 
 # --- rows as text ---

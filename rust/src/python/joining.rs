@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{ArrowPrimitiveType, Int32Type, Int64Type, UInt32Type};
+use arrow_array::types::{ArrowPrimitiveType, Int64Type, UInt32Type};
 use arrow_array::{Int64Array, UInt32Array};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -15,21 +15,33 @@ use crate::delimited::{self, Cells};
 use crate::error::Error;
 use crate::joining;
 
-/// Row, way and match of each hit.
-#[pyfunction]
-pub fn find_hits(
-    py: Python<'_>,
-    places: Vec<PyArray>,
-    match_at: PyArray,
-) -> PyResult<(Py<PyAny>, Py<PyAny>, Py<PyAny>)> {
-    let places = places.iter().map(numbers::<UInt32Type>).collect::<PyResult<Vec<_>>>()?;
-    let match_at = numbers::<Int32Type>(&match_at)?;
-    let hits = py.detach(|| joining::find(&places, match_at))?;
-    Ok((
-        give(py, Arc::new(UInt32Array::from(hits.rows)))?,
-        give(py, Arc::new(UInt32Array::from(hits.ways)))?,
-        give(py, Arc::new(Int64Array::from(hits.matches)))?,
-    ))
+/// Places that were matched.
+#[pyclass(frozen, module = "psi._core")]
+pub struct Matched(joining::Matched);
+
+#[pymethods]
+impl Matched {
+    /// The place of each match, an array of int64 that ascends, of so many places.
+    #[new]
+    fn new(py: Python<'_>, positions: PyArray, places: usize) -> PyResult<Self> {
+        let positions = numbers::<Int64Type>(&positions)?;
+        Ok(Self(py.detach(|| joining::Matched::new(positions, places))?))
+    }
+
+    /// Row, way and match of each hit in a batch.
+    fn find(
+        &self,
+        py: Python<'_>,
+        places: Vec<PyArray>,
+    ) -> PyResult<(Py<PyAny>, Py<PyAny>, Py<PyAny>)> {
+        let places = places.iter().map(numbers::<UInt32Type>).collect::<PyResult<Vec<_>>>()?;
+        let hits = py.detach(|| self.0.find(&places))?;
+        Ok((
+            give(py, Arc::new(UInt32Array::from(hits.rows)))?,
+            give(py, Arc::new(UInt32Array::from(hits.ways)))?,
+            give(py, Arc::new(Int64Array::from(hits.matches)))?,
+        ))
+    }
 }
 
 /// Columns as delimited text, in pieces; texts in quotes where `quoted` says so.
