@@ -9,12 +9,13 @@ Security: semi-honest. The receiver's a are pseudorandom to the sender, Delta is
                       ----- BaseOtOffer ------>    Delta random: the choices of 128 OTs
                       <---- BaseOtChoice ------
                       ------ CotTrees -------->
-    noise of a chunk  ----- VoleRequest ------>    trees of the chunk
+    noise of a batch  ----- VoleRequest ------>    trees of its chunks
     a, c              <--- VoleCorrection -----    b
 
-Requests run `AHEAD` chunks ahead of what is used, so that both sides compute at the same time.
-Where the noise is stationary, trees are planted with the first chunk and serve all of them: later
-requests say only that the receiver is ready, and a correction is one block a tree.
+A message is for a batch of chunks. Requests run `AHEAD` batches ahead of what is used, so that both
+sides compute at the same time. Where the noise is stationary, trees are planted with the first
+chunk and serve all of them: later requests say only that the receiver is ready, and a correction is
+one block a tree and chunk.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from psi.wire.v1.messages_pb2 import (
 )
 
 AHEAD: Final = 2
-"""Chunks that are asked for before the first is used: one at work on each side."""
+"""Batches that are asked for before the first is used: one at work on each side."""
 
 _TREES: Final = 816
 _BLOCK: Final = 16
@@ -59,6 +60,16 @@ class Profile(Enum):
         """Correlations that a chunk gives, those for the next chunk's noise not counted."""
         return _core.STATIONARY_VOLE_CHUNK if self is Profile.STATIONARY else _core.VOLE_CHUNK
 
+    @property
+    def batch(self) -> int:
+        """Chunks of a message; the last message has what is left.
+
+        Between two nodes a message costs about as much as a stationary chunk. Four of these give
+        nearly as many correlations as a chunk of the others. With eight, all chunks of 2^16
+        elements would be one batch, and the two sides would compute one after the other.
+        """
+        return 4 if self is Profile.STATIONARY else 1
+
 
 def traffic(cells: int, width: int, profile: Profile) -> Traffic:
     """What is said for so many correlations with values of `width` bits.
@@ -79,14 +90,18 @@ def traffic(cells: int, width: int, profile: Profile) -> Traffic:
 class _Schedule:
     """Which chunks are asked for and used; the same on both sides, from public sizes alone."""
 
-    chunks: int
-    chunk: int
+    cells: int
+    profile: Profile
     asked: int = 0
     used: int = 0
 
     def due(self, cells: int) -> int:
         """Chunks that the first `cells` cells use."""
-        return min(self.chunks, -(-cells // self.chunk))
+        return -(-min(cells, self.cells) // self.profile.chunk)
+
+    def batch(self, first: int) -> int:
+        """Chunks of the batch that begins with this one; 0 behind the last."""
+        return min(self.profile.batch, self.due(self.cells) - first)
 
 
 class _End:
@@ -104,7 +119,7 @@ class _End:
         self, session: Session, cells: int, width: int, profile: Profile, entropy: _core.Entropy
     ) -> None:
         self._session = session
-        self._schedule = _Schedule(-(-cells // profile.chunk), profile.chunk)
+        self._schedule = _Schedule(cells, profile)
         self._entropy = entropy
         self._width = width
         self._profile = profile
@@ -137,7 +152,7 @@ class Receiver(_End):
                 self._entropy,
             )
         yield from say(CotTrees(corrections=trees))
-        for _ in range(min(AHEAD, self._schedule.chunks)):
+        for _ in range(AHEAD):
             yield from self._ask()
         return self._vole
 
@@ -152,14 +167,16 @@ class Receiver(_End):
             check_number(VoleCorrection, heard.chunk, self._schedule.used)
             with blame_the_peer("VoleCorrection"):
                 self._vole.absorb(heard.corrections)
-            self._schedule.used += 1
-            if self._schedule.asked < self._schedule.chunks:
-                yield from self._ask()
+            self._schedule.used += self._schedule.batch(self._schedule.used)
+            yield from self._ask()
 
     def _ask(self) -> Dialogue[None]:
-        corrections = self._vole.request(self._entropy)
-        yield from say(VoleRequest(chunk=self._schedule.asked, corrections=corrections))
-        self._schedule.asked += 1
+        """Asks for the next batch, if there is one."""
+        first = self._schedule.asked
+        if chunks := self._schedule.batch(first):
+            corrections = self._vole.request(self._entropy, chunks)
+            yield from say(VoleRequest(chunk=first, corrections=corrections))
+            self._schedule.asked += chunks
 
 
 class Sender(_End):
@@ -196,7 +213,7 @@ class Sender(_End):
                 trees.corrections,
                 self._width,
             )
-        for _ in range(min(AHEAD, self._schedule.chunks)):
+        for _ in range(AHEAD):
             yield from self._answer()
         return self._vole
 
@@ -207,9 +224,8 @@ class Sender(_End):
             PeerError: a request is not the one that is due, or not whole.
         """
         while self._schedule.used < self._schedule.due(cells):
-            self._schedule.used += 1
-            if self._schedule.asked < self._schedule.chunks:
-                yield from self._answer()
+            self._schedule.used += self._schedule.batch(self._schedule.used)
+            yield from self._answer()
 
     def _hear_salt(self, salt: bytes) -> None:
         """Takes the receiver's part in the session's identifier, of which there is none here."""
@@ -217,9 +233,12 @@ class Sender(_End):
             raise MalformedMessage("BaseOtOffer: a salt that this protocol does not have")
 
     def _answer(self) -> Dialogue[None]:
-        heard = yield from hear(VoleRequest)
-        check_number(VoleRequest, heard.chunk, self._schedule.asked)
-        with blame_the_peer("VoleRequest"):
-            corrections = self._vole.answer(heard.corrections, self._entropy)
-        yield from say(VoleCorrection(chunk=self._schedule.asked, corrections=corrections))
-        self._schedule.asked += 1
+        """Answers the request for the next batch, if there is one."""
+        first = self._schedule.asked
+        if chunks := self._schedule.batch(first):
+            heard = yield from hear(VoleRequest)
+            check_number(VoleRequest, heard.chunk, first)
+            with blame_the_peer("VoleRequest"):
+                corrections = self._vole.answer(heard.corrections, self._entropy, chunks)
+            yield from say(VoleCorrection(chunk=first, corrections=corrections))
+            self._schedule.asked += chunks

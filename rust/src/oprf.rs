@@ -247,8 +247,8 @@ mod tests {
             vole::Receiver::new(&SID, width, FRESH, FRESH.code(&SID), receiver, entropy).unwrap();
         let mut sender =
             vole::Sender::new(&SID, width, FRESH, FRESH.code(&SID), delta, sender).unwrap();
-        let request = receiver.request(entropy);
-        receiver.absorb(&sender.answer(&request, entropy).unwrap()).unwrap();
+        let request = receiver.request(1, entropy);
+        receiver.absorb(&sender.answer(&request, 1, entropy).unwrap()).unwrap();
         (receiver, sender)
     }
 

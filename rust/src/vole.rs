@@ -10,9 +10,9 @@
 //! 816 outputs are kept for it; for the first chunk it is made of correlated transfers, one a bit
 //! of v (Gilboa, CRYPTO 1999).
 //!
-//! Messages: the receiver asks for chunks with [`Receiver::request`], for several at once if it
-//! likes; the sender answers each, in order, with [`Sender::answer`], and answers go to
-//! [`Receiver::absorb`].
+//! Messages: the receiver asks for a batch of chunks with [`Receiver::request`], and for more ahead
+//! of answers if it likes; the sender answers each batch, in order, with [`Sender::answer`], and
+//! answers go to [`Receiver::absorb`].
 //!
 //! What a dishonest party can do here. A receiver's choices are checked (see [`crate::cot`]). A
 //! sender can send a correction that spoils leaves for some places of the noise only, and learn
@@ -27,6 +27,7 @@ mod pool;
 mod stationary;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -88,6 +89,14 @@ impl Profile {
         !matches!(self, Self::Stationary) || number == 0
     }
 
+    /// Bytes of the request for chunk `number`: of its part for the first values, and of that for
+    /// its trees.
+    const fn request(self, number: usize, width: usize) -> (usize, usize) {
+        let base = if number == 0 { cot::checked_length(TREES * width + masking(self)) } else { 0 };
+        let trees = if self.plants(number) { cot::checked_length(TRANSFERS) } else { 0 };
+        (base, trees)
+    }
+
     /// Bytes of the answer for chunk `number`.
     #[must_use]
     pub const fn answer(self, number: usize) -> usize {
@@ -131,8 +140,10 @@ pub struct Receiver {
     encoder: Encoder<Pair>,
     /// d of the base values, until the first request takes it along.
     base: Vec<u8>,
-    /// How many chunks were asked for, and those of them that are still to come.
+    /// How many chunks were asked for; of those that are still to come, how many each request asked
+    /// for, and what is new at them.
     requests: u32,
+    batches: VecDeque<u8>,
     /// In boxes, so that nothing of them stays behind where they stood in the queue.
     pending: VecDeque<Box<Pending>>,
     absorbed: usize,
@@ -224,6 +235,7 @@ impl Receiver {
             code,
             base,
             requests: 0,
+            batches: VecDeque::new(),
             pending: VecDeque::new(),
             absorbed: 0,
             values,
@@ -237,18 +249,28 @@ impl Receiver {
         })
     }
 
-    /// Draws the places of one more chunk's noise and asks the sender for the chunk; the answer
-    /// goes to [`Receiver::absorb`]. Requests may run ahead of answers.
+    /// Draws the places of the noise of so many more chunks and asks the sender for the chunks; the
+    /// answer goes to [`Receiver::absorb`]. Requests may run ahead of answers.
     ///
-    /// Shapes: d of 5760 transfers and its check, 24096 bytes; in front of the first one also d of
-    /// the base values, `816 * width` transfers. Of `entropy` it takes 720 bytes, all choices.
-    /// Where places stay, requests after the first one are empty.
-    pub fn request(&mut self, entropy: &mut Entropy) -> Vec<u8> {
-        let number = self.requests as usize;
-        self.requests += 1;
-        if !self.profile.plants(number) {
-            return Vec::new();
+    /// Shapes: for each chunk d of 5760 transfers and its check, 24096 bytes; in front of the first
+    /// one also d of the base values, `816 * width` transfers. Of `entropy` it takes 720 bytes a
+    /// chunk, all choices. Where places stay, chunks after the first one add nothing.
+    pub fn request(&mut self, chunks: u8, entropy: &mut Entropy) -> Vec<u8> {
+        self.batches.push_back(chunks);
+        let mut request = Vec::new();
+        for _ in 0..chunks {
+            let number = self.requests as usize;
+            self.requests += 1;
+            if self.profile.plants(number) {
+                request.append(&mut self.base);
+                request.extend(self.choose(entropy));
+            }
         }
+        request
+    }
+
+    /// Draws the places of the chunk that was asked for last; gives d and its check.
+    fn choose(&mut self, entropy: &mut Entropy) -> Vec<u8> {
         // The choices of a tree are the place of its noise: uniform, as they must be.
         let mut bits = Zeroizing::new([0; TRANSFERS / 8]);
         entropy.fill(&mut *bits);
@@ -263,37 +285,48 @@ impl Receiver {
             stationary::force(places.as_flattened_mut(), &mut keys);
         }
         self.pending.push_back(Box::new(Pending { places, keys }));
-        let mut request = std::mem::take(&mut self.base);
-        request.extend(d);
-        request
+        d
     }
 
     /// Takes the answer to the oldest request that has none, which makes [`Profile::taken`] more
-    /// (a, c) to take.
+    /// (a, c) to take for each of its chunks.
     ///
     /// # Errors
-    /// [`Error::Length`] if the answer has another length than [`Profile::answer`], or than 0 if
-    /// there is no such request, which is [`Error::Spent`] then; [`Error::Used`] once the chunks
-    /// are checked. Any other bytes make pairs; if they are not the sender's, the law does not
-    /// hold.
+    /// [`Error::Length`] if the answer has another length than [`Profile::answer`] over the chunks
+    /// of the request, or than 0 if there is no such request, which is [`Error::Spent`] then;
+    /// [`Error::Used`] once the chunks are checked. Any other bytes make pairs; if they are not the
+    /// sender's, the law does not hold.
     pub fn absorb(&mut self, correction: &[u8]) -> Result<(), Error> {
-        let number = self.absorbed;
-        let asked = number < self.requests as usize;
-        let expected = if asked { self.profile.answer(number) } else { 0 };
-        check("correction", correction, expected)?;
-        let mut tally = match &mut self.verifying {
-            Verifying::No => None,
-            Verifying::Open { tally, .. } => Some(tally),
-            _ => return Err(Error::Used { argument: "check" }),
-        };
-        if !asked {
-            return Err(Error::Spent { available: 0, wanted: 1 });
+        let chunks = self.batches.front().copied();
+        let lengths =
+            numbers(self.absorbed, chunks.unwrap_or(0)).map(|number| self.profile.answer(number));
+        check("correction", correction, lengths.sum())?;
+        if matches!(self.verifying, Verifying::Masked { .. } | Verifying::Over) {
+            return Err(Error::Used { argument: "check" });
         }
-        self.absorbed += 1;
+        let chunks = chunks.ok_or(Error::Spent { available: 0, wanted: 1 })?;
+        self.batches.pop_front();
+        self.pool.reserve(chunks);
+        match &mut self.pool_of_values {
+            PoolOfValues::Short(pool) => pool.reserve(chunks),
+            PoolOfValues::Wide(pool) => pool.reserve(chunks),
+        }
+        let mut rest = correction;
+        for number in numbers(self.absorbed, chunks) {
+            let (correction, others) = rest.split_at(self.profile.answer(number));
+            self.complete(number, correction);
+            rest = others;
+        }
+        self.absorbed += usize::from(chunks);
+        Ok(())
+    }
+
+    /// Completes the trees of chunk `number`, and makes its outputs.
+    fn complete(&mut self, number: usize, correction: &[u8]) {
         let trees = self.pending.pop_front();
         match &mut self.kept {
             Some(kept) => {
-                let (told, sums) = correction.split_at(expected - stationary::SUMS);
+                let (told, sums) = correction.split_at(correction.len() - stationary::SUMS);
                 if let Some(trees) = trees {
                     kept.plant(&mut self.nursery, &trees.places[..], &trees.keys, told);
                 }
@@ -305,7 +338,11 @@ impl Receiver {
                 }
             }
             None => {
-                let Some(trees) = trees else { return Ok(()) };
+                let Some(trees) = trees else { return };
+                let mut tally = match &mut self.verifying {
+                    Verifying::Open { tally, .. } => Some(tally),
+                    _ => None,
+                };
                 self.nursery.turn_to(&self.sid, number);
                 let told = correction.as_chunks().0.iter();
                 for (g, (told, keys)) in told.zip(trees.keys.as_chunks().0).enumerate() {
@@ -323,7 +360,6 @@ impl Receiver {
             }
         }
         self.compress();
-        Ok(())
     }
 
     /// Ends a chunk.
@@ -462,38 +498,67 @@ impl Sender {
         })
     }
 
-    /// Answers a request, which makes [`Profile::taken`] more b to take.
+    /// Answers a request for so many chunks, which makes [`Profile::taken`] more b to take for each.
     ///
-    /// Shapes: `request` as [`Receiver::request`] returns them, in the same order; the answer
-    /// [`Profile::answer`] bytes. Of `entropy` it takes 13056 bytes, the roots of the trees, if it
-    /// plants any.
+    /// Shapes: `request` as [`Receiver::request`] returns them, in the same order and for as many
+    /// chunks; the answer [`Profile::answer`] bytes a chunk. Of `entropy` it takes 13056 bytes a
+    /// chunk, the roots of the trees, if it plants any.
     ///
     /// # Errors
-    /// [`Error::Length`] if `request` has another length than this one must have, [`Error::Check`]
-    /// if its choices differ between groups, [`Error::Used`] once the chunks are proven.
-    pub fn answer(&mut self, request: &[u8], entropy: &mut Entropy) -> Result<Vec<u8>, Error> {
-        let (mut tally, mask) = match &mut self.proving {
-            Proving::No => (None, None),
-            Proving::Open { tally, mask } => (Some(tally), Some(mask)),
-            Proving::Over => return Err(Error::Used { argument: "check" }),
+    /// [`Error::Length`] if `request` has another length than this one must have, and nothing has
+    /// changed; [`Error::Check`] if its choices differ between groups, [`Error::Used`] once the
+    /// chunks are proven.
+    pub fn answer(
+        &mut self,
+        request: &[u8],
+        chunks: u8,
+        entropy: &mut Entropy,
+    ) -> Result<Vec<u8>, Error> {
+        if matches!(self.proving, Proving::Over) {
+            return Err(Error::Used { argument: "check" });
+        }
+        let (profile, first) = (self.profile, self.answers as usize);
+        let asked = |number| {
+            let (base, trees) = profile.request(number, self.width);
+            base + trees
         };
-        let (profile, number) = (self.profile, self.answers as usize);
-        let values = base_transfers(self.width)?;
-        let transfers = if number == 0 { values + masking(profile) } else { 0 };
-        let base = if number == 0 { cot::checked_length(transfers) } else { 0 };
-        let trees = if profile.plants(number) { cot::checked_length(TRANSFERS) } else { 0 };
-        check("request", request, base + trees)?;
-        let (base, d) = request.split_at(base);
+        check("request", request, numbers(first, chunks).map(asked).sum())?;
+        let lengths = numbers(first, chunks).map(|number| profile.answer(number));
+        let mut answer = vec![0; lengths.sum()];
+        self.pool.reserve(chunks);
+        let (mut requests, mut answers) = (request, &mut answer[..]);
+        for number in numbers(first, chunks) {
+            let (base, trees) = profile.request(number, self.width);
+            let (request, other_requests) = requests.split_at(base + trees);
+            let (answer, other_answers) = answers.split_at_mut(profile.answer(number));
+            self.make(number, request.split_at(base), answer, entropy)?;
+            (requests, answers) = (other_requests, other_answers);
+        }
+        Ok(answer)
+    }
+
+    /// Makes chunk `number` from the two parts of its request, and writes its answer.
+    fn make(
+        &mut self,
+        number: usize,
+        (base, d): (&[u8], &[u8]),
+        answer: &mut [u8],
+        entropy: &mut Entropy,
+    ) -> Result<(), Error> {
+        let (mut tally, mask) = match &mut self.proving {
+            Proving::Open { tally, mask } => (Some(tally), Some(mask)),
+            _ => (None, None),
+        };
         if number == 0 {
-            let rows = self.cot.extend_checked(0, base, transfers)?;
+            let values = TREES * self.width;
+            let rows = self.cot.extend_checked(0, base, values + masking(self.profile))?;
             self.sums = products(&rows, self.width);
             if let Some(mask) = mask {
                 **mask = product(&rows[values..]);
             }
         }
-        let mut answer = vec![0; profile.answer(number)];
-        let mut keys = match trees {
-            0 => Zeroizing::default(),
+        let mut keys = match d {
+            [] => Zeroizing::default(),
             _ => self.cot.extend_checked(self.answers + 1, d, TRANSFERS)?,
         };
         if self.kept.is_some() {
@@ -518,7 +583,7 @@ impl Sender {
                 }
             }
             Some(kept) => {
-                let (told, sums) = answer.split_at_mut(profile.answer(number) - stationary::SUMS);
+                let (told, sums) = answer.split_at_mut(answer.len() - stationary::SUMS);
                 if !told.is_empty() {
                     kept.plant(&mut self.nursery, *self.delta, &draw_roots(entropy), &keys, told);
                 }
@@ -535,7 +600,7 @@ impl Sender {
         }
         self.encoder.finish(&self.code, self.pool.next());
         self.pool.put(&mut self.sums);
-        Ok(answer)
+        Ok(())
     }
 
     /// The bits of an a.
@@ -579,6 +644,11 @@ impl Sender {
         self.proving = Proving::Over;
         Ok(proof)
     }
+}
+
+/// The numbers of so many chunks from the first one on.
+fn numbers(first: usize, chunks: u8) -> Range<usize> {
+    first..first + usize::from(chunks)
 }
 
 /// Transfers of the value that masks the sum of the noise.
@@ -693,14 +763,14 @@ mod tests {
             let (mut receiver, mut sender) = session(profile, width, &mut entropy);
             // Two requests run ahead.
             let mut requests: VecDeque<_> =
-                (0..3).map(|_| receiver.request(&mut entropy)).collect();
+                (0..3).map(|_| receiver.request(1, &mut entropy)).collect();
             let (mut seen, mut left) = (Vec::new(), 0);
             for chunk in 0..4 {
                 let request = requests.pop_front().unwrap();
-                let answer = sender.answer(&request, &mut entropy).unwrap();
+                let answer = sender.answer(&request, 1, &mut entropy).unwrap();
                 receiver.absorb(&answer).unwrap();
                 if chunk == 0 {
-                    requests.push_back(receiver.request(&mut entropy));
+                    requests.push_back(receiver.request(1, &mut entropy));
                 }
                 left += taken;
                 assert_eq!((receiver.available(), sender.available()), (left, left));
@@ -732,8 +802,8 @@ mod tests {
     fn one_changed_bit_of_an_answer_breaks_the_law() {
         let mut entropy = Entropy::from_seed_for_tests([42; 32]);
         let (mut receiver, mut sender) = session(Fresh, 64, &mut entropy);
-        let request = receiver.request(&mut entropy);
-        let mut answer = sender.answer(&request, &mut entropy).unwrap();
+        let request = receiver.request(1, &mut entropy);
+        let mut answer = sender.answer(&request, 1, &mut entropy).unwrap();
         answer[CORRECTION - 1] ^= 0x80; // of the sum of all leaves of a tree: one leaf gets it
         receiver.absorb(&answer).unwrap();
         let (_, wrong) = take(&mut receiver, &mut sender, TAKEN);
@@ -746,9 +816,9 @@ mod tests {
         for at in [0, cot::checked_length(TREES * 64)] {
             let mut entropy = Entropy::from_seed_for_tests([43; 32]);
             let (mut receiver, mut sender) = session(Fresh, 64, &mut entropy);
-            let mut request = receiver.request(&mut entropy);
+            let mut request = receiver.request(1, &mut entropy);
             request[at] ^= 1; // the first group, whose bits of Delta are not all zero
-            let refused = sender.answer(&request, &mut entropy).err();
+            let refused = sender.answer(&request, 1, &mut entropy).err();
             assert_eq!(refused, Some(Error::Check { argument: "d" }), "seed 43, byte {at}");
         }
     }
@@ -777,9 +847,9 @@ mod tests {
         entropy: &mut Entropy,
         mut tamper: impl FnMut(usize, &mut [u8]),
     ) -> Result<(), Error> {
-        let requests: Vec<_> = (0..chunks).map(|_| receiver.request(entropy)).collect();
+        let requests: Vec<_> = (0..chunks).map(|_| receiver.request(1, entropy)).collect();
         for (chunk, request) in requests.iter().enumerate() {
-            let mut answer = sender.answer(request, entropy)?;
+            let mut answer = sender.answer(request, 1, entropy)?;
             tamper(chunk, &mut answer);
             receiver.absorb(&answer)?;
         }
@@ -792,16 +862,16 @@ mod tests {
         for (width, delta) in [(64, DELTA), (128, DELTA), (128, 0), (128, Block::MAX)] {
             let mut entropy = Entropy::from_seed_for_tests([45; 32]);
             let (mut receiver, mut sender) = checked(width, delta, &mut entropy);
-            let first = receiver.request(&mut entropy);
+            let first = receiver.request(1, &mut entropy);
             assert_eq!(first.len(), 4 * (816 * width + 128 + 5760) + 2112);
-            receiver.absorb(&sender.answer(&first, &mut entropy).unwrap()).unwrap();
+            receiver.absorb(&sender.answer(&first, 1, &mut entropy).unwrap()).unwrap();
             run(&mut receiver, &mut sender, 2, &mut entropy, |_, _| ()).unwrap();
             let used = Error::Used { argument: "check" };
             assert_eq!(receiver.mask(), Err(used.clone()));
             assert_eq!(receiver.verify(&[0; PROOF]), Err(used.clone()));
             assert_eq!(sender.prove(&[0; MASKED]), Err(used.clone()));
-            let request = receiver.request(&mut entropy);
-            assert_eq!(sender.answer(&request, &mut entropy).err(), Some(used.clone()));
+            let request = receiver.request(1, &mut entropy);
+            assert_eq!(sender.answer(&request, 1, &mut entropy).err(), Some(used.clone()));
             assert_eq!(receiver.absorb(&[0; ANSWER]), Err(used));
             if delta == DELTA {
                 assert_eq!(take(&mut receiver, &mut sender, 3 * TAKEN).1, 0, "seed 45");
@@ -866,7 +936,7 @@ mod tests {
         for seed in 0..40 {
             let mut entropy = Entropy::from_seed_for_tests([seed; 32]);
             let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
-            let request = receiver.request(&mut entropy);
+            let request = receiver.request(1, &mut entropy);
             // Of the last level each side has a sum of its own; that of the right one is used by
             // who lacks a left leaf. Tree 3 of group 5.
             let answer = cheat(&mut sender, &request, &mut entropy, |g, correction| {
@@ -887,7 +957,7 @@ mod tests {
         for block in [0, DEPTH - 2, DEPTH + 1] {
             let mut entropy = Entropy::from_seed_for_tests([48; 32]);
             let (mut receiver, mut sender) = checked(128, DELTA, &mut entropy);
-            let request = receiver.request(&mut entropy);
+            let request = receiver.request(1, &mut entropy);
             // In two groups, with the same difference: they do not cancel.
             let answer = cheat(&mut sender, &request, &mut entropy, |g, correction| {
                 correction[block * BYTES] ^= u8::from(g == 0 || g == 101);
@@ -904,8 +974,8 @@ mod tests {
         let mut entropy = Entropy::from_seed_for_tests([47; 32]);
         for at in [0, MASKED - 1] {
             let (mut receiver, mut sender) = checked(72, DELTA, &mut entropy);
-            let request = receiver.request(&mut entropy);
-            receiver.absorb(&sender.answer(&request, &mut entropy).unwrap()).unwrap();
+            let request = receiver.request(1, &mut entropy);
+            receiver.absorb(&sender.answer(&request, 1, &mut entropy).unwrap()).unwrap();
             let mut masked = receiver.mask().unwrap();
             assert!(sender.prove(&masked[1..]).is_err());
             masked[at] ^= 1;
@@ -927,17 +997,17 @@ mod tests {
             unasked,
             Err(Error::Length { argument: "correction", expected: 0, actual: ANSWER })
         );
-        let first = receiver.request(&mut entropy);
-        let second = receiver.request(&mut entropy);
+        let first = receiver.request(1, &mut entropy);
+        let second = receiver.request(1, &mut entropy);
         assert_eq!((first.len(), second.len()), (4 * (816 * 72 + 5760) + 2112, 4 * 5760 + 1056));
         for wrong in [&[][..], &second, &first[1..], &[&first[..], &[0]].concat()] {
             assert!(matches!(
-                sender.answer(wrong, &mut entropy),
+                sender.answer(wrong, 1, &mut entropy),
                 Err(Error::Length { argument: "request", .. })
             ));
         }
-        let answer = sender.answer(&first, &mut entropy).unwrap();
-        assert!(sender.answer(&first, &mut entropy).is_err());
+        let answer = sender.answer(&first, 1, &mut entropy).unwrap();
+        assert!(sender.answer(&first, 1, &mut entropy).is_err());
         for wrong in [&[][..], &answer[1..], &[&answer[..], &[0]].concat()] {
             assert!(receiver.absorb(wrong).is_err());
         }
@@ -955,8 +1025,8 @@ mod tests {
         let (mut receiver, mut sender) = session(Stationary, 64, &mut entropy);
         let lengths: Vec<_> = (0..3)
             .map(|_| {
-                let request = receiver.request(&mut entropy);
-                let answer = sender.answer(&request, &mut entropy).unwrap();
+                let request = receiver.request(1, &mut entropy);
+                let answer = sender.answer(&request, 1, &mut entropy).unwrap();
                 receiver.absorb(&answer).unwrap();
                 (request.len(), answer.len())
             })
@@ -976,19 +1046,70 @@ mod tests {
     }
 
     #[test]
-    fn one_changed_bit_of_a_later_answer_breaks_the_law() {
+    fn one_changed_bit_of_a_later_chunk_breaks_the_law_from_there_on() {
         let mut entropy = Entropy::from_seed_for_tests([46; 32]);
         let (mut receiver, mut sender) = session(Stationary, 64, &mut entropy);
-        for chunk in 0..2 {
-            let request = receiver.request(&mut entropy);
-            let mut answer = sender.answer(&request, &mut entropy).unwrap();
-            answer[0] ^= chunk;
-            receiver.absorb(&answer).unwrap();
-        }
+        let request = receiver.request(2, &mut entropy);
+        let mut answer = sender.answer(&request, 2, &mut entropy).unwrap();
+        answer[Stationary.answer(0)] ^= 1;
+        receiver.absorb(&answer).unwrap();
         assert_eq!(take(&mut receiver, &mut sender, Stationary.taken()).1, 0);
         // A leaf is in about half of the sums; of 12240 that is 6120 with a deviation of 55.
         let (_, wrong) = take(&mut receiver, &mut sender, Stationary.taken());
         assert!((5_790..6_450).contains(&wrong), "seed 46: {wrong}");
+    }
+
+    #[test]
+    fn a_batch_is_its_chunks_one_after_the_other() {
+        for profile in [Fresh, Stationary] {
+            let run = |batches: &[u8]| {
+                let [mut both, mut ours, mut theirs] =
+                    [49, 50, 51].map(|seed| Entropy::from_seed_for_tests([seed; 32]));
+                let (mut receiver, mut sender) = session(profile, 64, &mut both);
+                let (mut requests, mut answers) = (Vec::new(), Vec::new());
+                for chunks in batches {
+                    let request = receiver.request(*chunks, &mut ours);
+                    let answer = sender.answer(&request, *chunks, &mut theirs).unwrap();
+                    receiver.absorb(&answer).unwrap();
+                    requests.extend(request);
+                    answers.extend(answer);
+                }
+                let (values, wrong) = take(&mut receiver, &mut sender, 5 * profile.taken());
+                assert_eq!(wrong, 0, "seeds 49 to 51, {profile:?}, {batches:?}");
+                (requests, answers, values)
+            };
+            let one_by_one = run(&[1; 5]);
+            for batches in [&[5][..], &[2, 3], &[4, 0, 1]] {
+                assert!(run(batches) == one_by_one, "seeds 49 to 51, {profile:?}, {batches:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_cut_short_or_too_long_is_refused_and_changes_nothing() {
+        for profile in [Fresh, Stationary] {
+            let mut entropy = Entropy::from_seed_for_tests([52; 32]);
+            let (mut receiver, mut sender) = session(profile, 64, &mut entropy);
+            let request = receiver.request(3, &mut entropy);
+            let longer = [&request[..], &[0]].concat();
+            for wrong in [&[][..], &request[1..], &longer] {
+                let refused = sender.answer(wrong, 3, &mut entropy).err();
+                let (expected, actual) = (request.len(), wrong.len());
+                assert_eq!(refused, Some(Error::Length { argument: "request", expected, actual }));
+            }
+            let answer = sender.answer(&request, 3, &mut entropy).unwrap();
+            let chunk = profile.answer(2);
+            let longer = [&answer[..], &vec![0; chunk]].concat();
+            for wrong in [&[][..], &answer[1..], &answer[chunk..], &longer] {
+                let (expected, actual) = (answer.len(), wrong.len());
+                let due = Error::Length { argument: "correction", expected, actual };
+                assert_eq!(receiver.absorb(wrong), Err(due));
+            }
+            assert_eq!((receiver.available(), sender.available()), (0, 3 * profile.taken()));
+            receiver.absorb(&answer).unwrap();
+            let (_, wrong) = take(&mut receiver, &mut sender, 3 * profile.taken());
+            assert_eq!(wrong, 0, "seed 52, {profile:?}");
+        }
     }
 
     #[test]

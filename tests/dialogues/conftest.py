@@ -17,13 +17,13 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 def small_bins(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Bins of 32 points instead of 32,768: small sets then make several. Returns that number.
 
-    Of VOLE-PSI, a set of 128 has three bins of cells, one in each message, three chunks, of which a
-    small part is used, and three pieces of tags and of their counts.
+    Of VOLE-PSI, a set of 128 has three bins of cells, one in each message, three batches of chunks,
+    of which a small part is used, and three pieces of tags and of their counts.
     """
     monkeypatch.setattr(bins, "MESSAGE", 32 * WIDTH)
     monkeypatch.setattr(bins, "BIN", 32)
     monkeypatch.setattr(okvs, "BIN", 48)
-    monkeypatch.setattr(vole.Profile, "chunk", 1600)
+    monkeypatch.setattr(vole.Profile, "chunk", property(lambda profile: 1600 // profile.batch))
     monkeypatch.setattr(tags, "PIECE", 48)
     monkeypatch.setattr(tags, "bins", SimpleNamespace(**vars(bins) | {"MESSAGE": 8}))
     okvs.shape.cache_clear()

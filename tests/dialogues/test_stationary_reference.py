@@ -11,6 +11,7 @@ from test_vole_reference import entropy, names, plain
 from psi import Elements, Output, Parameters
 from psi._core import STATIONARY_VOLE_CHUNK, Entropy
 from psi.protocols import PROTOCOLS
+from psi.subprotocols.vole import Profile
 
 NAME = "vole-stationary"
 DIGEST = dh.parameters_digest([NAME.encode(), b"receiver", b"test", b"", b"100000", b"1024"])
@@ -58,15 +59,17 @@ def test_both_roles_give_the_plain_intersection(receiver, sender):
 
 
 @pytest.mark.parametrize(("receiver", "sender"), MIXED[:2])
-def test_several_chunks_of_the_same_trees_meet(receiver, sender):
-    """20,000 elements take three chunks."""
-    ours, theirs = names(0, 20_000), names(19_900, 300)
+@pytest.mark.parametrize("count", [20_000, 40_000])
+def test_several_chunks_of_the_same_trees_meet(receiver, sender, count):
+    """20,000 elements take three chunks, one batch; 40,000 take five, which are two."""
+    ours, theirs = names(0, count), names(count - 100, 300)
     learnt = vole.match(RECEIVERS[receiver](ours, 1), SENDERS[sender](theirs, 2))
-    assert learnt == (names(19_900, 100), None)
+    assert learnt == (names(count - 100, 100), None)
 
 
 def test_the_numbers_are_those_of_the_toolkit():
     assert stationary.TAKEN == STATIONARY_VOLE_CHUNK
+    assert Profile.STATIONARY.batch == stationary.BATCH
     assert len(set(stationary.LEAF.tolist())) == stationary.LEAVES
     assert stationary.LEAF.max() < correlations.LEAVES
 

@@ -276,7 +276,7 @@ def test_many_bins_chunks_and_pieces():
     receiver = vole.Receiver(dh.Party(MANY.ours, entropy(1)), MANY.digest, "test")
     assert vole.match(receiver.converse(), psi_sender(MANY)) == MANY.due
     kinds = [vole.wire.Message.FromString(m).WhichOneof("body") for m in receiver.said]
-    assert receiver.chunks == kinds.count("vole_request") == 5
+    assert len(receiver.batches) == kinds.count("vole_request") == 5
     assert kinds.index("masked_bin") < len(kinds) - 1 - kinds[::-1].index("vole_request")
     assert receiver.shape.bins == 153
     assert receiver.shape.cells == 1568

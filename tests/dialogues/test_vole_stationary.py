@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 
 import pytest
 from drawn import check, check_one_of_many, sets
-from wiretap import RECEIVER, SENDER, carry, kind, parameters
+from wiretap import OTHER, RECEIVER, SENDER, Heard, Tamper, carry, kind, parameters
 
 from psi import Elements, Output, Side
+from psi.errors import DecoyMismatch, MalformedMessage
+from psi.parameters import Role
 from psi.protocols import PROTOCOLS, vole
 from psi.protocols.vole_stationary import Receiver, Sender
 from psi.subprotocols import okvs
 from psi.subprotocols.decoys import DECOYS, size_class
 from psi.subprotocols.vole import Profile
+from psi.wire.v1.messages_pb2 import Message
 
 NAME = "vole-stationary"
-CHUNK = Profile.STATIONARY.chunk
+CHUNK, BATCH = Profile.STATIONARY.chunk, Profile.STATIONARY.batch
+SUMS = 816 * 16
+"""Bytes of a correction for each chunk."""
 
 
 def chunks(total: int) -> int:
     shape = okvs.shape(total)
     return -(-shape.bins * shape.cells // CHUNK)
+
+
+SEVERAL = 40_000
+"""Elements with a batch and a shorter one."""
 
 
 def largest(count: int) -> int:
@@ -45,7 +55,7 @@ def test_one_element_against_a_million(n, m):
 
 
 @pytest.mark.parametrize("more", [0, 1])
-@pytest.mark.parametrize("count", [1, 2, 3, 7])
+@pytest.mark.parametrize("count", [1, 2, 3, BATCH, BATCH + 1, 2 * BATCH])
 def test_receivers_around_the_edge_of_a_chunk_meet(count, more):
     total = largest(count) + more
     assert chunks(total) == count + more
@@ -63,11 +73,20 @@ def test_a_seeded_run_equals_the_plain_intersection(seed):
     check_one_of_many(seed, NAME)
 
 
-def shape_of(seed: int, n: int, m: int, common: int) -> list[tuple[object, str, int]]:
-    """Who said what kind of message, of which length."""
+def run(
+    seed: int, n: int, m: int, common: int, tamper: Tamper | None = None, bare: bool = False
+) -> Heard:
+    """A match of two sets; `bare` is without the comparison of transcripts."""
     agreed = parameters(Output.RECEIVER, NAME, max_elements=1 << 20)
     ours, theirs = (Elements(rows.tobytes()) for rows in sets(seed, n, m, common))
-    heard = carry(*(Side(r.converse()) for r in (Receiver(ours, agreed), Sender(theirs, agreed))))
+    roles = Receiver(ours, agreed), Sender(theirs, agreed)
+    dialogues = [role._converse() if bare else role.converse() for role in roles]
+    return carry(Side(dialogues[0]), Side(dialogues[1]), tamper)
+
+
+def shape_of(seed: int, n: int, m: int, common: int) -> list[tuple[object, str, int]]:
+    """Who said what kind of message, of which length."""
+    heard = run(seed, n, m, common)
     assert heard.results[RECEIVER].cardinality == common
     return [(role, kind(message), len(message)) for role, message in heard.messages]
 
@@ -77,7 +96,7 @@ def test_the_shape_of_a_run_depends_on_sizes_only(n):
     runs = [shape_of(35, n, n, 0), shape_of(36, n, n, n), shape_of(37, n, n, n // 3)]
     assert runs[0] == runs[1] == runs[2]
     lengths = [length for _, name, length in runs[0] if name == "vole_request"]
-    assert len(lengths) == chunks(size_class(n))
+    assert len(lengths) == -(-chunks(size_class(n)) // BATCH)
     assert all(length < 10 for length in lengths[1:])
 
 
@@ -90,6 +109,60 @@ def test_the_traffic_that_is_told_is_what_is_said(n, m):
     # But for Hello, digest, and the bytes around each message.
     assert 0 < said[RECEIVER] - told.receiver < 1000
     assert 0 < said[SENDER] - told.sender < 1000
+
+
+def changed(name: str, first: int, change: Callable[[bytes], bytes]) -> Tamper:
+    """Another message of this kind for the batch that begins with this chunk."""
+
+    def tamper(number: int, role: Role, data: bytes) -> list[tuple[Role, bytes]]:
+        message = Message.FromString(data)
+        body = getattr(message, name)
+        if message.HasField(name) and body.chunk == first:
+            body.corrections = change(body.corrections)
+        return [(OTHER[role], message.SerializeToString(deterministic=True))]
+
+    return tamper
+
+
+@pytest.mark.parametrize("first", [0, BATCH])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: b"",
+        lambda said: said[:-1],
+        lambda said: said + b"\0",
+        lambda said: said[:-SUMS],
+        lambda said: said + bytes(SUMS),
+    ],
+)
+def test_a_batch_cut_short_or_too_long_is_malformed(first, change):
+    """Of two: the last has fewer chunks than the first."""
+    heard = run(39, SEVERAL, 100, 50, changed("vole_correction", first, change))
+    assert {r: type(e) for r, e in heard.errors.items()} == {RECEIVER: MalformedMessage}
+    assert not heard.results
+
+
+@pytest.mark.parametrize("said", [b"\0", bytes(5760 * 4)])
+def test_a_later_request_that_says_something_is_malformed(said):
+    heard = run(40, SEVERAL, 100, 50, changed("vole_request", BATCH, lambda _: said))
+    assert {r: type(e) for r, e in heard.errors.items()} == {SENDER: MalformedMessage}
+    assert not heard.results
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("chunk", [1, BATCH])
+def test_one_flipped_bit_of_any_chunk_of_a_batch_is_a_decoy_mismatch(chunk, bare):
+    """Its sums come last in the message, in the order of chunks."""
+    first = chunk - chunk % BATCH
+
+    def flip(said: bytes) -> bytes:
+        count = min(BATCH, chunks(size_class(SEVERAL)) - first)
+        at = len(said) - (count - chunk % BATCH) * SUMS
+        return said[:at] + bytes([said[at] ^ 1]) + said[at + 1 :]
+
+    heard = run(41, SEVERAL, 100, 50, changed("vole_correction", first, flip), bare)
+    assert {r: type(e) for r, e in heard.errors.items()} == {RECEIVER: DecoyMismatch}
+    assert RECEIVER not in heard.results
 
 
 def test_a_role_of_the_other_profile_is_refused_before_anything_is_said_of_the_sets():

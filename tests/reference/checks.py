@@ -27,7 +27,7 @@ from reference.correlations import CORRECTION, DEPTH, LANES, LEAVES, TREES
 GROUPS = TREES // LANES
 LENGTH = LANES * CORRECTION * 16
 """Bytes of a group's correction."""
-TAKEN = correlations.TAKEN
+TAKEN, BATCH = correlations.TAKEN, correlations.BATCH
 
 
 def images(sid: bytes, seeds: Blocks) -> Blocks:

@@ -41,6 +41,8 @@ LENGTH = TREES * LEAVES
 OUTPUTS = LENGTH // 2
 TAKEN = OUTPUTS - TREES
 """Outputs of a chunk that leave; the first 816 feed the next chunk."""
+BATCH = 1
+"""Chunks of one message."""
 COTS = -(-TREES * DEPTH // 128) * 128
 """Correlated OTs of a chunk, in whole blocks."""
 CORRECTION = DEPTH - 1 + 2 + 1

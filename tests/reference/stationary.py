@@ -23,6 +23,9 @@ from reference.dh import Entropy
 LEAVES = 32
 LENGTH = TREES * LEAVES
 TAKEN = LENGTH // 2 - TREES
+BATCH = 4
+SUMS = TREES * 16
+"""Bytes that the sender says of a chunk."""
 LEAF = np.array([0b1111111 ^ int(f"{4 * k:07b}"[::-1], 2) for k in range(LEAVES)])
 """The leaf of a tree of 128 that is seed k: both levels next to the root turn right."""
 TOLD = DEPTH + 1
@@ -62,16 +65,21 @@ class Receiver(correlations.Receiver):
         return base + masked
 
     def absorb(self, correction: bytes) -> None:
-        """Completes the next chunk."""
+        """Completes the next chunks, as many as there are sums for."""
         if self._absorbed == 0:
             told = from_bytes(correction[: TREES * TOLD * 16], TREES, TOLD)
+            correction = correction[TREES * TOLD * 16 :]
             none: Blocks = np.zeros((TREES, 2), np.uint64)
             whole = np.concatenate([told, none[:, None]], axis=1)
             leaves = correlations.regrow(
                 Keys(self._sid, 0), LEAF[self._missing], self._rows, none, whole.tobytes()
             )
             self._seeds = leaves[:, LEAF]
-        sums = from_bytes(correction[-TREES * 16 :], TREES)
+        for at in range(0, len(correction), SUMS):
+            self._complete(from_bytes(correction[at : at + SUMS], TREES))
+
+    def _complete(self, sums: Blocks) -> None:
+        """Completes the next chunk."""
         order, turns, leaf = chunk(self._sid, self._absorbed)
         self._absorbed += 1
         leaves = turned(self._seeds, order, turns, leaf)

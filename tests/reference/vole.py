@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator
 from hashlib import sha256
+from itertools import islice
 from math import ceil, log2
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -35,7 +36,7 @@ MESSAGE = 1 << 20
 PIECE = 1 << 17
 """Tags in one message."""
 AHEAD = 2
-"""Chunks that are asked for before the first is used."""
+"""Batches of chunks that are asked for before the first is used."""
 
 
 class Role:
@@ -123,7 +124,9 @@ class Role:
         self.tag = ceil((dh.LAMBDA + log2(pairs)) / 8) if pairs else 0
         self.tags = tags.form(self.r_size, self.s_size)
         self.shape, self.width = okvs.shape(self.r_size), okvs.value_width(self.s_size)
-        self.chunks = -(-self.shape.bins * self.shape.cells // self.supply.TAKEN)
+        chunks = -(-self.shape.bins * self.shape.cells // self.supply.TAKEN)
+        step = self.supply.BATCH
+        self.batches = [range(at, min(at + step, chunks)) for at in range(0, chunks, step)]
 
     def disguised(self, total: int) -> okvs.Rows:
         """The rows of all elements: the real ones, both kinds of decoys, padding."""
@@ -244,19 +247,18 @@ class Receiver(Role):
         ots = cot.Receiver(self.sid, keys, self.entropy)
         yield from self.say(wire.CotTrees(corrections=self.trees(ots)))
         vole = self.supply.Receiver(self.sid, self.width, ots, self.entropy)
-        for chunk in range(min(AHEAD, self.chunks)):
-            yield from self.say(wire.VoleRequest(chunk=chunk, corrections=vole.request()))
+        to_ask, to_absorb = iter(self.batches), iter(self.batches)
+        for batch in islice(to_ask, AHEAD):
+            yield from self.ask(vole, batch)
 
-        absorbed = 0
         x = np.zeros_like(rows.values)
         for group in self.groups():
             while vole.available() < len(group) * self.shape.cells:
                 correction = yield from self.hear("vole_correction")
-                check(correction.chunk == absorbed, "another correction is due")
+                check(correction.chunk == next(to_absorb).start, "another correction is due")
                 vole.absorb(correction.corrections)
-                if (chunk := absorbed + AHEAD) < self.chunks:
-                    yield from self.say(wire.VoleRequest(chunk=chunk, corrections=vole.request()))
-                absorbed += 1
+                for batch in islice(to_ask, 1):
+                    yield from self.ask(vole, batch)
             masked, salt = b"", self.salted(group)
             for bin in group:
                 at, here = rows.of(bin)
@@ -267,6 +269,11 @@ class Receiver(Role):
             yield from self.say(wire.MaskedBin(bin=group.start, cells=masked, salt=salt))
         yield from self.checked(vole)
         return self.outputs(x)
+
+    def ask(self, vole: correlations.Receiver, batch: range) -> Dialogue[None]:
+        """Asks for a batch of chunks."""
+        request = b"".join(vole.request() for _ in batch)
+        yield from self.say(wire.VoleRequest(chunk=batch.start, corrections=request))
 
     def trees(self, ots: cot.Receiver) -> bytes:
         """What is said of the trees of transfers."""
@@ -352,17 +359,18 @@ class Sender(Role):
         trees = yield from self.hear("cot_trees")
         ots = self.opened(delta, keys, trees.corrections)
         vole = self.supply.Sender(self.sid, self.width, delta, ots, self.entropy)
-        for chunk in range(min(AHEAD, self.chunks)):
-            yield from self.answer(vole, chunk)
+        batches = iter(self.batches)
+        for batch in islice(batches, AHEAD):
+            yield from self.answer(vole, batch)
 
         absorbed, used = 0, 0
         x = np.zeros_like(rows.values)
         for group in self.groups():
             used += len(group) * self.shape.cells
-            # The receiver has absorbed as many chunks, and asked for one more after each.
-            while absorbed * self.supply.TAKEN < used:
-                if (chunk := absorbed + AHEAD) < self.chunks:
-                    yield from self.answer(vole, chunk)
+            # The receiver has absorbed as many batches, and asked for one more after each.
+            while absorbed * self.supply.BATCH * self.supply.TAKEN < used:
+                for batch in islice(batches, 1):
+                    yield from self.answer(vole, batch)
                 absorbed += 1
             heard = yield from self.hear("masked_bin")
             check(heard.bin == group.start, "another bin is due")
@@ -392,12 +400,14 @@ class Sender(Role):
         """Compares what both sides have: nothing."""
         yield from ()
 
-    def answer(self, vole: correlations.Sender, chunk: int) -> Dialogue[None]:
-        """Hears what is asked for a chunk, and answers."""
+    def answer(self, vole: correlations.Sender, batch: range) -> Dialogue[None]:
+        """Hears what is asked for a batch of chunks, and answers."""
         request = yield from self.hear("vole_request")
-        check(request.chunk == chunk, "another request is due")
-        correction = vole.answer(request.corrections)
-        yield from self.say(wire.VoleCorrection(chunk=chunk, corrections=correction))
+        check(request.chunk == batch.start, "another request is due")
+        # Where a batch has several chunks, nothing is said for those after its first.
+        requests = [request.corrections] + [b""] * (len(batch) - 1)
+        correction = b"".join(map(vole.answer, requests))
+        yield from self.say(wire.VoleCorrection(chunk=batch.start, corrections=correction))
 
     def say_tags(self, outputs: list[int]) -> Dialogue[None]:
         """All tags."""

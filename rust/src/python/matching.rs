@@ -117,12 +117,14 @@ impl VoleReceiver {
         Ok((Self(Box::new(receiver)), PyBytes::new(py, &trees)))
     }
 
+    #[pyo3(signature = (entropy, chunks=1))]
     fn request<'py>(
         &mut self,
         py: Python<'py>,
         entropy: &mut Entropy,
+        chunks: u8,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let request = py.detach(|| self.0.request(&mut entropy.0));
+        let request = py.detach(|| self.0.request(chunks, &mut entropy.0));
         Ok(PyBytes::new(py, &request))
     }
 
@@ -168,13 +170,15 @@ impl VoleSender {
         })?))
     }
 
+    #[pyo3(signature = (request, entropy, chunks=1))]
     fn answer<'py>(
         &mut self,
         py: Python<'py>,
         request: &[u8],
         entropy: &mut Entropy,
+        chunks: u8,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let corrections = py.detach(|| self.0.answer(request, &mut entropy.0))?;
+        let corrections = py.detach(|| self.0.answer(request, chunks, &mut entropy.0))?;
         Ok(PyBytes::new(py, &corrections))
     }
 

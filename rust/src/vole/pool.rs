@@ -31,11 +31,8 @@ impl<T: Value> Pool<T> {
         }
     }
 
-    /// Where the next chunk is to be written; [`Pool::put`] follows.
+    /// Where the next chunk is to be written, for which there is room; [`Pool::put`] follows.
     pub(super) fn next(&mut self) -> &mut [T] {
-        if self.end + self.taken > self.room.len() {
-            self.make_room();
-        }
         let chunk = &mut self.room[self.end - TREES..self.end + self.taken];
         self.covered.copy_from_slice(&chunk[..TREES]);
         chunk
@@ -67,14 +64,19 @@ impl<T: Value> Pool<T> {
         Ok(&mut self.room[self.start - m..self.start])
     }
 
-    /// Moves what was not taken to the front, and to a larger room if one more chunk does not fit.
-    fn make_room(&mut self) {
+    /// Has room for so many chunks more: moves what was not taken to the front, and to a larger room
+    /// if they do not fit then.
+    pub(super) fn reserve(&mut self, chunks: u8) {
+        let more = usize::from(chunks) * self.taken;
+        if self.end + more <= self.room.len() {
+            return;
+        }
         let rest = self.start..self.end;
         let end = TREES + rest.len();
-        if end + self.taken <= self.room.len() {
+        if end + more <= self.room.len() {
             self.room.copy_within(rest, TREES);
         } else {
-            let mut larger = vec![T::default(); end + self.taken];
+            let mut larger = vec![T::default(); end + more];
             larger[TREES..end].copy_from_slice(&self.room[rest]);
             std::mem::swap(&mut self.room, &mut larger);
             larger.zeroize();
