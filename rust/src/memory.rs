@@ -62,8 +62,11 @@ unsafe impl GlobalAlloc for Memory {
             if !is_large(layout) && !is_large(new) {
                 return System.realloc(at, layout, size);
             }
-            if is_large(layout) && is_large(new) && large::resize(at, layout.size(), size) {
-                return at;
+            if is_large(layout)
+                && is_large(new)
+                && let Some(resized) = large::resize(at, layout.size(), size)
+            {
+                return resized;
             }
             let moved = self.alloc(new);
             if !moved.is_null() {
@@ -230,16 +233,31 @@ mod large {
         }
     }
 
-    /// Lets a mapping have another size where it is, if the kernel can.
+    /// Lets a mapping have another size: where it is, or else elsewhere, to where its pages are moved
+    /// and not copied. A vector that grows to 32 MiB would otherwise fill as much besides.
     ///
     /// # Safety
-    /// `at` came from `map` with size `before`.
-    pub(super) unsafe fn resize(at: *mut u8, before: usize, after: usize) -> bool {
-        let Some(length) = after.checked_next_multiple_of(HUGE) else { return false };
+    /// `at` came from `map` with size `before`; nobody uses it any more if there is a result.
+    pub(super) unsafe fn resize(at: *mut u8, before: usize, after: usize) -> Option<*mut u8> {
+        let length = after.checked_next_multiple_of(HUGE)?;
+        let before = before.next_multiple_of(HUGE);
         // SAFETY: the mapping has the first length; without MREMAP_MAYMOVE it stays where it is.
-        unsafe {
-            libc::mremap(at.cast(), before.next_multiple_of(HUGE), length, 0) != libc::MAP_FAILED
+        if unsafe { libc::mremap(at.cast(), before, length, 0) } != libc::MAP_FAILED {
+            return Some(at);
         }
+        let room = fresh(length);
+        if room.is_null() {
+            return None;
+        }
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        // SAFETY: it goes to a mapping of the new length that nobody has, which it replaces.
+        unsafe {
+            if libc::mremap(at.cast(), before, length, flags, room) != libc::MAP_FAILED {
+                return Some(room);
+            }
+            libc::munmap(room.cast(), length);
+        }
+        None
     }
 
     /// Ends a mapping, or keeps it.
@@ -272,8 +290,8 @@ mod large {
         std::ptr::null_mut()
     }
 
-    pub(super) fn resize(_: *mut u8, _: usize, _: usize) -> bool {
-        false
+    pub(super) fn resize(_: *mut u8, _: usize, _: usize) -> Option<*mut u8> {
+        None
     }
 
     pub(super) fn unmap(_: *mut u8, _: usize) {}
@@ -298,6 +316,20 @@ mod tests {
             vector.shrink_to_fit();
             assert!(vector[..kept.min(100)].iter().enumerate().all(|(i, byte)| *byte == i as u8));
             assert!(vector[kept..].iter().all(|byte| *byte == 7));
+        }
+    }
+
+    #[test]
+    fn a_vector_that_grows_among_others_keeps_what_it_holds() {
+        let mut vectors = [const { Vec::<u64>::new() }; 3];
+        for number in 0..3 * HUGE as u64 {
+            for (vector, k) in vectors.iter_mut().zip(1..) {
+                vector.push(k * number);
+            }
+        }
+        for (vector, k) in vectors.iter().zip(1..) {
+            assert_eq!(vector.as_ptr().align_offset(HUGE), 0);
+            assert!(vector.iter().zip(0..).all(|(held, number)| *held == k * number));
         }
     }
 

@@ -102,7 +102,8 @@ impl Grouping {
     pub fn finish(mut self) -> Grouped {
         self.hashed = Vec::new();
         let order = ascending(&self.elements);
-        let (mut firsts, mut counts): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+        let (mut firsts, mut counts) =
+            (Vec::with_capacity(order.len()), Vec::<u32>::with_capacity(order.len()));
         let mut positions = vec![0; self.elements.len()];
         let mut last = None;
         for key in order {
