@@ -151,7 +151,7 @@ def main() -> None:
     """Prints the figures."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     arguments.add_argument("--rows", type=int, default=1 << 20, help="of each side")
-    arguments.add_argument("--runs", type=int, default=3, help="of each program")
+    arguments.add_argument("--runs", type=int, default=5, help="of each program")
     arguments.add_argument(
         "--environment", type=Path, default=default_environment(), help="the one that spu is in"
     )
