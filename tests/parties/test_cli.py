@@ -78,11 +78,27 @@ def test_a_match_of_text_files_waits_for_no_other_source_and_no_page_of_metrics(
         made = program("init", role, str(folder), "--listen", "127.0.0.1:1", *map(str, known))
         assert made.returncode == 0
     there = imported("match", "--settings", str(insurer / "greenlane.toml"), "--peer", "police")
-    assert "pyarrow.csv" in there, "it has come as far as the call"
+    assert "grpc._channel" in there, "it has come as far as the call"
     assert there.isdisjoint(
-        {"duckdb", "grpc_health.v1", "grpc_reflection.v1alpha"}
-        | {"prometheus_client", "pyarrow.parquet"}
+        {"duckdb", "grpc_health.v1", "grpc_reflection.v1alpha", "importlib.metadata"}
+        | {"prometheus_client", "pyarrow.csv", "pyarrow.parquet", "pydantic"}
     )
+
+
+@pytest.mark.parametrize(("command", "status"), [("version", 0), ("nonsense", 2)])
+def test_the_program_says_all_and_is_not_taken_apart(command: str, status: int) -> None:
+    code = "import atexit; atexit.register(print, 'apart')\n"
+    code += "from parties.cli import program; program()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == status
+    assert json.loads(done.stdout).keys() >= ({"error"} if status else {"greenlane", "protocol"})
 
 
 def test_what_a_command_has_imported_is_never_looked_through_for_garbage() -> None:
