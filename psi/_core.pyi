@@ -15,6 +15,7 @@ __all__ = [
     "Outputs",
     "Rows",
     "Shuffle",
+    "SolveError",
     "TagJoin",
     "VoleCode",
     "VoleReceiver",
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 class CheckError(ValueError): ...
+class SolveError(ValueError): ...
 
 @final
 class Entropy:

@@ -49,7 +49,7 @@ def program() -> NoReturn:
         if not isinstance(left.code, int):
             raise
         status = left.code
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where the shell has closed it
         with suppress(OSError):  # nobody reads it; `run` has said so where it matters
             stream.flush()
     os._exit(status)

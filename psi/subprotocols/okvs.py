@@ -112,7 +112,7 @@ def blind(
     """
     try:
         return rows.blind(*bins, capacity, correlations, salt)
-    except ValueError as error:
+    except _core.SolveError as error:
         raise ApiMisuse(
             f"{error}; elements must be hashes, of which no two begin with the same 16 bytes (or "
             "this is the one session in 2^42 that fails, and another one will do)"

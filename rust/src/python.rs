@@ -29,12 +29,19 @@ pyo3::create_exception!(
     PyValueError,
     "What a peer says in one place does not agree with what it says in another."
 );
+pyo3::create_exception!(
+    psi._core,
+    SolveError,
+    PyValueError,
+    "A bin of the own set cannot be encoded."
+);
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error {
             Error::Entropy => PyRuntimeError::new_err(error.to_string()),
             Error::Check { .. } => CheckError::new_err(error.to_string()),
+            Error::Solve { .. } => SolveError::new_err(error.to_string()),
             _ => PyValueError::new_err(error.to_string()),
         }
     }
@@ -479,9 +486,9 @@ mod _core {
 
     #[pymodule_export]
     use super::{
-        CheckError, Entropy, Key, Outputs, Shuffle, are_distinct, compose, contains, dh_blind,
-        dh_evaluate, hash_elements, keep_memory, kinds, label_width, map_to_curve25519, normalise,
-        normaliser_digest, normaliser_version, open_entries, pack_labels, read_rows, reasons, seal,
-        take_texts, unpack_labels, use_threads, x25519,
+        CheckError, Entropy, Key, Outputs, Shuffle, SolveError, are_distinct, compose, contains,
+        dh_blind, dh_evaluate, hash_elements, keep_memory, kinds, label_width, map_to_curve25519,
+        normalise, normaliser_digest, normaliser_version, open_entries, pack_labels, read_rows,
+        reasons, seal, take_texts, unpack_labels, use_threads, x25519,
     };
 }
