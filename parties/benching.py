@@ -24,7 +24,7 @@ from parties import logs
 from parties.certificates import create_authority, issue
 from parties.channel import Ended, Identity, Node, Peer
 from parties.errors import PeerLost
-from parties.machine import give_back, use
+from parties.machine import keep_memory, use
 from parties.settings import PeerSettings
 from psi import PROTOCOLS, Dialogue, Elements, Output, Parameters, Result
 from psi.dialogue import HEAR
@@ -146,7 +146,7 @@ def _forget_peak() -> float:
     """Starts the peak anew from the memory in use, which is returned, in MiB."""
     gc.collect()
     pa.default_memory_pool().release_unused()
-    give_back()
+    keep_memory()  # anew: nothing yet
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return _peak_mb()
 

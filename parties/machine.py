@@ -19,9 +19,9 @@ def use(threads: int) -> None:
     """
     if threads:
         _core.use_threads(threads)
-    _core.keep_memory(KEPT)
+    keep_memory()
 
 
-def give_back() -> None:
-    """Gives back the memory that was kept; from then on as much is kept again."""
+def keep_memory() -> None:
+    """Keeps up to `KEPT` bytes of what is freed from now on; what was kept before goes back."""
     _core.keep_memory(KEPT)

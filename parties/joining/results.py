@@ -96,7 +96,7 @@ def write_all(batches: Iterator[pa.RecordBatch], file: BinaryIO, format: Format)
     """Writes all batches to an open file and returns how many rows they have."""
     writer: Writer | None = None
     rows = 0
-    able = (plain(batch, format) for batch in batches)
+    able = (plain(batch, format) for batch in batches)  # CSV has no heads, so none are gathered
     for batch in able if format == "csv" else gathered(able):
         if writer is None:
             writer = opened(file, batch.schema, format)

@@ -131,7 +131,7 @@ pub unsafe fn advise(_: *mut u8, _: usize) {}
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the door to the kernel")]
 mod large {
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use super::HUGE;
 
@@ -144,6 +144,11 @@ mod large {
     }
 
     static FREED: Mutex<Freed> = Mutex::new(Freed::new());
+
+    /// What is kept. Nothing fails while it is held, so that it is whole whoever held it.
+    fn freed() -> MutexGuard<'static, Freed> {
+        FREED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     impl Freed {
         pub(super) const fn new() -> Self {
@@ -176,9 +181,7 @@ mod large {
     #[cfg(feature = "python")]
     pub(super) fn keep(most: usize) {
         let kept = Freed { most, ..Freed::new() };
-        let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *freed, kept);
-        drop(freed);
+        let before = std::mem::replace(&mut *freed(), kept);
         for (start, length) in before.mappings.into_iter().filter(|(_, length)| *length > 0) {
             // SAFETY: a mapping of this length, which nobody has.
             unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(start), length) };
@@ -202,8 +205,7 @@ mod large {
     /// A mapping that was freed.
     fn kept(size: usize) -> Option<*mut u8> {
         let length = size.checked_next_multiple_of(HUGE)?;
-        let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
-        freed.take(length).map(std::ptr::with_exposed_provenance_mut)
+        freed().take(length).map(std::ptr::with_exposed_provenance_mut)
     }
 
     /// A new mapping, which is zero.
@@ -266,11 +268,9 @@ mod large {
     /// `at` came from `map` with this size, and nobody uses it any more.
     pub(super) unsafe fn unmap(at: *mut u8, size: usize) {
         let length = size.next_multiple_of(HUGE);
-        let mut freed = FREED.lock().unwrap_or_else(PoisonError::into_inner);
-        if freed.put(at.expose_provenance(), length) {
+        if freed().put(at.expose_provenance(), length) {
             return;
         }
-        drop(freed);
         // SAFETY: the mapping has this length, which `map` could round up.
         unsafe {
             libc::munmap(at.cast(), length);
