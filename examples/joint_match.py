@@ -139,7 +139,7 @@ def learnt(twin: Twin, result: Path, learner: str) -> dict[Key, tuple[int, int]]
             )
             rows = joined.filter(of_column)
             texts = rows[column].cast(pa.large_string()).combine_chunks()
-            values, _ = _core.normalise(columns.kind, texts)
+            values, _, _ = _core.normalise(columns.kind, texts)
             own, their = rows["greenlane_own_records"], rows["greenlane_their_records"]
             found |= {
                 (name, value): (ours, theirs)

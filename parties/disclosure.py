@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from arro3.core import DataType, RecordBatch
 
 from parties.errors import SourceError
 from parties.identifiers import NOWHERE, IdentifiedSet, columns_of, reread
@@ -21,14 +19,15 @@ from parties.settings import IdentifierSettings
 from parties.sources import Source
 from psi import Labels, _core
 from psi.errors import MalformedMessage
+from psi.lazily import np, npt, pa
 
 TYPES: Final = {
-    "text": pa.large_string(),
-    "whole": pa.int64(),
-    "number": pa.float64(),
-    "flag": pa.bool_(),
-    "date": pa.date32(),
-    "time": pa.timestamp("us"),
+    "text": DataType.large_string(),
+    "whole": DataType.int64(),
+    "number": DataType.float64(),
+    "flag": DataType.bool(),
+    "date": DataType.date32(),
+    "time": DataType.timestamp("us"),
 }
 """Types of columns that cross; every other type crosses as text."""
 CONTROL: Final = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
@@ -64,13 +63,13 @@ def disclosed(source: Source, names: Sequence[str]) -> tuple[Column, ...]:
                 f"{source.label}: there is no column {name!r} to disclose; "
                 "correct `disclose` of the peer"
             )
-        kind = source.schema.field(name).type
+        kind = pa.field(source.schema.field(name)).type
         if pa.types.is_nested(kind) or _is_bytes(kind):
             raise SourceError(
                 f"{source.label}: column {name!r} is {kind} and cannot be disclosed; "
                 "make it text or a number"
             )
-    return tuple(Column(name, _type(source.schema.field(name).type)) for name in names)
+    return tuple(Column(name, _type(pa.field(source.schema.field(name)).type)) for name in names)
 
 
 def records(
@@ -95,7 +94,7 @@ def records(
     blocks: list[npt.NDArray[np.uint8]] = []
     for batch, ways in reread(source, spec, own, wanted):
         block = _packed(batch, names, source.label)
-        for places in ways:
+        for places in map(np.asarray, ways):
             rows = np.flatnonzero(places != NOWHERE)
             positions.append(places[rows])
             blocks.append(block[rows])
@@ -108,23 +107,22 @@ def records(
     return Labels(np.concatenate(positions) if positions else np.empty(0, np.uint32), merged)
 
 
-def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table | None:
-    """Returns the peer's records from their labels; None if no columns were agreed.
+def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table:
+    """Returns the peer's records from their labels.
 
     Shapes: n labels to n rows.
 
     Raises:
         MalformedMessage: a label does not hold what was agreed.
     """
-    if not columns:
-        return None
     import pyarrow.compute as pc  # some 50 ms, for records of the peer alone
 
     if not len(labels):
-        return pa.schema([(each.name, TYPES[each.type]) for each in columns]).empty_table()
+        return pa.schema([(each.name, _crossing(each.type)) for each in columns]).empty_table()
     try:
-        texts = _core.unpack_labels(labels.tobytes(), labels.shape[1], len(columns))
-        cells = [text.cast(TYPES[each.type]) for text, each in zip(texts, columns, strict=True)]
+        block = _core.unpack_labels(labels.tobytes(), labels.shape[1], len(columns))
+        texts = [pa.array(column) for column in block]
+        cells = [text.cast(_crossing(each.type)) for text, each in zip(texts, columns, strict=True)]
     except (ValueError, pa.ArrowException):
         texts = None  # raised below, outside of the handler: these texts may hold what was sent
     if texts is None or any(pc.any(pc.match_substring_regex(t, CONTROL)).as_py() for t in texts):
@@ -132,12 +130,12 @@ def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table 
     return pa.table(cells, names=[each.name for each in columns])
 
 
-def _packed(batch: pa.RecordBatch, names: Sequence[str], label: str) -> npt.NDArray[np.uint8]:
+def _packed(batch: RecordBatch, names: Sequence[str], label: str) -> npt.NDArray[np.uint8]:
     if not names:
         return np.empty((batch.num_rows, 0), np.uint8)
     width = 0
     try:
-        texts = [_text(batch.column(name)) for name in names]
+        texts = [_text(pa.array(batch.column(name))) for name in names]
         width = -(-_core.label_width(texts) // STEP) * STEP
     except (pa.ArrowException, ValueError):
         pass  # raised below, outside of the handler: Arrow's text may quote a value
@@ -156,10 +154,14 @@ def _packed(batch: pa.RecordBatch, names: Sequence[str], label: str) -> npt.NDAr
 
 
 def _text(column: pa.Array) -> pa.Array:
-    crossing = TYPES[_type(column.type)]
+    crossing = _crossing(_type(column.type))
     if column.type != crossing and not pa.types.is_string(column.type):
         column = column.cast(crossing)
     return column.cast(pa.large_string())
+
+
+def _crossing(name: str) -> pa.DataType:
+    return pa.field(TYPES[name]).type
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
@@ -176,7 +178,7 @@ def _type(kind: pa.DataType) -> str:
         return "time"
     if pa.types.is_signed_integer(kind) or kind in (pa.uint8(), pa.uint16(), pa.uint32()):
         return "whole"
-    for name, crossing in TYPES.items():
-        if kind == crossing:
+    for name in TYPES:
+        if kind == _crossing(name):
             return name
     return "number" if pa.types.is_floating(kind) else "text"

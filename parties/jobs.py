@@ -11,8 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import pyarrow as pa
+from arro3.core import RecordBatch
 
 from parties.agreement import Chosen, Job, Terms
 from parties.disclosure import Column, records, table
@@ -21,7 +20,7 @@ from parties.joining import Format, Hits, check_names, join, write
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings
 from parties.sources import Source
-from psi import PROTOCOLS, Dialogue, Elements, Meter, Result
+from psi import PROTOCOLS, Dialogue, Meter, Result, _core
 from psi.errors import BoundExceeded
 from psi.subprotocols.offers import shown
 
@@ -124,7 +123,7 @@ def run(
         protocol = PROTOCOLS[chosen.protocol]
         role = protocol.receiver if chosen.we_receive else protocol.sender
         result = yield from role(
-            Elements(own.elements),
+            own.elements,
             terms.parameters(job, spec, chosen),
             labels,
             exact=exact,
@@ -152,7 +151,7 @@ def deliver(learnt: Sequence[Learnt], source: Source, peer: str, path: Path, for
     return write(_joined(learnt, source, peer), path, format)
 
 
-def _joined(learnt: Sequence[Learnt], source: Source, peer: str) -> Iterator[pa.RecordBatch]:
+def _joined(learnt: Sequence[Learnt], source: Source, peer: str) -> Iterator[RecordBatch]:
     return chain.from_iterable(
         join(source, each.spec, each.hits, peer) for each in learnt if each.hits is not None
     )
@@ -169,9 +168,10 @@ def _learnt(
         return Learnt(spec, own, chosen)
     hits = None
     if (matches := result.matches) is not None:
-        theirs = table(matches.labels, terms.their_columns)
-        told = None if theirs is None else matches.records
-        hits = Hits.at(matches.positions, own, told, theirs)
+        told = theirs = None
+        if terms.their_columns:
+            told, theirs = matches.records, table(matches.labels, terms.their_columns)
+        hits = Hits.at(matches, own, told, theirs)
     return Learnt(spec, own, chosen, result.cardinality, result.peer_entries, hits)
 
 
@@ -186,7 +186,7 @@ def _tells_records(job: Job, ours: Prepared) -> bool:
 
 def _size(own: IdentifiedSet, bound: int, *, with_records: bool) -> int:
     # A record is a row that names an identifier, so there are at least as many of them.
-    size = int(np.asarray(own.counts).sum(dtype=np.int64)) if with_records else len(own)
+    size = _core.total(own.counts) if with_records else len(own)
     if size > bound:
         raise Refusal(
             "set-too-large",

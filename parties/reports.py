@@ -9,6 +9,7 @@ from typing import Any
 
 from parties.agreement import Job
 from parties.jobs import Learnt
+from psi import _core
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _report(each: Learnt) -> SetReport:
         rejected=dict(own.rejected),
         warned=dict(own.warned),
         matches=each.cardinality,
-        own_records=None if hits is None else int(hits.own_records.sum(dtype="int64")),
+        own_records=None if hits is None else _core.total(hits.own_records),
         their_records=None if theirs is None else int(theirs.sum()),
         peer_size=each.peer_size,
         protocol=each.chosen.protocol,

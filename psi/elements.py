@@ -7,9 +7,9 @@ nothing. Elements stay at home and out of logs; a protocol sends only what a fre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
-import pyarrow as pa
+from arro3.core import Array, DataType
 
 from psi import _core
 from psi.errors import ApiMisuse
@@ -18,10 +18,11 @@ WIDTH: Final = 32
 """Bytes of an element: 256 bits, so that two of 2^30 identifiers collide with less than 2^-190."""
 
 
+@runtime_checkable
 class ArrowArray(Protocol):
     """Any object that exports an Arrow array by PyCapsule."""
 
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+    def __arrow_c_array__(self, requested_schema: object | None = None, /) -> tuple[object, object]:
         """Returns the capsules of schema and array."""
 
 
@@ -29,7 +30,7 @@ class Elements:
     """A set of elements: no duplicates, order fixed, position i for identifier i.
 
     Args:
-        block: n x 32 bytes.
+        block: n x 32 bytes, or what a kernel has made of distinct elements.
 
     Raises:
         ApiMisuse: the block is not whole elements, or holds one twice.
@@ -37,11 +38,11 @@ class Elements:
 
     __slots__ = ("_block",)
 
-    def __init__(self, block: bytes) -> None:
+    def __init__(self, block: bytes | _core.Block) -> None:
         if len(block) % WIDTH:
             raise ApiMisuse(f"elements have {WIDTH} bytes each, the block has {len(block)}")
         # By their first 16 bytes, as `vole` does: two of 2^30 hashes share these with 2^-69.
-        if not _core.are_distinct(block):
+        if isinstance(block, bytes) and not _core.are_distinct(block):
             raise ApiMisuse(
                 "a set holds each element once, and elements are hashes; "
                 "group equal identifiers first"
@@ -59,18 +60,29 @@ class Elements:
         Raises:
             ApiMisuse: an identifier is missing or stands there twice.
         """
-        if not hasattr(identifiers, "__arrow_c_array__"):
-            identifiers = pa.array(identifiers, pa.large_string())
-        hashed = pa.array(_core.hash_elements(identifiers, domain))
-        if hashed.null_count:
-            raise ApiMisuse("an identifier is missing")
-        offset = hashed.offset * WIDTH
-        return cls(hashed.buffers()[1].to_pybytes()[offset : offset + len(hashed) * WIDTH])
+        if not isinstance(identifiers, ArrowArray):
+            identifiers = Array(list(identifiers), DataType.large_string())
+        try:
+            return cls(_core.hash_elements(identifiers, domain))
+        except ValueError as fault:
+            raise ApiMisuse(str(fault)) from None
 
     @property
-    def block(self) -> bytes:
-        """The elements, n x 32 bytes."""
+    def block(self) -> bytes | _core.Block:
+        """The elements, n x 32 bytes; `bytes` makes them of it."""
         return self._block
+
+    def __getitem__(self, position: int) -> bytes:
+        """Returns one element, 32 bytes; positions count from 0.
+
+        Raises:
+            IndexError: there is none.
+        """
+        if not 0 <= position < len(self):
+            raise IndexError(f"there is no element {position} of {len(self)}")
+        if isinstance(self._block, bytes):
+            return self._block[WIDTH * position : WIDTH * (position + 1)]
+        return self._block.row(position)
 
     def __len__(self) -> int:
         return len(self._block) // WIDTH

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
+from arro3.core import Array
 
 from psi.errors import ApiMisuse
+from psi.lazily import np, npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,49 @@ class Labels:
             raise ApiMisuse(f"element {int(np.argmin(records))} has no record")
 
 
-@dataclass(frozen=True, slots=True)
 class Matches:
-    """The elements that both parties hold, as one of them learns it.
+    """The elements that both parties hold, as one of them learns it: m of its own.
 
-    Attributes:
-        positions: of its own elements, ascending, uint32.
-        records: how many records the other party has for each of them, uint32.
-        labels: of those records, uint8, sum(records) x width, in the order of positions.
+    Also an Arrow array by PyCapsule: the positions.
+
+    Args:
+        positions: as the attribute, in any buffer of uint32.
+        records: as the attribute; one each if None.
+        labels: as the attribute; of width 0 if None.
     """
 
-    positions: npt.NDArray[np.uint32] = field(repr=False)
-    records: npt.NDArray[np.uint32] = field(repr=False)
-    labels: npt.NDArray[np.uint8] = field(repr=False)
+    __slots__ = ("_labels", "_positions", "_records")
+
+    def __init__(
+        self,
+        positions: memoryview[int],
+        records: npt.NDArray[np.uint32] | None = None,
+        labels: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
+        self._positions, self._records, self._labels = positions, records, labels
+
+    @property
+    def positions(self) -> npt.NDArray[np.uint32]:
+        """Of its own elements, ascending, uint32, m entries."""
+        return np.frombuffer(self._positions, np.uint32)
+
+    @property
+    def records(self) -> npt.NDArray[np.uint32]:
+        """How many records the other party has for each of them, uint32, m entries."""
+        return np.ones(len(self), np.uint32) if self._records is None else self._records
+
+    @property
+    def labels(self) -> npt.NDArray[np.uint8]:
+        """Those of the records, uint8, sum(records) x width, in the order of positions."""
+        return np.empty((len(self), 0), np.uint8) if self._labels is None else self._labels
+
+    def __len__(self) -> int:
+        """Returns how many there are."""
+        return len(self._positions)
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """Returns the capsules of schema and array: the positions, not copied."""
+        return Array.from_buffer(self._positions).__arrow_c_array__(requested_schema)
 
 
 @dataclass(frozen=True, slots=True)

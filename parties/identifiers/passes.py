@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import pyarrow as pa
+from arro3.core import RecordBatch
 
 from parties.errors import SourceError
 from parties.identifiers.sets import IdentifiedSet, Places, elements_of, named
@@ -21,7 +21,7 @@ def reread(
     spec: IdentifierSettings,
     own: IdentifiedSet,
     columns: Sequence[str] | None = None,
-) -> Iterator[tuple[pa.RecordBatch, list[Places]]]:
+) -> Iterator[tuple[RecordBatch, list[Places]]]:
     """Yields the batches of a source once more, with the places of their rows.
 
     Args:
@@ -40,13 +40,15 @@ def reread(
 
 
 def _reread(
-    batches: Iterator[pa.RecordBatch], label: str, spec: IdentifierSettings, own: IdentifiedSet
-) -> Iterator[tuple[pa.RecordBatch, list[Places]]]:
+    batches: Iterator[RecordBatch], label: str, spec: IdentifierSettings, own: IdentifiedSet
+) -> Iterator[tuple[RecordBatch, list[Places]]]:
     start = 0
     for batch in batches:
         end = start + batch.num_rows
-        places = [way[start:end] for way in own.places]
-        if end > own.rows or not _are_the_same(batch, places, spec, own):
+        if end > own.rows:
+            break
+        places = [way.slice(start, batch.num_rows) for way in own.places]
+        if not _are_the_same(batch, places, spec, own):
             break
         yield batch, places
         start = end
@@ -60,12 +62,12 @@ def _reread(
 
 
 def _are_the_same(
-    batch: pa.RecordBatch, places: Sequence[Places], spec: IdentifierSettings, own: IdentifiedSet
+    batch: RecordBatch, places: Sequence[Places], spec: IdentifierSettings, own: IdentifiedSet
 ) -> bool:
     """Whether the first and the last rows of a batch name what stands at their places."""
-    for start in {0, max(0, batch.num_rows - LOOKS)}:
-        end = start + LOOKS
-        expected = [named(own.elements, way[start:end]) for way in places]
-        if elements_of(batch.slice(start, LOOKS), spec) != expected:
+    looks = min(LOOKS, batch.num_rows)
+    for start in {0, batch.num_rows - looks}:
+        expected = [named(own.elements, way.slice(start, looks)) for way in places]
+        if elements_of(batch.slice(start, looks), spec) != expected:
             return False
     return True

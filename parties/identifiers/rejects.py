@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-import pyarrow as pa
+from arro3.core import Array
 
 from parties.errors import LocalFault
 from parties.sources import Source
@@ -75,7 +75,7 @@ class RejectReport:
         start: int,
         column: str,
         kind: str,
-        given: pa.LargeStringArray,
+        given: Array,
         rejected: Sequence[tuple[int, str]],
         count: int,
     ) -> None:

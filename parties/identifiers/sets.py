@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from arro3.core import Array, RecordBatch
 
 from parties.errors import SourceError
 from parties.identifiers.rejects import RejectReport
@@ -16,9 +17,9 @@ from parties.identifiers.specs import columns_of, domain, kinds_of
 from parties.identifiers.texts import as_text, check_type
 from parties.settings import IdentifierSettings
 from parties.sources import Source
-from psi import _core
+from psi import Elements, _core
 
-Places = npt.NDArray[np.uint32]
+Places: TypeAlias = Array
 NOWHERE = _core.NOWHERE
 """The place of a row that names nothing."""
 
@@ -37,7 +38,7 @@ class IdentifiedSet:
     Attributes:
         name: of the set.
         kind: of its identifiers.
-        elements: n x 32 bytes, ascending, distinct. Secret.
+        elements: n of them, in the order in which they came. Secret.
         counts: uint32, n entries: how many rows name each element.
         places: for each way uint32, as many entries as rows: which element the row names, or
             `NOWHERE` if the way gives no identifier, or one that an earlier way of this row gave
@@ -52,8 +53,8 @@ class IdentifiedSet:
 
     name: str
     kind: str
-    elements: bytes = field(repr=False)
-    counts: pa.UInt32Array = field(repr=False)
+    elements: Elements = field(repr=False)
+    counts: Array = field(repr=False)
     places: tuple[Places, ...] = field(repr=False)
     rows: int
     named: int
@@ -63,7 +64,7 @@ class IdentifiedSet:
 
     def __len__(self) -> int:
         """Returns how many distinct identifiers there are."""
-        return len(self.elements) // 32
+        return len(self.elements)
 
 
 def identify(
@@ -71,8 +72,8 @@ def identify(
 ) -> IdentifiedSet:
     """Reads a source once and returns its identifiers for one set.
 
-    Memory: 48 bytes for each identifier that a row names while they are grouped, 36 for each
-    distinct one, and 4 for each row and way.
+    Memory: 40 bytes for each identifier that a row names, 4 for each distinct one, and 4 for each
+    row and way.
 
     Args:
         source: the rows.
@@ -117,14 +118,22 @@ def identify(
             f"{rows} rows, {missing} empty cells, {sum(rejected.values())} rejected cells"
             + (f" ({counted})" if counted else "")
         )
-    elements, counts, ways = grouping.finish()
-    places = tuple(np.asarray(way) for way in ways)
+    block, counts, places = grouping.finish()
     return IdentifiedSet(
-        spec.name, spec.kind, elements, counts, places, rows, named, missing, rejected, warned
+        name=spec.name,
+        kind=spec.kind,
+        elements=Elements(block),
+        counts=counts,
+        places=tuple(places),
+        rows=rows,
+        named=named,
+        missing=missing,
+        rejected=rejected,
+        warned=warned,
     )
 
 
-def elements_of(batch: pa.RecordBatch, spec: IdentifierSettings) -> list[list[bytes | None]]:
+def elements_of(batch: RecordBatch, spec: IdentifierSettings) -> list[list[bytes | None]]:
     """Returns the elements that each row of a small batch names: for each way one for each row.
 
     None stands where the way gives no identifier, or one that an earlier way of this row gave
@@ -136,13 +145,13 @@ def elements_of(batch: pa.RecordBatch, spec: IdentifierSettings) -> list[list[by
     """
     grouping = _core.Grouping(domain(spec), len(spec.columns))
     grouping.add(texts(normalised(batch, spec), spec))
-    elements, _, ways = grouping.finish()
-    return [named(elements, np.asarray(way)) for way in ways]
+    block, _, ways = grouping.finish()
+    return [named(Elements(block), way) for way in ways]
 
 
-def named(elements: bytes, places: Places) -> list[bytes | None]:
+def named(elements: Elements, places: Places) -> list[bytes | None]:
     """Returns the elements at a few places, None for `NOWHERE`."""
-    return [None if at == NOWHERE else elements[32 * at : 32 * (at + 1)] for at in places.tolist()]
+    return [None if at == NOWHERE else elements[at] for at in places.to_pylist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,29 +161,34 @@ class Cells:
     Attributes:
         given: large_string, as it stands in the source. Secret.
         values: large_string, normalised; null where missing or rejected. Secret.
-        reasons: codes of `_core.reasons()`, 0 where fine or missing.
+        reasons: codes of `_core.reasons()`, one byte each, 0 where fine or missing.
+        tally: how many cells have each code.
     """
 
-    given: pa.LargeStringArray = field(repr=False)
-    values: pa.LargeStringArray = field(repr=False)
-    reasons: np.ndarray[tuple[int], np.dtype[np.uint8]] = field(repr=False)
+    given: Array = field(repr=False)
+    values: Array = field(repr=False)
+    reasons: bytes = field(repr=False)
+    tally: Sequence[int]
 
     def rejected(self, most: int) -> list[tuple[int, str]]:
         """Returns position and reason of the first rejected cells, at most so many."""
         texts = _core.reasons()
-        refused = np.array([not text.startswith(WARNING) for text in texts])
-        refused[[0, texts.index(EMPTY)]] = False
-        positions = np.flatnonzero(refused[self.reasons])[:most]
-        return [(int(position), texts[self.reasons[position]]) for position in positions]
+        codes = bytes(code for code, text in enumerate(texts) if not _is_kept(text))
+        found = re.finditer(b"[" + re.escape(codes) + b"]", self.reasons)
+        return [(at.start(), texts[self.reasons[at.start()]]) for at in islice(found, most)]
 
     def by_reason(self) -> dict[str, int]:
         """Returns how many cells have each reason, warnings among them."""
-        numbers = np.bincount(self.reasons).tolist()
-        named = zip(_core.reasons(), numbers, strict=False)
+        named = zip(_core.reasons(), self.tally, strict=True)
         return {text: n for text, n in named if n and text not in ("", EMPTY)}
 
 
-def normalised(batch: pa.RecordBatch, spec: IdentifierSettings) -> dict[tuple[str, str], Cells]:
+def _is_kept(reason: str) -> bool:
+    """Whether a cell with this reason is not rejected: it is fine, or missing, or warned of."""
+    return reason in ("", EMPTY) or reason.startswith(WARNING)
+
+
+def normalised(batch: RecordBatch, spec: IdentifierSettings) -> dict[tuple[str, str], Cells]:
     """Returns the cells of each pair of column and kind that a set reads, each pair once."""
     kinds = kinds_of(spec)
     cells: dict[tuple[str, str], Cells] = {}
@@ -182,14 +196,11 @@ def normalised(batch: pa.RecordBatch, spec: IdentifierSettings) -> dict[tuple[st
         if pair not in cells:
             column, kind = pair
             given = as_text(batch.column(column), f"column {column!r}")
-            values, reasons = _core.normalise(kind, given)
-            cells[pair] = Cells(given, values, np.asarray(reasons))
+            cells[pair] = Cells(given, *_core.normalise(kind, given))
     return cells
 
 
-def texts(
-    cells: Mapping[tuple[str, str], Cells], spec: IdentifierSettings
-) -> list[pa.LargeStringArray]:
+def texts(cells: Mapping[tuple[str, str], Cells], spec: IdentifierSettings) -> list[Array]:
     """Returns the normalised identifiers of each way. Secret."""
     kinds = kinds_of(spec)
     ways = [[cells[pair].values for pair in zip(way, kinds, strict=True)] for way in spec.columns]

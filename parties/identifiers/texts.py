@@ -6,15 +6,15 @@ fifteenth before it came here, and shows others that were never there; so it is 
 
 from __future__ import annotations
 
-import pyarrow as pa
-from pyarrow import types
+from arro3.core import Array, DataType
 
 from parties.errors import SourceError
+from psi.lazily import pa
 
 MIDNIGHT = r" 00:00:00(\.0+)?$"
 
 
-def as_text(column: pa.Array, label: str) -> pa.LargeStringArray:
+def as_text(column: Array, label: str) -> Array:
     """Returns a column as large_string: 13800138000 as "13800138000", a date as "2024-01-31".
 
     A time stamp at midnight is a date: so spreadsheets and data frames keep dates. Any other
@@ -29,26 +29,30 @@ def as_text(column: pa.Array, label: str) -> pa.LargeStringArray:
         SourceError: the column is of another type.
     """
     check_type(column.type, label)
-    if types.is_large_string(column.type):
+    if DataType.is_large_string(column.type):
         return column
-    if types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    text = column.cast(pa.large_string())
-    if types.is_timestamp(column.type):
-        import pyarrow.compute as pc  # some 50 ms, which no column of texts waits for
+    cells = pa.array(column)
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    text = cells.cast(pa.large_string())
+    if pa.types.is_timestamp(cells.type):
+        import pyarrow.compute as pc  # some 50 ms, which other columns do not wait for
 
         text = pc.replace_substring_regex(text, pattern=MIDNIGHT, replacement="")
         text = pc.replace_substring_regex(text, pattern=r"(\.\d*?)0+$", replacement=r"\1")
         text = pc.replace_substring_regex(text, pattern=r"\.$", replacement="")
-    return text
+    return Array.from_arrow(text)
 
 
-def check_type(kind: pa.DataType, label: str) -> None:
+def check_type(given: DataType, label: str) -> None:
     """Refuses a type whose values are no identifiers.
 
     Raises:
         SourceError: with what to do about it.
     """
+    if DataType.is_large_string(given):
+        return
+    types, kind = pa.types, pa.field(given).type
     if types.is_dictionary(kind):
         kind = kind.value_type
     if types.is_floating(kind) or (types.is_decimal(kind) and kind.scale != 0):

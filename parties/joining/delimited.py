@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import BinaryIO
 
-import pyarrow as pa
-from pyarrow import types
+from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from parties.errors import SourceError
 from psi import _core
+from psi.lazily import pa
 
-NUMBERS = (pa.int64(), pa.uint32())
+NUMBERS = (DataType.int64(), DataType.uint32())
 """What the kernel writes besides texts; these are the types of the columns that a join adds."""
 
 
@@ -23,35 +23,60 @@ class CsvWriter:
 
     Args:
         file: takes the text and stays open.
-        schema: of the batches, without columns that `has_text` refuses.
+        schema: of the batches.
+
+    Raises:
+        SourceError: a column has no text.
     """
 
-    def __init__(self, file: BinaryIO, schema: pa.Schema) -> None:
+    def __init__(self, file: BinaryIO, schema: Schema) -> None:
         self._file = file
-        names = [pa.array([name], pa.large_string()) for name in schema.names]
+        fields = [schema.field(at) for at in range(len(schema))]
+        self._quoted = [is_quoted(each) for each in fields]
+        names = [Array([name], DataType.large_string()) for name in schema.names]
         self._write(names, [True] * len(names))
 
-    def write_batch(self, batch: pa.RecordBatch) -> None:
+    def write_batch(self, batch: RecordBatch) -> None:
         """Appends a batch.
 
         Raises:
             OSError: the disk is full.
             SourceError: a value cannot be written as text.
         """
-        columns = [
-            as_cells(batch.column(at), batch.schema.names[at]) for at in range(batch.num_columns)
-        ]
-        self._write(columns, [is_text(kind) for kind in batch.schema.types])
+        named = zip(batch.columns, batch.column_names, strict=True)
+        self._write([as_cells(column, name) for column, name in named], self._quoted)
 
     def close(self) -> None:
         """Does nothing: all is written."""
 
-    def _write(self, columns: Sequence[pa.Array], quoted: list[bool]) -> None:
+    def _write(self, columns: Sequence[Array], quoted: list[bool]) -> None:
         self._file.writelines(_core.write_rows(list(columns), quoted))
+
+
+def is_quoted(field: Field) -> bool:
+    """Returns whether values of a column are texts, which stand in quotes.
+
+    Raises:
+        SourceError: they have no text.
+    """
+    if DataType.is_large_string(field.type):
+        return True
+    if field.type in NUMBERS:
+        return False
+    types, kind = pa.types, pa.field(field).type
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if not has_text(kind):
+        raise SourceError(
+            f"column {field.name!r} is {kind}, which CSV cannot hold; "
+            "write Parquet or Arrow instead"
+        )
+    return bool(types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind))
 
 
 def has_text(kind: pa.DataType) -> bool:
     """Returns whether values are texts, or have one form as text that everybody would expect."""
+    types = pa.types
     return not (
         types.is_nested(kind)
         or types.is_binary(kind)
@@ -64,24 +89,22 @@ def has_text(kind: pa.DataType) -> bool:
     )
 
 
-def is_text(kind: pa.DataType) -> bool:
-    """Returns whether values are texts, which stand in quotes."""
-    return bool(types.is_large_string(kind) or types.is_string(kind) or types.is_string_view(kind))
-
-
-def as_cells(column: pa.Array, name: str) -> pa.Array:
+def as_cells(column: Array, name: str) -> Array:
     """Returns a column as the kernel takes it: texts, or some numbers.
 
     Raises:
         SourceError: a value cannot be written as text.
     """
-    if column.type == pa.large_string() or column.type in NUMBERS:
+    if DataType.is_large_string(column.type) or column.type in NUMBERS:
         return column
+    cells = pa.array(column)
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
     try:
-        return column.cast(pa.large_string())
+        return Array.from_arrow(cells.cast(pa.large_string()))
     except pa.ArrowException:
         pass  # raised below, outside of the handler: Arrow's text may quote a value
     raise SourceError(
-        f"column {name!r} is {column.type}, and a value of it has no text; "
+        f"column {name!r} is {cells.type}, and a value of it has no text; "
         "write Parquet or Arrow instead"
     )

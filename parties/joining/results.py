@@ -9,17 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
-import pyarrow as pa
-from pyarrow import types
+from arro3.core import RecordBatch, Schema
 
-from parties.errors import LocalFault, SourceError
-from parties.joining.delimited import CsvWriter, has_text
-from parties.sources import BATCH_ROWS
+from parties.errors import LocalFault
+from parties.joining.delimited import CsvWriter
 
 Format = Literal["parquet", "csv", "arrow"]
 
 
-def write(batches: Iterator[pa.RecordBatch], path: Path, format: Format) -> int:
+def write(batches: Iterator[RecordBatch], path: Path, format: Format) -> int:
     """Writes batches to a file and returns how many rows it has.
 
     The file is readable by its owner only and gets its name when it is complete and on the disk.
@@ -85,19 +83,18 @@ def named(number: int, path: Path) -> Path:
 class Writer(Protocol):
     """What the writers of all formats have in common."""
 
-    def write_batch(self, batch: pa.RecordBatch) -> None:
+    def write_batch(self, batch: RecordBatch) -> None:
         """Appends a batch."""
 
     def close(self) -> None:
         """Writes what is left."""
 
 
-def write_all(batches: Iterator[pa.RecordBatch], file: BinaryIO, format: Format) -> int:
+def write_all(batches: Iterator[RecordBatch], file: BinaryIO, format: Format) -> int:
     """Writes all batches to an open file and returns how many rows they have."""
     writer: Writer | None = None
     rows = 0
-    able = (plain(batch, format) for batch in batches)  # CSV has no heads, so none are gathered
-    for batch in able if format == "csv" else gathered(able):
+    for batch in batches:
         if writer is None:
             writer = opened(file, batch.schema, format)
         if batch.num_rows:
@@ -109,55 +106,17 @@ def write_all(batches: Iterator[pa.RecordBatch], file: BinaryIO, format: Format)
     return rows
 
 
-def gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yields small batches together, `BATCH_ROWS` or more at a time, and the rest.
-
-    Hits are few in a batch of rows, and a Parquet row group or an IPC message of each few would
-    cost more for its head than for its rows.
-    """
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(one.num_rows for one in waiting) >= BATCH_ROWS:
-            yield pa.concat_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_batches(waiting)
-
-
-def opened(file: BinaryIO, schema: pa.Schema, format: Format) -> Writer:
-    """Returns the writer of a format."""
-    writer: Writer
-    match format:
-        case "parquet":
-            import pyarrow.parquet as pq  # 40 ms that only this format needs
-
-            writer = pq.ParquetWriter(file, schema, compression="zstd")
-        case "csv":
-            writer = CsvWriter(file, schema)
-        case "arrow":
-            writer = pa.ipc.new_file(file, schema)
-    return writer
-
-
-def plain(batch: pa.RecordBatch, format: Format) -> pa.RecordBatch:
-    """Returns a batch that the format can hold: without dictionaries, which change between batches.
+def opened(file: BinaryIO, schema: Schema, format: Format) -> Writer:
+    """Returns the writer of a format.
 
     Raises:
-        SourceError: a column has no text, and CSV was asked for.
+        SourceError: it cannot hold a column.
     """
-    for position, column in enumerate(batch.schema):
-        kind = column.type
-        if types.is_dictionary(kind):
-            decoded = batch.column(position).dictionary_decode()
-            batch = batch.set_column(position, column.name, decoded)
-            kind = decoded.type
-        if format == "csv" and not has_text(kind):
-            raise SourceError(
-                f"column {column.name!r} is {kind}, which CSV cannot hold; "
-                "write Parquet or Arrow instead"
-            )
-    return batch
+    if format == "csv":
+        return CsvWriter(file, schema)
+    from parties.joining.columnar import ColumnarWriter  # pyarrow, for these formats alone
+
+    return ColumnarWriter(file, schema, format)
 
 
 def keep(folder: Path) -> None:

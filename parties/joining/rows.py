@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from parties.errors import SourceError
 from parties.identifiers import IdentifiedSet, Places, reread
 from parties.settings import IdentifierSettings
 from parties.sources import BATCH_ROWS, Source
 from psi import _core
+from psi.elements import ArrowArray
 from psi.errors import ApiMisuse
+from psi.lazily import np, npt, pa
 
-Positions = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.uint32]
-
-COLUMNS = pa.schema(
+COLUMNS = Schema(
     [
-        ("greenlane_set", pa.large_string()),
-        ("greenlane_match", pa.int64()),
-        ("greenlane_column", pa.large_string()),
-        ("greenlane_own_records", pa.uint32()),
-        ("greenlane_their_records", pa.int64()),
+        Field("greenlane_set", DataType.large_string()),
+        Field("greenlane_match", DataType.int64()),
+        Field("greenlane_column", DataType.large_string()),
+        Field("greenlane_own_records", DataType.uint32()),
+        Field("greenlane_their_records", DataType.int64()),
     ]
 )
 """The columns that a join adds: name of the identifier set; number of the hit within the set, from
@@ -39,7 +36,8 @@ class Hits:
 
     Attributes:
         own: the set.
-        positions: int64, m entries: of the matched elements in the set, ascending.
+        positions: uint32, m entries: of the matched elements in the set, ascending.
+        matched: the same, to look them up.
         own_records: uint32, m entries: how many own rows name each.
         their_records: int64, m entries: how many records the peer has of each; None if unknown.
         records: the agreed columns of the peer's records, match by match, as many for each as
@@ -47,19 +45,20 @@ class Hits:
     """
 
     own: IdentifiedSet = field(repr=False)
-    positions: Positions = field(repr=False)
-    own_records: npt.NDArray[np.uint32] = field(repr=False)
-    their_records: Positions | None = field(default=None, repr=False)
+    positions: Array = field(repr=False)
+    matched: _core.Matched = field(repr=False)
+    own_records: Array = field(repr=False)
+    their_records: npt.NDArray[np.int64] | None = field(default=None, repr=False)
     records: pa.Table | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Returns how many matches there are."""
-        return self.positions.size
+        return len(self.own_records)
 
     @classmethod
     def at(
         cls,
-        positions: npt.NDArray[np.integer],
+        positions: ArrowArray,
         identified: IdentifiedSet,
         their_records: npt.NDArray[np.integer] | None = None,
         records: pa.Table | None = None,
@@ -67,7 +66,7 @@ class Hits:
         """Makes hits of what a protocol returns.
 
         Args:
-            positions: of the matched elements in the own set, ascending.
+            positions: uint32, of the matched elements in the own set, ascending.
             identified: the own set.
             their_records: as the attribute.
             records: as the attribute.
@@ -75,32 +74,34 @@ class Hits:
         Raises:
             ApiMisuse: the arguments do not fit each other.
         """
-        at = positions.astype(np.int64)
-        if at.size and (at[0] < 0 or at[-1] >= len(identified) or (np.diff(at) <= 0).any()):
-            raise ApiMisuse("positions of matches ascend and lie within the set")
+        try:
+            matched = _core.Matched(positions, len(identified))
+        except ValueError:
+            raise ApiMisuse("positions of matches ascend and lie within the set") from None
+        at = Array.from_arrow(positions)
+        own_records = identified.counts.take(at)
         told = None if their_records is None else their_records.astype(np.int64)
-        if told is not None and (told.shape != at.shape or (told < 0).any()):
-            raise ApiMisuse(f"{at.size} matches need as many numbers of records")
+        if told is not None and (told.shape != (len(own_records),) or (told < 0).any()):
+            raise ApiMisuse(f"{len(own_records)} matches need as many numbers of records")
         if records is not None and (told is None or told.sum() != records.num_rows):
             raise ApiMisuse(f"{records.num_rows} records are not what their numbers add up to")
-        return cls(identified, at, np.asarray(identified.counts)[at], told, records)
+        return cls(identified, at, matched, own_records, told, records)
 
     def joined_rows(self) -> int:
         """How many rows a join has, if every row names each identifier in one way."""
         if self.records is None or self.their_records is None:
-            return int(self.own_records.sum(dtype=np.int64))
-        return int(self.own_records.astype(np.int64) @ np.maximum(self.their_records, 1))
+            return _core.total(self.own_records)
+        own = np.asarray(self.own_records).astype(np.int64)
+        return int(own @ np.maximum(self.their_records, 1))
 
-    def offsets(self) -> Positions | None:
+    def offsets(self) -> npt.NDArray[np.int64] | None:
         """Returns m + 1 positions in `records`: match i has those from i up to i + 1."""
         if self.records is None or self.their_records is None:
             return None
         return np.concatenate([[0], np.cumsum(self.their_records)])
 
 
-def join(
-    source: Source, spec: IdentifierSettings, hits: Hits, peer: str
-) -> Iterator[pa.RecordBatch]:
+def join(source: Source, spec: IdentifierSettings, hits: Hits, peer: str) -> Iterator[RecordBatch]:
     """Yields the own rows that name a matched identifier, joined with the peer's records.
 
     A row comes once for each identifier that it names and that was matched, and each record of
@@ -123,16 +124,21 @@ def join(
     return _join(batches, spec, hits, schema)
 
 
-def joined_schema(source: Source, hits: Hits, peer: str) -> pa.Schema:
+def joined_schema(source: Source, hits: Hits, peer: str) -> Schema:
     """Returns names and types of the joined columns.
 
     Raises:
         SourceError: a column of the source has a name that the join adds.
     """
-    theirs = [] if hits.records is None else list(hits.records.schema)
+    theirs = [] if hits.records is None else fields(Schema.from_arrow(hits.records.schema))
     check_names(source, peer, [field.name for field in theirs])
-    added = [*COLUMNS, *(field.with_name(f"{peer}.{field.name}") for field in theirs)]
-    return pa.schema([*source.schema, *added])
+    named = [field.with_name(f"{peer}.{field.name}") for field in theirs]
+    return Schema([*fields(source.schema), *fields(COLUMNS), *named])
+
+
+def fields(schema: Schema) -> list[Field]:
+    """Returns the fields of a schema."""
+    return [schema.field(at) for at in range(len(schema))]
 
 
 def check_names(source: Source, peer: str, columns: Sequence[str]) -> None:
@@ -154,62 +160,85 @@ def check_names(source: Source, peer: str, columns: Sequence[str]) -> None:
 
 
 def _join(
-    batches: Iterator[tuple[pa.RecordBatch, list[Places]]],
+    batches: Iterator[tuple[RecordBatch, list[Places]]],
     spec: IdentifierSettings,
     hits: Hits,
-    schema: pa.Schema,
-) -> Iterator[pa.RecordBatch]:
-    yield pa.RecordBatch.from_pylist([], schema=schema)
-    if not len(hits):
-        return
+    schema: Schema,
+) -> Iterator[RecordBatch]:
     offsets = hits.offsets()
-    labels = ["+".join(way) for way in spec.columns]
-    matched = _core.Matched(as_arrow(hits.positions), len(hits.own))
+    set_name = texts([spec.name])
+    labels = texts(["+".join(way) for way in spec.columns])
     for batch, places in batches:
-        found = matched.find([as_arrow(way) for way in places])
-        rows, ways, matches = (np.asarray(each) for each in found)
-        for pick, record in pairs(matches, offsets):
-            match = matches[pick]
+        for rows, ways, matches, records in pieces(hits.matched.find(places), offsets):
             columns = [
-                *(cells_at(column, rows[pick]) for column in batch.columns),
-                pa.repeat(pa.scalar(spec.name, pa.large_string()), match.size),
-                as_arrow(match),
-                label_column(labels, ways[pick]),
-                as_arrow(hits.own_records[match]),
-                pa.nulls(match.size, pa.int64())
-                if hits.their_records is None
-                else as_arrow(hits.their_records[match]),
+                *(cells_at(column, rows) for column in batch.columns),
+                repeated(set_name, len(rows)),
+                matches,
+                cells_at(labels, ways),
+                hits.own_records.take(matches),
+                their_numbers(hits, matches),
             ]
-            if hits.records is not None:
+            if hits.records is not None and records is not None:
                 # A record of -1 is none: null in every column of the peer.
-                taken = hits.records.take(pa.array(record, pa.int64(), mask=record < 0))
-                columns += [column.combine_chunks() for column in taken.columns]
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+                taken = hits.records.take(pa.array(records, pa.int64(), mask=records < 0))
+                columns += [Array.from_arrow(column.combine_chunks()) for column in taken.columns]
+            yield RecordBatch.from_arrays(columns, schema=schema)
+        if not len(hits):
+            return
 
 
-def cells_at(column: pa.Array, rows: Rows) -> pa.Array:
+def texts(values: Sequence[str]) -> Array:
+    """Returns texts as an array."""
+    return Array(values, DataType.large_string())
+
+
+def repeated(one: Array, count: int) -> Array:
+    """Returns an array of one cell so many times, at most `BATCH_ROWS`."""
+    return one.take(Array.from_buffer(memoryview(bytes(4 * count)).cast("I")))
+
+
+def cells_at(column: Array, rows: Array) -> Array:
     """Returns the cells of a column at some rows."""
-    if column.type == pa.large_string():
-        return _core.take_texts(column, as_arrow(rows))
-    return column.take(as_arrow(rows))  # imports what takes some 50 ms, for other types alone
+    if DataType.is_large_string(column.type):
+        return _core.take_texts(column, rows)
+    return Array.from_arrow(pa.array(column).take(pa.array(rows)))
 
 
-def label_column(labels: Sequence[str], ways: Rows) -> pa.LargeStringArray:
-    """Returns the label of each way."""
-    if len(labels) == 1:
-        return pa.repeat(pa.scalar(labels[0], pa.large_string()), ways.size)
-    return cells_at(pa.array(labels, pa.large_string()), ways)
+def their_numbers(hits: Hits, matches: Array) -> Array:
+    """Returns how many records the peer has of each match, null if that is unknown."""
+    if hits.their_records is None:
+        return repeated(Array([None], DataType.int64()), len(matches))
+    return Array.from_numpy(hits.their_records[np.asarray(matches)])
 
 
-def as_arrow(numbers: npt.NDArray[np.integer]) -> pa.Array:
-    """Returns the same numbers, not copied. `pa.array` would import 20 ms of numpy for it."""
-    kind = pa.from_numpy_dtype(numbers.dtype)
-    return pa.Array.from_buffers(kind, numbers.size, [None, pa.py_buffer(numbers)])
+def pieces(
+    found: tuple[Array, Array, Array], offsets: npt.NDArray[np.int64] | None
+) -> Iterator[tuple[Array, Array, Array, npt.NDArray[np.int64] | None]]:
+    """Yields the rows of a join, at most `BATCH_ROWS` at a time and at least once.
+
+    Args:
+        found: row, way and match of each hit in a batch.
+        offsets: of the records of each match; None if there are none.
+
+    Yields:
+        row, way and match of each joined row, and the position of its record, -1 for none; None if
+        there are no offsets.
+    """
+    if offsets is None:
+        hits = len(found[0])
+        for low in range(0, max(1, hits), BATCH_ROWS):
+            rows, ways, matches = (each.slice(low, min(BATCH_ROWS, hits - low)) for each in found)
+            yield rows, ways, matches, None
+        return
+    every = [np.asarray(each) for each in found]
+    for pick, record in pairs(every[2], offsets):
+        rows, ways, matches = (Array.from_numpy(each[pick]) for each in every)
+        yield rows, ways, matches, record
 
 
 def pairs(
-    matches: Positions, offsets: Positions | None
-) -> Iterator[tuple[Positions | slice, Positions]]:
+    matches: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Yields which hit goes with which record, at most `BATCH_ROWS` pairs at a time.
 
     The pairs of hit h are numbered one after the other from starts[h]; a piece of that numbering is
@@ -217,22 +246,16 @@ def pairs(
 
     Args:
         matches: n matches.
-        offsets: of the records of each match; None if there are none.
+        offsets: of the records of each match.
 
     Yields:
-        positions in `matches`, and positions of records, -1 for none; no positions of records if
-        there are no offsets.
+        positions in `matches`, and positions of records, -1 for none; at least once.
     """
-    if offsets is None:
-        none = np.empty(0, dtype=np.int64)
-        for low in range(0, matches.size, BATCH_ROWS):
-            yield slice(low, low + BATCH_ROWS), none
-        return
     first, counts = offsets[matches], offsets[matches + 1] - offsets[matches]
     ends = np.cumsum(np.maximum(counts, 1))
     starts = ends - np.maximum(counts, 1)
     total = int(ends[-1]) if ends.size else 0
-    for low in range(0, total, BATCH_ROWS):
+    for low in range(0, max(1, total), BATCH_ROWS):
         pair = np.arange(low, min(low + BATCH_ROWS, total))
         hit = np.searchsorted(ends, pair, side="right")
         record = np.where(counts[hit] > 0, first[hit] + pair - starts[hit], -1)

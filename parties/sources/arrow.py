@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
-import pyarrow as pa
+from arro3.core import RecordBatch, Schema
 
 from parties.errors import SourceError
-from parties.sources.source import BATCH_ROWS, distinct_names, sound, wanted
+from parties.sources.source import BATCH_ROWS, distinct_names, slices, sound, wanted
+from psi.lazily import pa
 
 
 class ArrowSource:
@@ -46,15 +48,16 @@ class ArrowSource:
         return self._label
 
     @property
-    def schema(self) -> pa.Schema:
+    def schema(self) -> Schema:
         """As `Source.schema` says."""
-        return self._table.schema
+        return Schema.from_arrow(self._table.schema)
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[RecordBatch]:
         """As `Source.batches` says."""
         names = wanted(self.schema, columns, self._label)
         batches = self._table.select(names).to_batches(max_chunksize=BATCH_ROWS)
-        return sound((batch for batch in batches if batch.num_rows), self._label)
+        checked = sound((batch for batch in batches if batch.num_rows), self._label)
+        return chain.from_iterable(map(slices, checked))
 
     def place(self, row: int) -> tuple[str, int]:
         """As `Source.place` says."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pyarrow as pa
+from arro3.core import DataType, Field, RecordBatch, Schema
 
 from parties.errors import SourceError
 from parties.sources.delimited_rows import first_fault, header
@@ -51,11 +51,11 @@ class DelimitedSource:
         return self._files.label
 
     @property
-    def schema(self) -> pa.Schema:
+    def schema(self) -> Schema:
         """As `Source.schema` says: every column is large_string."""
-        return pa.schema([(name, pa.large_string()) for name in self._names])
+        return Schema([Field(name, DataType.large_string()) for name in self._names])
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[RecordBatch]:
         """As `Source.batches` says."""
         names = wanted(self.schema, columns, self.label)
         return self._files.walk(lambda path, label: self._read(path, label, names))
@@ -81,12 +81,12 @@ class DelimitedSource:
         distinct_names(names, label)
         return names
 
-    def _read(self, path: Path, label: str, names: list[str]) -> Iterator[pa.RecordBatch]:
+    def _read(self, path: Path, label: str, names: list[str]) -> Iterator[RecordBatch]:
         positions = [self._names.index(name) for name in names]
         form = (self._encoding, self._delimiter, len(self._names))
         try:
             for columns in columns_of_rows(path, *form, positions):
-                yield pa.RecordBatch.from_arrays(columns, names)
+                yield RecordBatch.from_arrays(columns, names=names)
             return
         except OSError as fault:
             problem = fault.strerror

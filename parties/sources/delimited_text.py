@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import pyarrow as pa
+from arro3.core import Array
 
 from parties.sources.source import BATCH_ROWS
 from psi import _core
@@ -32,7 +32,7 @@ MARKS = {"utf-8": b"\xef\xbb\xbf", "gb18030": b"\x84\x31\x95\x33"}
 
 def columns_of_rows(
     path: Path, encoding: str, delimiter: str, width: int, wanted: Sequence[int]
-) -> Iterator[list[pa.LargeStringArray]]:
+) -> Iterator[list[Array]]:
     """Yields the rows after the header as columns, at most `BATCH_ROWS` rows at a time.
 
     Args:

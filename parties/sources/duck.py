@@ -20,6 +20,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from arro3.core import RecordBatch, Schema
 
 from parties.errors import SourceError
 from parties.sources.files import Files
@@ -80,11 +81,11 @@ class DuckSource:
         return self._files.label
 
     @property
-    def schema(self) -> pa.Schema:
+    def schema(self) -> Schema:
         """As `Source.schema` says."""
         return self._schema
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[RecordBatch]:
         """As `Source.batches` says."""
         names = wanted(self._schema, columns, self.label)
         return self._files.walk(lambda path, label: self._read(path, label, names))
@@ -93,7 +94,7 @@ class DuckSource:
         """As `Source.place` says; the row of a query is a row of its result."""
         return self._files.place(row)
 
-    def _read(self, path: Path, label: str, names: list[str]) -> Iterator[pa.RecordBatch]:
+    def _read(self, path: Path, label: str, names: list[str]) -> Iterator[RecordBatch]:
         fault: Exception | None = None
         if journal(path) != self._journal:
             raise SourceError(f"{label}: changed while it was in use; run again when it is quiet")
@@ -164,7 +165,7 @@ def is_stored(connection: duckdb.DuckDBPyConnection, table: str, label: str) -> 
     return kinds[table.lower()][1] == "BASE TABLE"
 
 
-def schema_of(connection: duckdb.DuckDBPyConnection, sql: str, label: str) -> pa.Schema:
+def schema_of(connection: duckdb.DuckDBPyConnection, sql: str, label: str) -> Schema:
     """Returns the schema of a SELECT, without running it over any row.
 
     Raises:
@@ -175,7 +176,7 @@ def schema_of(connection: duckdb.DuckDBPyConnection, sql: str, label: str) -> pa
     try:
         relation = select(connection, sql, label)
         distinct_names(relation.columns, label)  # the next step would rename one of two
-        return relation.limit(0).to_arrow_table().schema
+        return Schema.from_arrow(relation.limit(0).to_arrow_table().schema)
     except FAULTS as error:
         fault = error
     raise SourceError(f"{label}: {reason(fault)}")

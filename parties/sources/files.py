@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import pyarrow as pa
+from arro3.core import RecordBatch
 
 from parties.errors import SourceError
 
@@ -51,9 +51,7 @@ class Files:
         """Yields path and label of each file."""
         return ((path, self._labels[path]) for path in self._paths)
 
-    def walk(
-        self, read: Callable[[Path, str], Iterator[pa.RecordBatch]]
-    ) -> Iterator[pa.RecordBatch]:
+    def walk(self, read: Callable[[Path, str], Iterator[RecordBatch]]) -> Iterator[RecordBatch]:
         """Yields the batches of all files.
 
         Args:

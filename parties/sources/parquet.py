@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from arro3.core import RecordBatch, Schema
 
 from parties.errors import SourceError
 from parties.sources.files import Files
@@ -42,13 +43,13 @@ class ParquetSource:
         return self._files.label
 
     @property
-    def schema(self) -> pa.Schema:
+    def schema(self) -> Schema:
         """As `Source.schema` says."""
-        return self._schema
+        return Schema.from_arrow(self._schema)
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[RecordBatch]:
         """As `Source.batches` says."""
-        names = wanted(self._schema, columns, self.label)
+        names = wanted(self.schema, columns, self.label)
         return self._files.walk(lambda path, label: read(path, label, names))
 
     def place(self, row: int) -> tuple[str, int]:
@@ -56,7 +57,7 @@ class ParquetSource:
         return self._files.place(row)
 
 
-def read(path: Path, label: str, names: list[str]) -> Iterator[pa.RecordBatch]:
+def read(path: Path, label: str, names: list[str]) -> Iterator[RecordBatch]:
     """Yields the batches of one file.
 
     Raises:

@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-import pyarrow as pa
+from arro3.core import RecordBatch, Schema
 
 from parties.errors import SourceError
+from psi.lazily import pa
 
 BATCH_ROWS = 1 << 16
 """Most rows of a batch. A batch passes through some 30 calls of about 30 us each, 1 ms in all, and
@@ -25,11 +26,11 @@ class Source(Protocol):
         ...
 
     @property
-    def schema(self) -> pa.Schema:
+    def schema(self) -> Schema:
         """Names and types of all columns; no name occurs twice."""
         ...
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[RecordBatch]:
         """Yields all rows, at most `BATCH_ROWS` at a time, in the same order in every pass.
 
         Args:
@@ -51,7 +52,7 @@ class Source(Protocol):
         ...
 
 
-def wanted(schema: pa.Schema, columns: Sequence[str] | None, label: str) -> list[str]:
+def wanted(schema: Schema, columns: Sequence[str] | None, label: str) -> list[str]:
     """Returns the names of the columns to read.
 
     Raises:
@@ -111,7 +112,8 @@ def sound(batches: Iterator[pa.RecordBatch], label: str) -> Iterator[pa.RecordBa
     )
 
 
-def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def slices(batch: pa.RecordBatch) -> Iterator[RecordBatch]:
     """Yields a batch in pieces of at most `BATCH_ROWS`, and nothing of an empty one."""
-    for start in range(0, batch.num_rows, BATCH_ROWS):
-        yield batch.slice(start, BATCH_ROWS)
+    whole = RecordBatch.from_arrow(batch)
+    for start in range(0, whole.num_rows, BATCH_ROWS):
+        yield whole.slice(start, min(BATCH_ROWS, whole.num_rows - start))

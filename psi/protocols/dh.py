@@ -29,9 +29,6 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
 from psi.elements import WIDTH
@@ -41,6 +38,7 @@ from psi.errors import (
     TranscriptMismatch,
     blame_the_peer,
 )
+from psi.lazily import np, npt
 from psi.matches import Labels, Result
 from psi.parameters import Offer, Output, Role, Session, Traffic, agree
 from psi.subprotocols import bins
@@ -95,7 +93,7 @@ class Receiver(Receiving):
 
         seed, real = entropy.bytes(SEED), len(self._elements)
         order = _core.Shuffle.draw(offer.elements, entropy)
-        disguised = disguise(self._elements.block, session.id, seed, offer.elements, entropy)
+        disguised = disguise(bytes(self._elements.block), session.id, seed, offer.elements, entropy)
         outputs = yield from self._evaluate(order.apply(disguised, WIDTH), session)
         heard_bins = yield from hear_entries(session.theirs.entries, forward)
         with blame_the_peer("EntryBin"):
@@ -112,7 +110,7 @@ class Receiver(Receiving):
             yield from say_confirmation(
                 matches.positions, outputs, slots, self._labels, real, back, entropy
             )
-        return Result(len(matches.positions), matches, session.theirs.entries)
+        return Result(len(matches), matches, session.theirs.entries)
 
     def _evaluate(self, elements: bytes, session: Session) -> Dialogue[_core.Outputs]:
         """Learns the outputs of shuffled elements, in their order unless the sender shuffles."""
@@ -164,9 +162,7 @@ class Sender(Sending):
         return None if self._parameters.output is Output.CARDINALITY else labels
 
     def _offered(self) -> Offer:
-        return Offer(
-            role=Role.SENDER, elements=0, entries=self._entries, label_width=self._labels.width
-        )
+        return Offer(role=Role.SENDER, elements=0, entries=self._entries, label_width=self._width)
 
     def _converse(self) -> Dialogue[Result | None]:
         offer, entropy = self._offer, self._entropy
@@ -181,7 +177,7 @@ class Sender(Sending):
         seed, real = entropy.bytes(SEED), len(self._elements)
         key = _core.Key.draw(entropy)
         # As many elements as their class, so that the time tells no more than the size said.
-        disguised = disguise(self._elements.block, session.id, seed, self._total, entropy)
+        disguised = disguise(bytes(self._elements.block), session.id, seed, self._total, entropy)
         outputs = yield from self._evaluate(disguised, key, session)
         yield from say_records(outputs, self._labels, real, offer.entries, forward, entropy)
         if self._parameters.output is Output.CARDINALITY:
@@ -190,7 +186,7 @@ class Sender(Sending):
         if self._parameters.output is not Output.BOTH:
             return None
         matches = yield from hear_confirmation(outputs, real, session.theirs.entries, back)
-        return Result(len(matches.positions), matches, session.theirs.elements)
+        return Result(len(matches), matches, session.theirs.elements)
 
     def _evaluate(
         self, elements: bytes, key: _core.Key, session: Session

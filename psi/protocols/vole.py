@@ -27,11 +27,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-import numpy as np
-
 from psi import _core
 from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.errors import PeerMisbehaved, blame_the_peer
+from psi.lazily import np
 from psi.matches import Result
 from psi.parameters import Offer, Output, Role, Session, Traffic, agree
 from psi.subprotocols import okvs, tags, vole
@@ -87,14 +86,14 @@ class Receiver(Receiving):
             matches = yield from hear_records(outputs, real, theirs.entries, forward)
         else:
             form = tags.form(offer.elements, theirs.elements)
-            matches = yield from tags.hear_matches(rows, form, offer.elements, real)
+            matches = yield from tags.hear_matches(rows, form, real)
         if both:
             _, back = forms(offer, theirs)
             slots = np.arange(offer.elements, dtype=np.uint32)
             yield from say_confirmation(
                 matches.positions, outputs, slots, self._labels, real, back, entropy
             )
-        return Result(len(matches.positions), matches, _size(theirs))
+        return Result(len(matches), matches, _size(theirs))
 
     def _evaluate(self, behind: bytes, session: Session) -> Dialogue[_core.Rows]:
         """Learns the outputs of all elements, bin by bin."""
@@ -128,7 +127,7 @@ class Sender(Sending):
             role=Role.SENDER,
             elements=0 if self._told else self._total,
             entries=self._entries if self._told else 0,
-            label_width=self._labels.width if self._told else 0,
+            label_width=self._width if self._told else 0,
         )
 
     def _converse(self) -> Dialogue[Result | None]:
@@ -154,7 +153,7 @@ class Sender(Sending):
         if self._parameters.output is not Output.BOTH:
             return None
         matches = yield from hear_confirmation(outputs, real, theirs.entries, back)
-        return Result(len(matches.positions), matches, theirs.elements)
+        return Result(len(matches), matches, theirs.elements)
 
     def _evaluate(self, behind: bytes, session: Session) -> Dialogue[_core.Rows]:
         """Learns the outputs of its own elements, bin by bin, and nothing of the receiver's."""

@@ -68,8 +68,8 @@ class Receiver(Receiving):
             raise PeerMisbehaved("the sender's Hello has impossible sizes")
         rows = yield from self._evaluate(session)
         form = tags.whole(theirs.elements)
-        matches = yield from tags.hear_matches(rows, form, offer.elements, real)
-        return Result(len(matches.positions), matches, theirs.elements)
+        matches = yield from tags.hear_matches(rows, form, real)
+        return Result(len(matches), matches, theirs.elements)
 
     def _evaluate(self, session: Session) -> Dialogue[_core.Rows]:
         """Learns the outputs of all elements, bin by bin, and that they are right."""

@@ -5,12 +5,10 @@ The shared decoys are among what is told, so that the sender sees a broken run a
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
 from psi.errors import BoundExceeded
+from psi.lazily import np, npt
 from psi.matches import Labels, Matches
 from psi.subprotocols.decoys import SHARED
 from psi.subprotocols.entries import Form, decoyed, hear_records, say_entries

@@ -15,12 +15,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from psi import _core
 from psi.elements import WIDTH
 from psi.errors import DecoyMismatch
+from psi.lazily import np, npt
 
 SHARED: Final = 32
 OWN: Final = 32
@@ -87,7 +85,19 @@ def check_positions(records: npt.NDArray[np.uint32], real: int) -> None:
         DecoyMismatch: a shared decoy has not exactly one record, or any other has one.
     """
     shared, others = records[real : real + SHARED], records[real + SHARED :]
-    missed, shown = int(np.count_nonzero(shared != 1)), int(np.count_nonzero(others))
+    check_counts(int(np.count_nonzero(shared != 1)), int(np.count_nonzero(others)))
+
+
+def check_counts(missed: int, shown: int) -> None:
+    """Checks the decoys by their numbers.
+
+    Args:
+        missed: shared decoys that do not match.
+        shown: others that do.
+
+    Raises:
+        DecoyMismatch: there is one.
+    """
     if missed or shown:
         raise DecoyMismatch(f"{missed} of {SHARED} shared decoys missed, {shown} others shown")
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 from math import ceil, log2
 from typing import Final, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from psi import _core
 from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.errors import blame_the_peer
+from psi.lazily import np, npt
 from psi.matches import Labels, Matches
 from psi.parameters import LAMBDA, Offer
 from psi.subprotocols import bins
@@ -177,4 +175,4 @@ def matches_of(
     block = np.frombuffer(labels, np.uint8).reshape(int(found.sum(dtype=np.int64)), form.label)
     first = np.repeat(starts[slots[positions]], counts)
     within = np.arange(len(first)) - np.repeat(np.cumsum(counts, dtype=np.int64) - counts, counts)
-    return Matches(positions, counts, block[first + within])
+    return Matches(positions.data, counts, block[first + within])

@@ -9,26 +9,27 @@ from psi.parameters import Parameters
 from psi.subprotocols.decoys import DECOYS, size_class
 
 
-def checked(elements: Elements, labels: Labels | None, parameters: Parameters) -> Labels:
-    """Checks a set and its labels against what was agreed; by default one record an element.
+def checked(elements: Elements, labels: Labels | None, parameters: Parameters) -> tuple[int, int]:
+    """Checks a set and its labels against what was agreed.
+
+    Returns:
+        how many records there are, by default one an element, and bytes of a label.
 
     Raises:
         ApiMisuse: the set or its labels are larger than the parameters allow, or do not fit.
     """
-    if labels is None:
-        labels = Labels.none(len(elements))
-    else:
+    records, width = len(elements), 0
+    if labels is not None:
         labels.check(len(elements))
-    if max(len(elements), len(labels)) > parameters.max_elements:
+        records, width = len(labels), labels.width
+    if max(len(elements), records) > parameters.max_elements:
         raise ApiMisuse(
-            f"{max(len(elements), len(labels))} elements or records, "
+            f"{max(len(elements), records)} elements or records, "
             f"agreed are at most {parameters.max_elements}"
         )
-    if labels.width > parameters.max_label_width:
-        raise ApiMisuse(
-            f"labels of {labels.width} bytes, agreed are at most {parameters.max_label_width}"
-        )
-    return labels
+    if width > parameters.max_label_width:
+        raise ApiMisuse(f"labels of {width} bytes, agreed are at most {parameters.max_label_width}")
+    return records, width
 
 
 def shown(size: int, exact: bool) -> int:

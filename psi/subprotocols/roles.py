@@ -35,12 +35,18 @@ class _EitherRole(ABC):
         self._elements = elements
         self._parameters = parameters
         self._told = labels is not None
-        self._labels = checked(elements, self._taken(labels), parameters)
+        self._given = self._taken(labels)
+        records, self._width = checked(elements, self._given, parameters)
         self._meter = meter or Meter()
         self._entropy = entropy or _core.Entropy.from_os()
         self._total = shown(len(elements), exact)
-        self._entries = shown(len(self._labels), exact)
+        self._entries = shown(records, exact)
         self._offer = self._offered()
+
+    @property
+    def _labels(self) -> Labels:
+        """The records; one without a label for each element if none were given."""
+        return Labels.none(len(self._elements)) if self._given is None else self._given
 
     def _taken(self, labels: Labels | None) -> Labels | None:
         """Which of the labels that were given the role takes."""
@@ -74,7 +80,7 @@ class Receiving(_EitherRole):
             role=Role.RECEIVER,
             elements=self._total,
             entries=self._entries if answers else 0,
-            label_width=self._labels.width if answers else 0,
+            label_width=self._width if answers else 0,
         )
 
     def converse(self) -> Dialogue[Result]:

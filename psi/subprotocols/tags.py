@@ -7,11 +7,9 @@ numbers): about log2(n) - 2 bits a tag less.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from math import ceil
 from typing import Final, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from psi import _core
 from psi.dialogue import Dialogue, hear_piece, say_piece
@@ -19,7 +17,7 @@ from psi.errors import blame_the_peer
 from psi.matches import Matches
 from psi.parameters import KAPPA, LAMBDA
 from psi.subprotocols import bins
-from psi.subprotocols.decoys import check_positions
+from psi.subprotocols.decoys import SHARED, check_counts
 from psi.wire.v1.messages_pb2 import TagBin, TagCounts
 
 PIECE: Final = 1 << 17
@@ -71,7 +69,7 @@ def say_tags(rows: _core.Rows, form: Form) -> Dialogue[None]:
         yield from say_piece(TagBin, bin, tags)
 
 
-def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[npt.NDArray[np.uint32]]:
+def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[memoryview[int]]:
     """Hears the sender's tags and returns which of our rows are among them, ascending.
 
     Raises:
@@ -89,16 +87,15 @@ def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[npt.NDArray[np.uint32]]:
         told = yield from hear_piece(TagBin, bin, due)
         with blame_the_peer("TagBin"):
             join.probe(told)
-    return np.frombuffer(join.matched(), np.uint32)
+    return memoryview(join.matched()).cast("I")
 
 
-def hear_matches(rows: _core.Rows, form: Form, elements: int, real: int) -> Dialogue[Matches]:
+def hear_matches(rows: _core.Rows, form: Form, real: int) -> Dialogue[Matches]:
     """Hears the sender's tags and returns which of our real elements match, one record each.
 
     Args:
         rows: of all our elements in their order, decoys behind the real ones.
         form: of the tags.
-        elements: how many there are.
         real: how many of them are real.
 
     Raises:
@@ -106,10 +103,6 @@ def hear_matches(rows: _core.Rows, form: Form, elements: int, real: int) -> Dial
         DecoyMismatch: a shared decoy is not among them, or another is.
     """
     found = yield from hear_tags(rows, form)
-    records = np.zeros(elements, np.uint32)
-    records[found] = 1
-    check_positions(records, real)
-    positions = found[found < real]
-    return Matches(
-        positions, np.ones(len(positions), np.uint32), np.empty((len(positions), 0), np.uint8)
-    )
+    end, shared = bisect_left(found, real), bisect_left(found, real + SHARED)
+    check_counts(SHARED - (shared - end), len(found) - shared)
+    return Matches(found[:end])

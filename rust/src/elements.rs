@@ -7,12 +7,11 @@ mod grouping;
 
 pub use grouping::{Grouped, Grouping, NOWHERE};
 
-use arrow_array::{Array, FixedSizeBinaryArray, LargeStringArray};
+use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::error::Error;
 use crate::sha256;
 
 /// A hashed identifier.
@@ -22,20 +21,13 @@ const DOMAIN: &[u8] = b"greenlane/element/1/";
 /// Rows a task hashes: some 200 us of work.
 const CHUNK: usize = 4096;
 
-/// Hashes each identifier in a domain; a missing one stays missing.
+/// Hashes each identifier in a domain; a missing one gives zeros.
 ///
-/// Shapes: n identifiers to n rows of 32 bytes.
+/// Shapes: n identifiers to n rows; what has no place in `rows` is left out.
 /// Secret: the identifiers; the time depends on their lengths, at home only.
-///
-/// # Errors
-/// None that the arguments can cause; the builder's own are passed on as [`Error::Length`].
-pub fn hash(identifiers: &LargeStringArray, domain: &str) -> Result<FixedSizeBinaryArray, Error> {
-    let mut rows: Vec<Element> = vec![[0; 32]; identifiers.len()];
-    InDomain::new(domain).hash(identifiers, &mut rows);
-    let values = arrow_buffer::Buffer::from_vec(rows.into_flattened());
-    FixedSizeBinaryArray::try_new(32, values, identifiers.nulls().cloned()).map_err(|_| {
-        Error::Length { argument: "identifiers", expected: identifiers.len(), actual: 0 }
-    })
+pub fn hash(identifiers: &LargeStringArray, domain: &str, rows: &mut [Element]) {
+    let filled = rows.len().min(identifiers.len());
+    InDomain::new(domain).hash(identifiers, &mut rows[..filled]);
 }
 
 /// SHA-256 after the block of a domain.
@@ -138,23 +130,28 @@ mod tests {
     #[test]
     fn an_element_is_the_hash_of_the_hashed_domain_and_the_identifier() {
         let column = LargeStringArray::from(vec![Some("a"), None, Some("")]);
-        let elements = hash(&column, "d").unwrap();
+        let hashed = |domain| {
+            let mut rows = [[1; 32]; 4];
+            hash(&column, domain, &mut rows);
+            rows
+        };
+        let elements = hashed("d");
         let block = Sha512::digest(b"greenlane/element/1/d");
         let expected = Sha256::new_with_prefix(block).chain_update(b"a").finalize();
-        assert_eq!(elements.value(0), &expected[..]);
-        assert!(elements.is_null(1));
-        assert!(elements.is_valid(2));
-        assert_ne!(hash(&column, "e").unwrap().value(0), elements.value(0));
+        assert_eq!(elements[0], expected[..]);
+        assert_eq!([elements[1], elements[3]], [[0; 32], [1; 32]]);
+        assert_ne!(hashed("e")[0], elements[0]);
     }
 
     #[test]
     fn short_and_long_identifiers_hash_as_the_standard_says() {
         let block = Sha512::digest(b"greenlane/element/1/d");
         let texts: Vec<_> = (0..150).map(|length| "x".repeat(length)).collect();
-        let hashed = hash(&LargeStringArray::from_iter_values(&texts), "d").unwrap();
+        let mut hashed = [[0; 32]; 150];
+        hash(&LargeStringArray::from_iter_values(&texts), "d", &mut hashed);
         for (length, text) in texts.iter().enumerate() {
             let expected = Sha256::new_with_prefix(block).chain_update(text).finalize();
-            assert_eq!(hashed.value(length), &expected[..], "{length} bytes");
+            assert_eq!(hashed[length], expected[..], "{length} bytes");
         }
     }
 

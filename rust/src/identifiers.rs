@@ -127,6 +127,16 @@ pub fn normalise(kind: Kind, column: &LargeStringArray) -> (LargeStringArray, UI
     }
 }
 
+/// How many rows have each reason, by its code.
+#[must_use]
+pub fn tally(reasons: &UInt8Array) -> [usize; REASONS.len()] {
+    let mut tally = [0; 256];
+    for code in reasons.values() {
+        tally[usize::from(*code)] += 1;
+    }
+    std::array::from_fn(|code| tally[code])
+}
+
 /// Runs a rule over a column. Generic, so that the rule is inlined in the loop over the rows.
 ///
 /// A rule appends the normalised value if it keeps it; what it appends otherwise is undone.

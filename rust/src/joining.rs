@@ -37,13 +37,14 @@ impl Matched {
     ///
     /// # Errors
     /// [`Error::Index`] for a place that there is not, [`Error::Order`] if they do not ascend.
-    pub fn new(positions: &[i64], places: usize) -> Result<Self, Error> {
+    pub fn new(positions: &[u32], places: usize) -> Result<Self, Error> {
         let mut words = vec![Word::default(); places.div_ceil(64)];
         let mut last = None;
         for (index, position) in positions.iter().enumerate() {
-            let at = usize::try_from(*position).ok().filter(|at| *at < places);
-            let actual = *position as usize;
-            let at = at.ok_or(Error::Index { argument: "positions", bound: places, actual })?;
+            let at = *position as usize;
+            if at >= places {
+                return Err(Error::Index { argument: "positions", bound: places, actual: at });
+            }
             if last.is_some_and(|last| last >= at) {
                 return Err(Error::Order { argument: "positions", index });
             }
@@ -133,9 +134,7 @@ mod tests {
         let places: Vec<_> = (0..200).rev().collect();
         let hits = matched.find(&[&places]).unwrap();
         assert_eq!(hits.matches, (0..all.len() as i64).rev().collect::<Vec<_>>());
-        assert!(
-            hits.rows.iter().rev().zip(&all).all(|(row, place)| 199 - i64::from(*row) == *place)
-        );
+        assert!(hits.rows.iter().rev().zip(&all).all(|(row, place)| 199 - *row == *place));
     }
 
     #[test]
@@ -147,7 +146,6 @@ mod tests {
         assert_eq!(matched.find(&[&[0, 2]]), Err(index));
         for (positions, due) in [
             (&[2][..], Error::Index { argument: "positions", bound: 2, actual: 2 }),
-            (&[-1], Error::Index { argument: "positions", bound: 2, actual: usize::MAX }),
             (&[1, 0], Error::Order { argument: "positions", index: 1 }),
             (&[1, 1], Error::Order { argument: "positions", index: 1 }),
         ] {

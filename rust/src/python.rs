@@ -247,12 +247,21 @@ fn are_distinct(py: Python<'_>, elements: &[u8]) -> PyResult<bool> {
     Ok(py.detach(|| elements::are_distinct(elements)))
 }
 
-/// Identifiers to elements, row by row.
+/// Identifiers to elements, row by row; none may be missing.
 #[pyfunction]
-fn hash_elements<'py>(py: Python<'py>, identifiers: PyArray, domain: &str) -> PyResult<Py<PyAny>> {
+fn hash_elements<'py>(
+    py: Python<'py>,
+    identifiers: PyArray,
+    domain: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
     let identifiers = texts(&identifiers)?;
-    let hashed = py.detach(|| elements::hash(identifiers, domain))?;
-    give(py, Arc::new(hashed))
+    if identifiers.null_count() > 0 {
+        return Err(PyValueError::new_err("an identifier is missing"));
+    }
+    large_bytes(py, 32 * identifiers.len(), |out| {
+        let (rows, _) = out.as_chunks_mut();
+        py.detach(|| elements::hash(identifiers, domain, rows));
+    })
 }
 
 /// Whole rows of delimited text from `start` on as columns, and where they end.
@@ -314,18 +323,22 @@ fn unpack_labels<'py>(
     columns.into_iter().map(|column| give(py, Arc::new(column))).collect()
 }
 
-/// Values normalised by a rule, row by row, and a reason for each row.
+/// Values normalised by a rule, row by row, a reason for each row, and how many rows have each.
 #[pyfunction]
 fn normalise<'py>(
     py: Python<'py>,
     kind: &str,
     column: PyArray,
-) -> PyResult<(Py<PyAny>, Py<PyAny>)> {
+) -> PyResult<(Py<PyAny>, Bound<'py, PyBytes>, Vec<usize>)> {
     let kind = identifiers::Kind::parse(kind)
         .ok_or_else(|| PyValueError::new_err("no such kind of identifier"))?;
     let column = texts(&column)?;
-    let (values, reasons) = py.detach(|| identifiers::normalise(kind, column));
-    Ok((give(py, Arc::new(values))?, give(py, Arc::new(reasons))?))
+    let (values, reasons, tally) = py.detach(|| {
+        let (values, reasons) = identifiers::normalise(kind, column);
+        let tally = identifiers::tally(&reasons);
+        (values, reasons, tally)
+    });
+    Ok((give(py, Arc::new(values))?, PyBytes::new(py, reasons.values()), tally.to_vec()))
 }
 
 /// One key of several columns, missing where one of them is.
@@ -457,7 +470,7 @@ fn large_bytes<'py>(
 
 fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
     let array = PyArray::from_array_ref(array);
-    Ok(array.to_pyarrow(py)?.unbind())
+    Ok(array.into_arro3(py)?.unbind())
 }
 
 #[pymodule(gil_used = false)]
@@ -473,10 +486,10 @@ mod _core {
     const NOWHERE: u32 = crate::elements::NOWHERE;
 
     #[pymodule_export]
-    use super::grouping::Grouping;
+    use super::grouping::{Block, Grouping};
 
     #[pymodule_export]
-    use super::joining::{Matched, write_rows};
+    use super::joining::{Matched, total, write_rows};
 
     #[pymodule_export]
     use super::matching::{

@@ -68,7 +68,7 @@ def standing(twin: Twin, side: str) -> dict[Key, list[int]]:
     for name, columns in twin.columns.items():
         for column in columns_of(twin, side, name):
             cells = pa.array([row[column] for row in rows], pa.large_string())
-            values, _ = _core.normalise(columns.kind, cells)
+            values, _, _ = _core.normalise(columns.kind, cells)
             for number, value in enumerate(pa.array(values).to_pylist()):
                 known = found.setdefault((name, value), []) if value else [number]
                 if number not in known:
@@ -87,7 +87,7 @@ def check(twin: Twin, learner: str, result: Path) -> None:
     for row in joined:
         name = row["greenlane_set"]
         cell = pa.array([row[row["greenlane_column"]]], pa.large_string())
-        values, _ = _core.normalise(twin.columns[name].kind, cell)
+        values, _, _ = _core.normalise(twin.columns[name].kind, cell)
         (value,) = pa.array(values).to_pylist()
         own, their = row["greenlane_own_records"], row["greenlane_their_records"]
         assert expected.get((name, value)) == (own, their)

@@ -115,10 +115,11 @@ def identifiers(left: tuple[Shown, Any]) -> tuple[set[str], set[bytes]]:
         for spec in settings.identifiers:
             for (column,) in spec.columns:
                 cells = rows[column].combine_chunks()
-                values, _ = _core.normalise(spec.kind, cells)
-                texts |= {*cells.to_pylist(), *pa.array(values).to_pylist()} - {None}
-                hashed = pa.array(_core.hash_elements(values, domain(spec)))
-                elements |= {*hashed.to_pylist()} - {None}
+                values, _, _ = _core.normalise(spec.kind, cells)
+                kept = pa.array(values).drop_null()
+                texts |= {*cells.to_pylist(), *kept.to_pylist()} - {None}
+                block = _core.hash_elements(kept, domain(spec))
+                elements |= {block[32 * at : 32 * (at + 1)] for at in range(len(kept))}
     return {text for text in texts if len(text.strip()) >= SHORTEST and len({*text}) > 1}, elements
 
 

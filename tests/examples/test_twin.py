@@ -121,7 +121,7 @@ def test_the_product_reads_in_the_dirt_what_the_clean_columns_say(twin: Twin, si
     for names in COLUMNS.values():
         for column in names.own if side == "claims" else names.their:
             text = dirty[column].combine_chunks().cast(pa.large_string())
-            read, _ = _core.normalise(names.kind, text)
+            read, _, _ = _core.normalise(names.kind, text)
             wrong = sum(
                 a != b
                 for a, b in zip(

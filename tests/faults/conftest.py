@@ -145,7 +145,7 @@ def secrets_of(*files: Path) -> set[str]:
 def _normal(kind: str, cell: str) -> list[str]:
     import pyarrow as pa
 
-    values, _ = _core.normalise(kind, pa.array([cell], pa.large_string()))
+    values, _, _ = _core.normalise(kind, pa.array([cell], pa.large_string()))
     return [value for value in pa.array(values).to_pylist() if value]
 
 

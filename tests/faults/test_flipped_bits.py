@@ -106,10 +106,11 @@ def shown(learnt: Learnt) -> Any:
     assert hits.their_records is not None
     assert hits.records is not None
     told = [tuple(str(cell) for cell in row.values()) for row in hits.records.to_pylist()]
-    places = zip(hits.positions, hits.own_records, hits.their_records, strict=True)
+    own_records = hits.own_records.to_pylist()
+    places = zip(hits.positions.to_pylist(), own_records, hits.their_records, strict=True)
     for place, own, their in places:
-        element = hits.own.elements[32 * place : 32 * place + 32]
-        result[element] = (int(own), Counter(told[start : start + their]))
+        element = hits.own.elements[place]
+        result[element] = (own, Counter(told[start : start + their]))
         start += their
     return result
 
@@ -132,10 +133,11 @@ def named(rows: Rows, kind: str, columns: list[str]) -> dict[bytes, Rows]:
     found: dict[bytes, Rows] = defaultdict(list)
     for row in rows:
         cells = pa.array([row[column] or None for column in columns], pa.large_string())
-        values, _ = _core.normalise(kind, cells)
+        values, _, _ = _core.normalise(kind, cells)
         domain = domain_of(IdentifierSettings("", kind, (("any",),)))
-        elements = pa.array(_core.hash_elements(values, domain)).to_pylist()
-        for element in {each for each in elements if each is not None}:
+        kept = pa.array(values).drop_null()
+        block = _core.hash_elements(kept, domain)
+        for element in {block[32 * at : 32 * (at + 1)] for at in range(len(kept))}:
             found[element].append(row)
     return found
 

@@ -40,15 +40,15 @@ def test_hits_are_those_of_numpy(seed: int) -> None:
     for way in places:
         way[rng.random(rows) < 0.3] = _core.NOWHERE
     positions = np.flatnonzero(rng.random(elements) < rng.random())
-    matched = _core.Matched(pa.array(positions), elements)
+    matched = _core.Matched(pa.array(positions, pa.uint32()), elements)
     hits = matched.find([pa.array(way) for way in places])
-    assert [each.type for each in hits] == [pa.uint32(), pa.uint32(), pa.int64()]
+    assert [pa.array(each).type for each in hits] == [pa.uint32(), pa.uint32(), pa.int64()]
     for got, expected in zip(hits, found(places, positions, elements), strict=True):
         assert got.to_pylist() == expected.tolist()
 
 
 def test_places_that_are_none_are_refused() -> None:
-    matched = _core.Matched(pa.array([0]), 2)
+    matched = _core.Matched(pa.array([0], pa.uint32()), 2)
     with pytest.raises(ValueError, match="places: index 2 in a batch of 2"):
         matched.find([pa.array([0, 2], pa.uint32())])
     with pytest.raises(ValueError, match="places: length 0, expected 1"):
@@ -56,8 +56,8 @@ def test_places_that_are_none_are_refused() -> None:
     with pytest.raises(TypeError, match="an array of UInt32 is due"):
         matched.find([pa.array([0], pa.int32())])
     with pytest.raises(ValueError, match="positions: index 2 in a batch of 2"):
-        _core.Matched(pa.array([0, 2]), 2)
-    with pytest.raises(TypeError, match="an array of Int64 is due"):
+        _core.Matched(pa.array([0, 2], pa.uint32()), 2)
+    with pytest.raises(TypeError, match="an array of UInt32 is due"):
         _core.Matched(pa.array([0], pa.int32()), 2)
 
 

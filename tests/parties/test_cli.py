@@ -6,6 +6,8 @@ import errno
 import gc
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,15 +45,18 @@ def program(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+TELLING = (
+    "import sys\nfrom parties.cli import main\n"
+    "try:\n main()\nexcept SystemExit:\n pass\n"
+    "print(*sys.modules, file=sys.stderr)"
+)
+"""The program, which in the end says what it has imported."""
+
+
 def imported(*command: str) -> set[str]:
     """The packages that a command brings in."""
-    code = (
-        "import sys\nfrom parties.cli import main\n"
-        "try:\n main()\nexcept SystemExit:\n pass\n"
-        "print(*sys.modules, file=sys.stderr)"
-    )
     done = subprocess.run(
-        [sys.executable, "-c", code, *command],
+        [sys.executable, "-c", TELLING, *command],
         capture_output=True,
         text=True,
         timeout=60,
@@ -81,8 +86,45 @@ def test_a_match_of_text_files_waits_for_no_other_source_and_no_page_of_metrics(
     assert "grpc._channel" in there, "it has come as far as the call"
     assert there.isdisjoint(
         {"duckdb", "grpc_health.v1", "grpc_reflection.v1alpha", "importlib.metadata"}
-        | {"prometheus_client", "pyarrow.csv", "pyarrow.parquet", "pydantic"}
+        | {"prometheus_client", "pydantic"}
     )
+
+
+def test_a_match_of_text_files_without_records_needs_neither_numpy_nor_pyarrow(
+    tmp_path: Path,
+) -> None:
+    insurer, police = tmp_path / "A", tmp_path / "B"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    listen = ("--listen", f"127.0.0.1:{port}")
+    assert program("init", "insurer", str(insurer), "--listen", "127.0.0.1:1").returncode == 0
+    assert program("init", "police", str(police), *listen, "--peer", str(insurer)).returncode == 0
+    for folder in (insurer, police):
+        settings = folder / "greenlane.toml"
+        text = settings.read_text("utf-8")
+        settings.write_text(re.sub(r"(?m)^disclose = .*$", "disclose = []", text), "utf-8")
+    serve = ("serve", "--settings", str(police / "greenlane.toml"), "--json")
+    with subprocess.Popen(
+        [sys.executable, "-c", TELLING, *serve],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as node:
+        try:
+            assert node.stdout is not None
+            assert "listen" in node.stdout.readline()
+            here = imported(
+                *("match", "--settings", str(insurer / "greenlane.toml"), "--peer", "police"),
+                *("--protocol", "vole", "--format", "csv", "--out", str(tmp_path / "joined.csv")),
+            )
+        finally:
+            node.terminate()
+        _, said = node.communicate(timeout=60)
+    assert (tmp_path / "joined.csv").read_text("utf-8").count("\n") > 1
+    for modules in (here, set(said.split())):
+        assert "psi.protocols.vole" in modules
+        assert modules.isdisjoint({"numpy", "pyarrow"})
 
 
 @pytest.mark.parametrize(("command", "status"), [("version", 0), ("nonsense", 2)])

@@ -119,7 +119,7 @@ def test_without_columns_a_match_tells_which_and_nothing_of_the_peers_rows(
         assert plate is not None
         assert phone is not None
         assert (len(plate), len(phone)) == (1, 0)
-        assert plate.own_records.tolist() == [2]
+        assert plate.own_records.to_pylist() == [2]
         assert (plate.their_records, plate.records) == (None, None)
         assert deliver(learnt, prepared.source, "peer", tmp_path / "x", "parquet") == 2
         assert pq.read_table(tmp_path / "x")["greenlane_their_records"].null_count == 2

@@ -1,18 +1,18 @@
 //! The elements that the rows of a source name, gathered batch by batch and grouped at the end.
 //!
 //! A row names an element in up to as many ways as there are columns for it, each element once.
-//! What is kept of each row is its *place*: which of the ascending distinct elements it names. With
+//! What is kept of each row is its *place*: which of the distinct elements it names. With
 //! it a second pass over the same rows needs no identifier.
 
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;
 
-use super::{CHUNK, Element, InDomain};
+use super::{Element, InDomain, prefix};
 use crate::error::Error;
 
 /// The place of a row that names nothing.
 pub const NOWHERE: u32 = u32::MAX;
-/// Rows of a bucket on average: 2 KiB of keys, which are sorted in the first cache.
+/// Rows of a bucket on average: 2 KiB of keys, which are looked at in the first cache.
 const BUCKET: usize = 256;
 /// Bits of the largest number of buckets: their ends stay in the second cache.
 const MOST_BITS: u32 = 14;
@@ -101,74 +101,78 @@ impl Grouping {
     #[must_use]
     pub fn finish(mut self) -> Grouped {
         self.hashed = Vec::new();
-        let order = ascending(&self.elements);
-        let (mut firsts, mut counts) =
-            (Vec::with_capacity(order.len()), Vec::<u32>::with_capacity(order.len()));
-        let mut positions = vec![0; self.elements.len()];
-        let mut last = None;
-        for key in order {
-            let at = key as u32;
-            // Keys of unequal elements mostly differ by themselves.
-            let equal = last.is_some_and(|(key_before, before): (u64, u32)| {
-                key_before >> 32 == key >> 32
-                    && self.elements[before as usize] == self.elements[at as usize]
-            });
-            match counts.last_mut() {
-                Some(count) if equal => *count += 1,
-                _ => {
-                    firsts.push(at);
-                    counts.push(1);
-                }
+        let again = repeated(&self.elements);
+        let distinct = self.elements.len() - again.len();
+        let mut counts = vec![1; distinct];
+        if !again.is_empty() {
+            let places = drop_repeated(&mut self.elements, &again);
+            for (_, first) in again {
+                counts[places[first as usize] as usize] += 1;
             }
-            positions[at as usize] = firsts.len() as u32 - 1;
-            last = Some((key, at));
+            for place in self.places.iter_mut().flatten().filter(|place| **place != NOWHERE) {
+                *place = places[*place as usize];
+            }
         }
-        for place in self.places.iter_mut().flatten().filter(|place| **place != NOWHERE) {
-            *place = positions[*place as usize];
-        }
-        Grouped { elements: self.elements, firsts, counts, places: self.places }
+        Grouped { elements: self.elements, counts, places: self.places }
     }
 }
 
-/// What rows name, grouped: m distinct elements, ascending.
+/// What rows name, grouped: m distinct elements in the order in which they came, batch by batch and
+/// in each way by way.
 pub struct Grouped {
-    elements: Vec<Element>,
-    /// For each distinct element where it stands first in `elements`.
-    firsts: Vec<u32>,
-    /// How many rows name each distinct element; m entries.
+    /// The elements, which differ in their first 16 bytes.
+    pub elements: Vec<Element>,
+    /// How many rows name each element; m entries.
     pub counts: Vec<u32>,
-    /// For each way the place of each row among the distinct elements, or [`NOWHERE`].
+    /// For each way the place of each row among the elements, or [`NOWHERE`].
     pub places: Vec<Vec<u32>>,
 }
 
-impl Grouped {
-    /// How many distinct elements there are.
-    #[must_use]
-    pub fn distinct(&self) -> usize {
-        self.firsts.len()
-    }
-
-    /// Writes the distinct elements, ascending; what has no place in `out` is left out.
-    pub fn write(&self, out: &mut [Element]) {
-        out.par_chunks_mut(CHUNK).zip(self.firsts.par_chunks(CHUNK)).for_each(|(out, firsts)| {
-            for (out, first) in out.iter_mut().zip(firsts) {
-                *out = self.elements[*first as usize];
+/// The number of each row that stood before, ascending, and where it stood first.
+fn repeated(rows: &[Element]) -> Vec<(u32, u32)> {
+    let bits = (rows.len() / BUCKET).checked_ilog2().unwrap_or(0).min(MOST_BITS);
+    let mut keys = by_bucket(rows, bits);
+    let buckets = split(&mut keys.keys, &keys.ends);
+    let row = |key: u64| prefix(&rows[key as u32 as usize]);
+    let mut again: Vec<_> = buckets
+        .into_par_iter()
+        .with_min_len(16)
+        .map_init(Seen::default, |seen, bucket| {
+            let mut again = Vec::new();
+            if seen.may_repeat(bucket, bits) {
+                // A row alone is not looked at: it stands anywhere in memory.
+                bucket.sort_unstable();
+                for run in
+                    bucket.chunk_by_mut(|a, b| a >> 32 == b >> 32).filter(|run| run.len() > 1)
+                {
+                    run.sort_unstable_by(|a, b| row(*a).cmp(&row(*b)).then(a.cmp(b)));
+                    for same in run.chunk_by(|a, b| row(*a) == row(*b)) {
+                        again.extend(same[1..].iter().map(|key| (*key as u32, same[0] as u32)));
+                    }
+                }
             }
-        });
-    }
+            again
+        })
+        .flatten()
+        .collect();
+    again.par_sort_unstable();
+    again
 }
 
-/// A key for each row, in ascending order of the rows: the first 4 bytes of the row above its
-/// number. Equal rows come in the order of their numbers.
-///
-/// Rows are hashes: their first bits put nearly the same number into each bucket, and their first
-/// 4 bytes tell nearly all apart. Other rows only take longer.
-fn ascending(rows: &[Element]) -> Vec<u64> {
+/// A key for each row, the first 4 bytes of the row above its number, sorted by the first bits.
+struct Keys {
+    keys: Vec<u64>,
+    /// Where each bucket ends.
+    ends: Vec<usize>,
+}
+
+/// Sorts rows by their first bits. Rows are hashes: these put nearly the same number into each
+/// bucket, and the first 4 bytes tell nearly all apart. Other rows only take longer.
+fn by_bucket(rows: &[Element], bits: u32) -> Keys {
     let key = |(number, row): (usize, &Element)| {
         let first = row.first_chunk().copied().map_or(0, u32::from_be_bytes);
         u64::from(first) << 32 | number as u64
     };
-    let bits = (rows.len() / BUCKET).checked_ilog2().unwrap_or(0).min(MOST_BITS);
     // Twice shifted, since a shift by 64 is none.
     let bucket = |key: u64| (key >> 1 >> (63 - bits)) as usize;
     let mut ends = vec![0_usize; (1 << bits) + 1];
@@ -185,24 +189,71 @@ fn ascending(rows: &[Element]) -> Vec<u64> {
         keys[*end] = key;
         *end += 1;
     }
-    let mut buckets = Vec::with_capacity(1 << bits);
-    let (mut rest, mut start) = (&mut keys[..], 0);
-    for end in &ends[..1 << bits] {
+    ends.truncate(1 << bits);
+    Keys { keys, ends }
+}
+
+/// Cuts keys into buckets.
+fn split<'a>(keys: &'a mut [u64], ends: &[usize]) -> Vec<&'a mut [u64]> {
+    let mut buckets = Vec::with_capacity(ends.len());
+    let (mut rest, mut start) = (keys, 0);
+    for end in ends {
         let (first, next) = rest.split_at_mut(end - start);
         buckets.push(first);
         (rest, start) = (next, *end);
     }
-    let row = |key: u64| &rows[key as u32 as usize];
-    buckets.into_par_iter().with_min_len(16).for_each(|keys| {
-        keys.sort_unstable();
-        for run in keys.chunk_by_mut(|a, b| a >> 32 == b >> 32) {
-            // A row alone is not looked at: it stands anywhere in memory.
-            if run.len() > 1 && run.iter().any(|key| row(*key) != row(run[0])) {
-                run.sort_unstable_by(|a, b| row(*a).cmp(row(*b)).then(a.cmp(b)));
-            }
+    buckets
+}
+
+/// A bit for each value of some bits of a key: 32 KiB, which stay in the first cache.
+struct Seen(Vec<u64>);
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self(vec![0; (1 << Self::BITS) / 64])
+    }
+}
+
+impl Seen {
+    const BITS: u32 = 18;
+
+    /// Whether two keys of a bucket share the bits that follow those of the bucket. Of 256 keys with
+    /// nothing in common two do in one of eight buckets.
+    fn may_repeat(&mut self, keys: &[u64], bucket: u32) -> bool {
+        let at = |key: u64| (key << bucket >> (64 - Self::BITS)) as usize;
+        let mut twice = 0;
+        for key in keys {
+            let (word, bit) = (&mut self.0[at(*key) / 64], 1 << (at(*key) % 64));
+            twice |= *word & bit;
+            *word |= bit;
         }
-    });
-    keys
+        for key in keys {
+            self.0[at(*key) / 64] = 0;
+        }
+        twice != 0
+    }
+}
+
+/// Closes the gaps that rows leave which stood before, and returns where each row is then.
+///
+/// Shapes: n rows; `again` as [`repeated`] has it; n places.
+fn drop_repeated(rows: &mut Vec<Element>, again: &[(u32, u32)]) -> Vec<u32> {
+    let mut places = vec![0; rows.len()];
+    let (mut rest, mut kept) = (again, 0);
+    for number in 0..rows.len() {
+        if let Some(((repeated, first), next)) = rest.split_first()
+            && *repeated as usize == number
+        {
+            places[number] = places[*first as usize];
+            rest = next;
+            continue;
+        }
+        rows[kept] = rows[number];
+        places[number] = kept as u32;
+        kept += 1;
+    }
+    rows.truncate(kept);
+    places
 }
 
 #[cfg(test)]
@@ -218,13 +269,9 @@ mod tests {
     }
 
     fn element(text: &str) -> Element {
-        hash(&texts(&[Some(text)]), "d").unwrap().value(0).try_into().unwrap()
-    }
-
-    fn distinct(grouped: &Grouped) -> Vec<Element> {
-        let mut elements = vec![[0; 32]; grouped.distinct()];
-        grouped.write(&mut elements);
-        elements
+        let mut row = [[0; 32]];
+        hash(&texts(&[Some(text)]), "d", &mut row);
+        row[0]
     }
 
     #[test]
@@ -239,55 +286,53 @@ mod tests {
         }
         assert_eq!(grouping.named(), 5);
         let grouped = grouping.finish();
-        let elements = distinct(&grouped);
-        assert!(elements.is_sorted_by(|a, b| a < b));
-        let named = |way: usize| -> Vec<_> {
-            let places = grouped.places[way].iter();
-            places.map(|at| (*at != NOWHERE).then(|| elements[*at as usize])).collect()
-        };
-        let (a, b, c) = (Some(element("a")), Some(element("b")), Some(element("c")));
-        assert_eq!(named(0), [a, None, b, None, c, a]);
-        assert_eq!(named(1), [None, c, a, None, None, b]);
-        let counts: BTreeMap<_, _> = elements.into_iter().map(Some).zip(grouped.counts).collect();
-        assert_eq!(counts, BTreeMap::from([(a, 3), (b, 2), (c, 2)]));
+        assert_eq!(grouped.elements, ["a", "b", "c"].map(element));
+        assert_eq!(grouped.counts, [3, 2, 2]);
+        assert_eq!(grouped.places[0], [0, NOWHERE, 1, NOWHERE, 2, 0]);
+        assert_eq!(grouped.places[1], [NOWHERE, 2, 0, NOWHERE, NOWHERE, 1]);
     }
 
     #[test]
     fn many_rows_are_grouped_as_a_map_groups_them() {
-        for rows in [0, 1, 255, 256, 600, 5000, 70_000] {
-            let named: Vec<_> = (0..rows).map(|row| format!("{}", row * row % 4999)).collect();
+        for (rows, names) in [(0, 1), (1, 1), (255, 9), (600, 600), (5000, 1), (70_000, 4999)] {
+            let named: Vec<_> = (0..rows).map(|row| (row * row + row / 7) % names).collect();
+            let texts: Vec<_> = named.iter().map(|name| format!("{name}")).collect();
             let mut grouping = Grouping::new("d", 1);
-            for batch in named.chunks(997) {
+            for batch in texts.chunks(997) {
                 grouping.add(&[&LargeStringArray::from_iter_values(batch)]).unwrap();
             }
             let grouped = grouping.finish();
-            let mut map = BTreeMap::new();
-            for name in &named {
-                *map.entry(element(name)).or_insert(0_u32) += 1;
-            }
-            let elements = distinct(&grouped);
-            assert!(elements.iter().eq(map.keys()), "{rows} rows");
-            assert!(grouped.counts.iter().eq(map.values()), "{rows} rows");
+            let (mut places, mut counts) = (BTreeMap::new(), Vec::<u32>::new());
             for (name, place) in named.iter().zip(&grouped.places[0]) {
-                assert_eq!(elements[*place as usize], element(name), "{rows} rows");
+                let due = *places.entry(name).or_insert(counts.len());
+                counts.resize(counts.len().max(due + 1), 0);
+                counts[due] += 1;
+                assert_eq!(*place as usize, due, "{rows} rows of {names}");
+            }
+            assert_eq!(grouped.counts, counts, "{rows} rows of {names}");
+            for (name, place) in places {
+                assert_eq!(grouped.elements[place], element(&format!("{name}")));
             }
         }
     }
 
     #[test]
-    fn rows_that_share_their_first_bytes_are_ordered_by_the_others() {
+    fn rows_that_share_their_first_bytes_are_told_apart_by_half_of_them() {
         let mut entropy = Entropy::from_seed_for_tests([3; 32]);
         let mut rows = vec![[0; 32]; 3000];
         entropy.fill(rows.as_flattened_mut());
         for (number, row) in rows.iter_mut().enumerate() {
             row[..number % 9].fill(7);
-            row[30] = 0;
         }
         rows.extend_from_within(..100);
-        let order: Vec<_> = ascending(&rows).iter().map(|key| *key as u32 as usize).collect();
-        let mut expected: Vec<_> = (0..rows.len()).collect();
-        expected.sort_by_key(|number| rows[*number]);
-        assert_eq!(order, expected, "seed 3");
+        rows.extend_from_within(50..60);
+        rows[3000][16..].fill(1);
+        let due =
+            (3000..3100).map(|at| (at, at - 3000)).chain((3100..3110).map(|at| (at, at - 3050)));
+        assert_eq!(repeated(&rows), due.collect::<Vec<_>>(), "seed 3");
+        let places = drop_repeated(&mut rows, &[(1, 0), (3, 0), (4, 2)]);
+        assert_eq!((places.len(), rows.len()), (3110, 3107));
+        assert_eq!(places[..7], [0, 0, 1, 0, 1, 2, 3]);
     }
 
     #[test]
@@ -297,6 +342,6 @@ mod tests {
         let refused = |result: Result<(), Error>| matches!(result, Err(Error::Length { .. }));
         assert!(refused(grouping.add(&[&one])));
         assert!(refused(grouping.add(&[&one, &two])));
-        assert_eq!(grouping.finish().distinct(), 0);
+        assert!(grouping.finish().elements.is_empty());
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arrow_array::UInt32Array;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 use pyo3_arrow::PyArray;
 
-use super::{give, large_bytes, texts};
-use crate::elements;
+use super::{give, rows, texts};
+use crate::elements::{self, Element};
 use crate::error::Error;
 
 /// The elements that rows name, batch by batch; finished once.
@@ -40,21 +41,52 @@ impl Grouping {
         Ok(self.unfinished()?.named())
     }
 
-    /// Elements, m x 32 bytes ascending; an array of counts; for each way an array of places.
-    fn finish<'py>(
-        &mut self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyBytes>, Py<PyAny>, Bound<'py, PyList>)> {
+    /// A block of elements; an array of counts; for each way an array of places.
+    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<(Block, Py<PyAny>, Bound<'py, PyList>)> {
         let grouping = self.0.take().ok_or(Error::Used { argument: "grouping" })?;
-        let mut grouped = py.detach(|| grouping.finish());
-        let elements = large_bytes(py, 32 * grouped.distinct(), |out| {
-            let (rows, _) = out.as_chunks_mut();
-            py.detach(|| grouped.write(rows));
-        })?;
-        let counts = std::mem::take(&mut grouped.counts);
-        let places = std::mem::take(&mut grouped.places);
+        let elements::Grouped { elements, counts, places } = py.detach(|| grouping.finish());
         let numbers = |numbers: Vec<u32>| give(py, Arc::new(UInt32Array::from(numbers)));
         let places = places.into_iter().map(numbers).collect::<PyResult<Vec<_>>>()?;
-        Ok((elements, numbers(counts)?, PyList::new(py, places)?))
+        Ok((Block(elements), numbers(counts)?, PyList::new(py, places)?))
+    }
+}
+
+/// Elements that differ in their first 16 bytes, n x 32 bytes.
+#[pyclass(frozen, module = "psi._core")]
+pub struct Block(Vec<Element>);
+
+#[pymethods]
+impl Block {
+    fn __len__(&self) -> usize {
+        self.0.as_flattened().len()
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.as_flattened())
+    }
+
+    /// One of the elements.
+    fn row<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let due = Error::Index { argument: "at", bound: self.0.len(), actual: at };
+        Ok(PyBytes::new(py, self.0.get(at).ok_or(due)?))
+    }
+}
+
+/// Elements in either form.
+#[derive(FromPyObject)]
+pub enum Elements {
+    /// As a grouping gives them.
+    Held(Py<Block>),
+    /// As bytes, n x 32.
+    Told(PyBackedBytes),
+}
+
+impl Elements {
+    /// The elements.
+    pub fn rows(&self) -> Result<&[Element], Error> {
+        match self {
+            Self::Held(block) => Ok(&block.get().0),
+            Self::Told(bytes) => rows(bytes, "elements"),
+        }
     }
 }

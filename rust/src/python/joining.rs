@@ -21,10 +21,10 @@ pub struct Matched(joining::Matched);
 
 #[pymethods]
 impl Matched {
-    /// The place of each match, an array of int64 that ascends, of so many places.
+    /// The place of each match, an array of uint32 that ascends, of so many places.
     #[new]
     fn new(py: Python<'_>, positions: PyArray, places: usize) -> PyResult<Self> {
-        let positions = numbers::<Int64Type>(&positions)?;
+        let positions = numbers::<UInt32Type>(&positions)?;
         Ok(Self(py.detach(|| joining::Matched::new(positions, places))?))
     }
 
@@ -42,6 +42,13 @@ impl Matched {
             give(py, Arc::new(Int64Array::from(hits.matches)))?,
         ))
     }
+}
+
+/// The sum of an array of uint32.
+#[pyfunction]
+pub fn total(py: Python<'_>, numbers: PyArray) -> PyResult<u64> {
+    let numbers = self::numbers::<UInt32Type>(&numbers)?;
+    Ok(py.detach(|| numbers.iter().map(|number| u64::from(*number)).sum()))
 }
 
 /// Columns as delimited text, in pieces; texts in quotes where `quoted` says so.

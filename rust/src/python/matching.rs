@@ -8,6 +8,7 @@ use pyo3::types::PyBytes;
 
 use zeroize::Zeroizing;
 
+use super::grouping::Elements;
 use super::{Entropy, Outputs, rows};
 use crate::aes::Block;
 use crate::code::Code;
@@ -197,14 +198,14 @@ impl Rows {
     #[new]
     fn new(
         py: Python<'_>,
-        elements: &[u8],
+        elements: Elements,
         extras: &[u8],
         sid: [u8; 32],
         bins: usize,
         third: usize,
         width: usize,
     ) -> PyResult<Self> {
-        let (elements, extras) = (rows(elements, "elements")?, rows(extras, "extras")?);
+        let (elements, extras) = (elements.rows()?, rows(extras, "extras")?);
         Ok(Self(
             py.detach(|| crate::rows::Rows::group(elements, extras, &sid, bins, third, width))?,
         ))
