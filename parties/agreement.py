@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -42,8 +41,7 @@ M = TypeVar("M", bound=Message)
 _WAYS: Final[dict[Way, wire.Way]] = {"count": wire.WAY_COUNT, "match": wire.WAY_MATCH}
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What one node asks another, seen from this node.
 
     Attributes:
@@ -83,8 +81,7 @@ class Job:
         return Output.BOTH if self.both_learn else Output.RECEIVER
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """How one set is matched, seen from this node.
 
     Attributes:
@@ -103,8 +100,7 @@ Choose: TypeAlias = Callable[[int, Sequence[int], Collection[str]], Sequence[Cho
 sizes, and the names of the protocols that both allow and that tell what is to be learnt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What both nodes have agreed on for a job.
 
     Attributes:
@@ -228,8 +224,7 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
     return Proposed(job, proposal.standing, heard, _most(peer, proposal.standing))
 
 
-@dataclass(frozen=True, slots=True)
-class Proposed:
+class Proposed(NamedTuple):
     """A proposal that this node's settings allow.
 
     Attributes:

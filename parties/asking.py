@@ -6,8 +6,8 @@ import os
 import secrets
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from parties import logs
 from parties.agreement import Chosen, Job, propose
@@ -24,8 +24,7 @@ from parties.sources import Source, open_source
 from psi import Dialogue, Meter
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What an operator asks.
 
     Attributes:

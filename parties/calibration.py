@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +51,7 @@ def costs(folder: Path, threads: int, names: Collection[str]) -> dict[str, Cost]
 
 
 def _write(path: Path, machine: list[Any], costs: dict[str, Cost]) -> None:
-    values = {name: asdict(cost) for name, cost in sorted(costs.items())}
+    values = {name: cost._asdict() for name, cost in sorted(costs.items())}
     # A disk that is full or not ours is no reason not to match: it is then measured again.
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

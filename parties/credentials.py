@@ -8,10 +8,9 @@ Certificates are public; keys are secret and leave this file only as bytes in `C
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,8 +28,7 @@ from parties.errors import CertificateError
 _RENEWAL_GAP_SECONDS: Final = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The two PEM files with which a node, or an authority, proves its name.
 
     Attributes:
@@ -42,8 +40,7 @@ class Identity:
     key: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What the files of an `Identity` held when they were read and found sound.
 
     Attributes:

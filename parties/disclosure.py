@@ -8,8 +8,7 @@ labels of matches and no others (`psi.protocols.dh`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from arro3.core import DataType, RecordBatch
 
@@ -38,8 +37,7 @@ WIDEST: Final = 1024
 """Bytes of the widest label: a dozen columns. The sender says this much for each of its records."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column that leaves a node.
 
     Attributes:

@@ -6,10 +6,9 @@ Both ends run this file; which of them called makes no difference any more.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from arro3.core import RecordBatch
 
@@ -29,8 +28,7 @@ MOST_ROWS: Final = 1 << 28
 multiplies all of our rows that name it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """What one side brings into a job.
 
     Attributes:
@@ -46,8 +44,7 @@ class Prepared:
     rejected: int
 
 
-@dataclass(frozen=True, slots=True)
-class Learnt:
+class Learnt(NamedTuple):
     """What one side learnt of one set.
 
     Attributes:
@@ -64,7 +61,7 @@ class Learnt:
     chosen: Chosen
     cardinality: int | None = None
     peer_size: int | None = None
-    hits: Hits | None = field(default=None, repr=False)
+    hits: Hits | None = None
 
 
 def prepare(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from parties.agreement import Job
 from parties.jobs import Learnt
 from psi import _core
 
 
-@dataclass(frozen=True, slots=True)
-class SetReport:
+class SetReport(NamedTuple):
     """One identifier set.
 
     Attributes:
@@ -50,8 +48,7 @@ class SetReport:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobReport:
+class JobReport(NamedTuple):
     """A job.
 
     Attributes:
@@ -80,7 +77,7 @@ class JobReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
-        values = asdict(self)
+        values = self._asdict() | {"sets": [each._asdict() for each in self.sets]}
         for name in ("result", "rejects"):
             values[name] = None if values[name] is None else str(values[name])
         return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from arro3.core import Array
 
@@ -98,8 +99,7 @@ class Matches:
         return Array.from_buffer(self._positions).__arrow_c_array__(requested_schema)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What a role has learnt.
 
     Attributes:

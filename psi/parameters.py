@@ -7,9 +7,8 @@ side says a digest of all of them first (the lesson of `hash_params` in python-s
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
@@ -44,8 +43,7 @@ class Role(Enum):
     SENDER = wire.ROLE_SENDER
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """What both sides must agree on before anything that depends on their sets is said.
 
     Attributes:
@@ -80,8 +78,7 @@ class Parameters:
         return hashlib.sha256(framed).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """What one side brings into a session; the other side learns all of it.
 
     Attributes:
@@ -97,8 +94,7 @@ class Offer:
     label_width: int
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(NamedTuple):
     """About what the two sides of a protocol say.
 
     Attributes:
@@ -112,8 +108,7 @@ class Traffic:
     flights: int
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """One run between two sides.
 
     Attributes:

@@ -8,7 +8,7 @@ bytes that the protocol says. It knows no machine and no clock; the same numbers
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psi.errors import ApiMisuse
 from psi.parameters import Output
@@ -16,8 +16,7 @@ from psi.protocols import PROTOCOLS
 from psi.subprotocols.decoys import DECOYS
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What a protocol costs both sides together on one machine, in seconds of one core.
 
     Attributes:
@@ -31,8 +30,7 @@ class Cost:
     sender: float
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A line between two nodes.
 
     Attributes:
@@ -44,8 +42,7 @@ class Link:
     round_trip: float = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What to run.
 
     Attributes:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from parties.channel import codes
 from parties.channel.admission import Admission
@@ -31,8 +30,7 @@ DONE: Final = "done"
 _HUNG_UP: Final = "the caller hung up before the dialogue was over"
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """What became of one call that was answered.
 
     Attributes:

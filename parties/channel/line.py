@@ -13,9 +13,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from parties.channel.frames import (
     LONGEST_MESSAGE,
@@ -41,8 +40,7 @@ QUEUE: Final = 4
 HEARTBEAT_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """How many bytes of messages were said and heard, without frames and TLS."""
 
     said_bytes: int = 0

@@ -8,8 +8,7 @@ what binds a name to *its own* root is `Pin.accepts`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -28,8 +27,7 @@ from parties.settings import PeerSettings
 _FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(NamedTuple):
     """What is known of a peer's certificate. Public.
 
     Attributes:

@@ -8,10 +8,9 @@ old ones stay in use and the log says why.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import grpc
 from cryptography import x509
@@ -32,8 +31,7 @@ _RETRY_SECONDS: Final = 60.0
 _Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Snapshot(NamedTuple):
     stamp: _Stamp
     credentials: Credentials
     pins: tuple[Pin, ...]

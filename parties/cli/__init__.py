@@ -9,11 +9,7 @@ starts thus do not wait for pyarrow, DuckDB and gRPC, which take most of a secon
 
 from __future__ import annotations
 
-import gc
 import os
-import sys
-from contextlib import suppress
-from typing import NoReturn
 
 import typer
 
@@ -36,32 +32,12 @@ app.command("bench")(bench.bench)
 app.command("version")(setting_up.version)
 
 
-def program() -> NoReturn:
-    """Runs the program as a process of its own, which ends with it.
-
-    At once: Python would first take apart what was imported, for a twentieth of a second, which
-    leaves nothing behind that the system does not free. What a command opens it also closes.
-    """
-    status = 0
-    try:
-        main()
-    except SystemExit as left:
-        if not isinstance(left.code, int):
-            raise
-        status = left.code
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where the shell has closed it
-        with suppress(OSError):  # nobody reads it; `run` has said so where it matters
-            stream.flush()
-    os._exit(status)
-
-
 def main() -> None:
     """Runs the program and leaves with its exit code.
 
     Raises:
         SystemExit: always.
     """
-    gc.disable()  # until `keep_imported`
     # NumPy comes with a library for linear algebra, of which nothing is used. While it is imported
     # each of its threads would spin for a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -173,7 +173,10 @@ class Cells:
     def rejected(self, most: int) -> list[tuple[int, str]]:
         """Returns position and reason of the first rejected cells, at most so many."""
         texts = _core.reasons()
-        codes = bytes(code for code, text in enumerate(texts) if not _is_kept(text))
+        told = zip(texts, self.tally, strict=True)
+        codes = bytes(code for code, (text, n) in enumerate(told) if n and not _is_kept(text))
+        if not codes:
+            return []
         found = re.finditer(b"[" + re.escape(codes) + b"]", self.reasons)
         return [(at.start(), texts[self.reasons[at.start()]]) for at in islice(found, most)]
 

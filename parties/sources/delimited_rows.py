@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from parties.errors import SourceError
 from parties.sources.delimited_text import MARKS, ROW_BYTES
@@ -22,9 +22,11 @@ from parties.sources.delimited_text import MARKS, ROW_BYTES
 READ_BYTES = 1 << 20
 """Bytes read at a time: Python's part per block is below 1 % of cutting it into lines."""
 
+FIRST_BYTES = 1 << 12
+"""Bytes read first: a header is in them, which is all that is wanted of most files."""
 
-@dataclass(frozen=True, slots=True)
-class Row:
+
+class Row(NamedTuple):
     """One row as it stands in the file.
 
     Attributes:
@@ -103,7 +105,9 @@ def lines(path: Path, encoding: str) -> Iterator[bytes]:
         tail = file.read(len(mark))
         if tail == mark:
             tail = b""
-        while block := file.read(READ_BYTES):
+        size = FIRST_BYTES
+        while block := file.read(size):
+            size = READ_BYTES
             # The last line is held back: it may go on, or its CR may be half of a CRLF.
             *whole, tail = (tail + block).splitlines(keepends=True)
             yield from whole

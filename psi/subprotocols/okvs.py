@@ -7,10 +7,9 @@ Source: Raghuraman and Rindal, CCS 2022 ("Blazing Fast PSI from Improved OKVS an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, lgamma, log, log1p, log2
-from typing import Final
+from typing import Final, NamedTuple
 
 from psi import _core
 from psi.errors import ApiMisuse
@@ -29,8 +28,7 @@ _CORE: Final = 1.223
 """Cells an element above which a random graph of weight 3 has no large 2-core (RR22, section 4)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """How a set of some size is encoded; public, the same on both sides.
 
     Attributes:

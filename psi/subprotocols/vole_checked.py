@@ -17,7 +17,6 @@ Security: malicious. A peer that departs from the protocol ends the run, unless 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Final
 
 from psi import _core
@@ -50,7 +49,7 @@ def salted(session: Session, salt: bytes) -> Session:
     that it thinks of cannot be encoded.
     """
     context = b"greenlane/session/malicious/1" + session.id
-    return replace(session, id=hashlib.sha256(context + salt).digest())
+    return session._replace(id=hashlib.sha256(context + salt).digest())
 
 
 class Receiver(vole.Receiver):

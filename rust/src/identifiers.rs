@@ -123,7 +123,7 @@ pub fn normalise(kind: Kind, column: &LargeStringArray) -> (LargeStringArray, UI
         Kind::Passport => each_row(column, passport::normalise),
         Kind::DriverLicence => each_row(column, driver_licence::normalise),
         Kind::Flight => each_row(column, flight::normalise),
-        Kind::Text => each_row(column, text::normalise),
+        Kind::Text => text::plain(column).unwrap_or_else(|| each_row(column, text::normalise)),
     }
 }
 

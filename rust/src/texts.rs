@@ -5,6 +5,25 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer
 
 use crate::error::Error;
 
+/// What is copied of a short text: a copy of a length that only the machine knows takes longer.
+const SHORT: usize = 32;
+
+/// Appends what stands from `from` to `to` in `all`.
+///
+/// # Panics
+/// If there is no such part.
+pub(crate) fn append(out: &mut Vec<u8>, all: &[u8], from: usize, to: usize) {
+    let length = to - from;
+    match all[from..].first_chunk::<SHORT>() {
+        Some(bytes) if length <= SHORT => {
+            let end = out.len() + length;
+            out.extend_from_slice(bytes);
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(&all[from..to]),
+    }
+}
+
 /// Takes the texts at some rows; a missing one stays missing.
 ///
 /// Shapes: n texts and m numbers of rows to m texts.
@@ -25,10 +44,10 @@ pub fn take(column: &LargeStringArray, rows: &[u32]) -> Result<LargeStringArray,
         end += offsets[*row as usize + 1] - offsets[*row as usize];
         end
     }));
-    let mut taken = Vec::with_capacity(end as usize);
+    let mut taken = Vec::with_capacity(end as usize + SHORT);
     for row in rows {
         let (start, end) = (offsets[*row as usize], offsets[*row as usize + 1]);
-        taken.extend_from_slice(&values[start as usize..end as usize]);
+        append(&mut taken, values, start as usize, end as usize);
     }
     let nulls = column.nulls().map(|nulls| {
         let valid = rows.iter().map(|row| nulls.is_valid(*row as usize));

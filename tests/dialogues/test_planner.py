@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise, product
 
 import pytest
@@ -237,7 +236,7 @@ def test_seconds_are_the_sum_of_work_line_and_waiting() -> None:
     line = max(traffic.receiver, traffic.sender) / 1e4
     assert found.seconds == pytest.approx(work + line + 0.5 * traffic.flights)
     assert found.size == traffic.receiver + traffic.sender
-    half = replace(link, bits=4e4)
+    half = link._replace(bits=4e4)
     longer = planned(1000, 500, allowed=("dh",), costs={"dh": cost}, link=half)
     assert longer.seconds - found.seconds == pytest.approx(line)
 

@@ -65,7 +65,7 @@ class Job:
         session = secrets.token_hex(16)
         ours, theirs = self.settings
         self.told.clear()
-        job = replace(self.job, session=session)
+        job = self.job._replace(session=session)
         caller = asking._converse(ours, ours.peers[0], job, self.prepared, None, Meter())
         sides = [Side(caller), Side(answers(theirs)("insurer", session))]
         line = Line()

@@ -101,7 +101,7 @@ def agree(
 def test_both_ends_mean_the_same_job(way: Any, both: bool, we_receive: bool) -> None:
     job = Job(SESSION, way, (PLATE, PERSON), we_receive=we_receive, both_learn=both)
     terms, (their_job, their_terms) = agree(job)
-    assert their_job == replace(job, we_receive=not we_receive)
+    assert their_job == job._replace(we_receive=not we_receive)
     assert (their_job.we_learn, their_job.they_learn) == (job.they_learn, job.we_learn)
     assert their_job.output is job.output
     assert terms.context == their_terms.context
@@ -120,13 +120,13 @@ def test_both_ends_mean_the_same_job(way: Any, both: bool, we_receive: bool) -> 
 
 
 def test_who_learns_what_is_decided_by_way_and_role() -> None:
-    assert replace(MATCH, way="count").output is Output.CARDINALITY
+    assert MATCH._replace(way="count").output is Output.CARDINALITY
     assert MATCH.output is Output.RECEIVER
-    assert replace(MATCH, both_learn=True).output is Output.BOTH
+    assert MATCH._replace(both_learn=True).output is Output.BOTH
     assert (MATCH.we_learn, MATCH.they_learn, MATCH.we_disclose) == (True, False, False)
-    asked = replace(MATCH, we_receive=False)
+    asked = MATCH._replace(we_receive=False)
     assert (asked.we_learn, asked.they_learn, asked.we_disclose) == (False, True, True)
-    assert not replace(asked, way="count").we_disclose
+    assert not asked._replace(way="count").we_disclose
 
 
 def test_the_smaller_bound_counts_on_both_ends() -> None:
@@ -151,13 +151,13 @@ def test_whoever_means_another_run_or_another_party_has_another_context() -> Non
 
 REFUSED = [
     ("way-not-allowed", MATCH, {"may": ("count",)}),
-    ("way-not-allowed", replace(MATCH, way="count"), {"may": ()}),
+    ("way-not-allowed", MATCH._replace(way="count"), {"may": ()}),
     ("role-not-allowed", MATCH, {"may_receive": False}),
-    ("role-not-allowed", replace(MATCH, we_receive=False, both_learn=True), {"may_receive": False}),
+    ("role-not-allowed", MATCH._replace(we_receive=False, both_learn=True), {"may_receive": False}),
     ("protocol-not-allowed", MATCH, {"protocols": ()}),
-    ("protocol-not-allowed", replace(MATCH, way="count"), {"protocols": ("vole",)}),
-    ("unknown-set", replace(MATCH, sets=(replace(PLATE, name="ship"),)), {}),
-    ("other-kind", replace(MATCH, sets=(replace(PLATE, kind="phone"),)), {}),
+    ("protocol-not-allowed", MATCH._replace(way="count"), {"protocols": ("vole",)}),
+    ("unknown-set", MATCH._replace(sets=(replace(PLATE, name="ship"),)), {}),
+    ("other-kind", MATCH._replace(sets=(replace(PLATE, kind="phone"),)), {}),
 ]
 
 
@@ -169,8 +169,8 @@ def test_what_the_settings_do_not_allow_is_refused(code: str, job: Job, changes:
 
 
 def test_a_peer_that_may_not_learn_may_let_us_learn() -> None:
-    agree(replace(MATCH, we_receive=False), theirs=settings("police", "insurer", may_receive=True))
-    job = replace(MATCH, we_receive=False)
+    agree(MATCH._replace(we_receive=False), theirs=settings("police", "insurer", may_receive=True))
+    job = MATCH._replace(we_receive=False)
     _, (theirs, _) = agree(job)
     assert theirs.we_receive
 
@@ -299,7 +299,7 @@ def test_a_node_that_cannot_choose_says_so_before_it_says_a_choice(way: Any) -> 
     def choose(*_: Any) -> list[Chosen]:
         raise Refusal("protocol-not-allowed", "none")
 
-    caller, other = Side(ask(replace(MATCH, way=way), choose=choose)), Side(answer(POLICE))
+    caller, other = Side(ask(MATCH._replace(way=way), choose=choose)), Side(answer(POLICE))
     (proposal,) = caller.start()
     other.start()
     with pytest.raises(Refusal):
@@ -371,12 +371,12 @@ def test_a_protocol_that_the_caller_did_not_list_is_refused_although_we_allow_it
 
 def test_a_count_is_never_run_by_a_protocol_that_tells_which() -> None:
     with pytest.raises(Refusal) as refused:
-        heard_by_the_node(replace(MATCH, way="count"), choice(("dh", True), ("vole", True)))
+        heard_by_the_node(MATCH._replace(way="count"), choice(("dh", True), ("vole", True)))
     assert refused.value.code == "protocol-not-allowed"
 
 
 def test_where_both_learn_the_choice_says_who_receives() -> None:
-    both = replace(MATCH, both_learn=True)
+    both = MATCH._replace(both_learn=True)
     _, terms = heard_by_the_node(both, choice(("dh", False), ("dh", True)))
     assert [each.we_receive for each in terms.chosen] == [True, False]
 
@@ -389,7 +389,7 @@ def test_where_both_learn_the_choice_says_who_receives() -> None:
     ],
 )
 def test_a_choice_that_arrives_as_another_makes_contexts_differ(said: Any, heard: Any) -> None:
-    both = replace(MATCH, both_learn=True)
+    both = MATCH._replace(both_learn=True)
     caller = Side(ask(both, choose=lambda *_: [Chosen(*each) for each in said]))
     other = Side(answer(POLICE))
     other.start()

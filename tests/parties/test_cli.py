@@ -130,7 +130,7 @@ def test_a_match_of_text_files_without_records_needs_neither_numpy_nor_pyarrow(
 @pytest.mark.parametrize(("command", "status"), [("version", 0), ("nonsense", 2)])
 def test_the_program_says_all_and_is_not_taken_apart(command: str, status: int) -> None:
     code = "import atexit; atexit.register(print, 'apart')\n"
-    code += "from parties.cli import program; program()"
+    code += "from parties.__main__ import program; program()"
     done = subprocess.run(
         [sys.executable, "-c", code, command, "--json"],
         capture_output=True,

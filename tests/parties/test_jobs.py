@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +103,11 @@ def test_without_columns_a_match_tells_which_and_nothing_of_the_peers_rows(
     if job.output not in PROTOCOLS[name].outputs:
         return
     terms = Terms("police", b"c" * 32, 100, (), False, (Chosen(name, True),) * 2)
-    told = replace(terms, peer="insurer", chosen=(Chosen(name, False),) * 2)
+    told = terms._replace(peer="insurer", chosen=(Chosen(name, False),) * 2)
     # Two distinct plates in three rows: the size said is that of the set.
-    assert sizes(replace(job, we_receive=False), theirs, 100, exact=True)[0] == DECOYS + 2
+    assert sizes(job._replace(we_receive=False), theirs, 100, exact=True)[0] == DECOYS + 2
     mine = Side(run(job, terms, ours, exact=True, meter=Meter()))
-    other = Side(run(replace(job, we_receive=False), told, theirs, exact=True, meter=Meter()))
+    other = Side(run(job._replace(we_receive=False), told, theirs, exact=True, meter=Meter()))
     for learnt, prepared, learns in zip(
         converse(mine, other), (ours, theirs), (True, both_learn), strict=True
     ):
@@ -185,7 +184,7 @@ def test_the_sizes_told_before_are_those_of_the_first_messages(
         return
     chosen = (Chosen(name, we_receive),)
     terms = Terms("police", b"", 100, (), way == "match", chosen)
-    ours = replace(ours, sets=ours.sets[:1])
+    ours = ours._replace(sets=ours.sets[:1])
     said = run(job, terms, ours, exact=exact, meter=Meter()).send(None)
     assert isinstance(said, bytes)
     hello = Message.FromString(said).hello

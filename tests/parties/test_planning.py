@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +204,7 @@ def test_the_file_holds_seconds_and_the_machine_and_is_as_open_as_the_umask_says
     release, threads, name, processor = kept["machine"]
     assert (threads, name, processor) == (2, os.uname().nodename, os.uname().machine)
     assert release.count(".") == 2
-    assert kept["costs"] == {name: asdict(cost) for name, cost in COSTS.items()}
+    assert kept["costs"] == {name: cost._asdict() for name, cost in COSTS.items()}
 
 
 # --- what is chosen
@@ -246,7 +246,7 @@ def test_each_set_is_matched_by_what_is_fastest_for_it(tmp_path: Path, measured:
 
 
 def test_decoys_and_padding_are_counted_once(tmp_path: Path, measured: list[str]) -> None:
-    (found_,) = chosen(tmp_path, replace(MATCH, sets=(PERSON,)), [SMALL], [SMALL])
+    (found_,) = chosen(tmp_path, MATCH._replace(sets=(PERSON,)), [SMALL], [SMALL])
     expected = plan(
         SMALL - DECOYS, SMALL - DECOYS, MATCH.output, ("dh", "vole"), COSTS, Link(), we_receive=True
     )
@@ -258,7 +258,7 @@ def test_where_both_learn_the_smaller_set_is_received_if_that_is_faster(
     tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch, we_receive: bool
 ) -> None:
     monkeypatch.setitem(COSTS, "vole", Cost(900.0, 0.0, 0.0))
-    job = replace(MATCH, both_learn=True, we_receive=we_receive)
+    job = MATCH._replace(both_learn=True, we_receive=we_receive)
     found_ = chosen(tmp_path, job, (SMALL, 2 * SMALL), (2 * SMALL, SMALL))
     assert [(each.protocol, each.we_receive) for each in found_] == [("dh", True), ("dh", False)]
 
@@ -277,7 +277,7 @@ def test_the_line_of_the_settings_decides(
 def test_where_there_is_one_way_only_nothing_is_measured(
     tmp_path: Path, measured: list[str], way: Any, we_receive: bool
 ) -> None:
-    job = replace(MATCH, way=way, we_receive=we_receive)
+    job = MATCH._replace(way=way, we_receive=we_receive)
     allowed = ("dh", "vole") if way == "count" else ("dh",)
     found_ = chosen(tmp_path, job, allowed=allowed)
     reason = "dh: no other allowed protocol tells what is to be learnt"
@@ -291,7 +291,7 @@ def test_where_there_is_one_way_only_nothing_is_measured(
 def test_what_the_operator_says_is_run_and_nothing_is_measured(
     tmp_path: Path, measured: list[str], name: str, both_learn: bool
 ) -> None:
-    job = replace(MATCH, both_learn=both_learn)
+    job = MATCH._replace(both_learn=both_learn)
     found_ = chosen(tmp_path, job, protocol=name, allowed=LABELLED)
     assert found_ == [Chosen(name, True, f"{name}: as asked")] * 2
     assert measured == []
@@ -318,7 +318,7 @@ def test_what_is_not_allowed_is_refused_with_what_is(
     sentence: str,
 ) -> None:
     with pytest.raises(Refusal, match=f"peers.police: {sentence}") as refused:
-        chosen(tmp_path, replace(MATCH, way=way), protocol=protocol, allowed=allowed)
+        chosen(tmp_path, MATCH._replace(way=way), protocol=protocol, allowed=allowed)
     assert (refused.value.code, refused.value.exit_code) == ("protocol-not-allowed", 7)
     assert measured == []
 

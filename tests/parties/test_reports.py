@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,13 +99,13 @@ def test_rows_of_a_peer_that_told_of_none_are_not_mentioned() -> None:
 
 
 def test_the_node_that_did_not_choose_gives_no_reason() -> None:
-    told = replace(own(), chosen=Chosen("dh", False))
+    told = own()._replace(chosen=Chosen("dh", False))
     assert report(told).lines()[2].startswith("    rejected here")
 
 
 def test_the_log_says_how_each_set_was_matched() -> None:
     job = Job("ab" * 16, "match", (PLATE, PLATE), we_receive=True)
-    other = replace(matched(), chosen=Chosen("vole", True))
+    other = matched()._replace(chosen=Chosen("vole", True))
     assert totals(job, [matched(), other])["protocols"] == ["dh", "vole"]
 
 

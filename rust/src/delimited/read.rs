@@ -2,16 +2,22 @@
 //!
 //! Strict where other readers forgive: a quote opens a cell at its beginning, closes it at its end
 //! or is doubled inside of it, or the text is refused; else one quote too many would swallow rows.
-//! Bytes are looked at eight at a time (Warren, "Hacker's Delight", section 6-1).
+//! What ends a cell is found for 64 bytes at a time, what ends a quote for eight (Warren, "Hacker's
+//! Delight", section 6-1).
 
 use arrow_array::LargeStringArray;
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
 use super::QUOTE;
 use crate::error::Error;
+use crate::texts;
 
 const ONES: u64 = u64::MAX / 255;
 const HIGHS: u64 = ONES << 7;
+/// 2^(56 - 7 i) for byte i, which brings its lowest bit to bit 56 + i; no two meet on the way.
+const GATHER: u64 = 0x0102_0408_1020_4080;
+/// Bytes whose marks are found at once, a bit for each.
+const BLOCK: usize = 64;
 const FAULT: Error = Error::Text { argument: "text" };
 
 /// How rows are written.
@@ -47,13 +53,14 @@ pub fn read(
     }
     let bytes = text.len() / form.width.max(1);
     let mut columns: Vec<_> = wanted.iter().map(|_| Column::new(most.min(bytes), bytes)).collect();
+    let mut marks = Marks::new(text, form.delimiter);
     let (mut rows, mut end) = (0, 0);
     while rows < most && end < text.len() {
         if is_line_end(text[end]) {
             end += 1;
             continue;
         }
-        let Some(next) = row(text, end, form.delimiter, last, &slots, &mut columns)? else {
+        let Some(next) = row(&mut marks, end, last, &slots, &mut columns)? else {
             columns.iter_mut().for_each(|column| column.truncate(rows));
             break;
         };
@@ -70,28 +77,34 @@ pub fn read(
 /// Adds the cells of the row that begins at `at`; gives where the next one begins, or nothing if
 /// this one does not end in the text.
 fn row(
-    text: &[u8],
+    marks: &mut Marks<'_>,
     mut at: usize,
-    delimiter: u8,
     last: bool,
     slots: &[Option<usize>],
     columns: &mut [Column],
 ) -> Result<Option<usize>, Error> {
+    let (text, delimiter) = (marks.text, marks.delimiter);
     for (cell, slot) in slots.iter().enumerate() {
-        let mut ignored = Column::default();
-        let column = slot.map_or(&mut ignored, |slot| &mut columns[slot]);
+        let mut column = slot.map(|slot| &mut columns[slot]);
         let stop = if text.get(at) == Some(&QUOTE) {
-            match quoted(text, at + 1, last, column) {
+            match quoted(text, at + 1, last, column.as_deref_mut()) {
                 Some(stop) => stop,
                 None if last => return Err(FAULT),
                 None => return Ok(None),
             }
         } else {
-            let stop = bare(text, at, delimiter)?;
-            column.values.extend_from_slice(&text[at..stop]);
+            let stop = marks.find(at);
+            if text.get(stop) == Some(&QUOTE) {
+                return Err(FAULT);
+            }
+            if let Some(column) = &mut column {
+                texts::append(&mut column.values, text, at, stop);
+            }
             stop
         };
-        column.end_cell();
+        if let Some(column) = column {
+            column.end_cell();
+        }
         let ends = cell + 1 == slots.len();
         match text.get(stop) {
             None if !last => return Ok(None),
@@ -104,36 +117,81 @@ fn row(
     Err(FAULT) // a row without cells
 }
 
-/// Where a cell without quotes that begins at `at` stops.
-fn bare(text: &[u8], at: usize, delimiter: u8) -> Result<usize, Error> {
-    let mut stop = at;
-    loop {
-        stop = find(text, stop, |word| {
-            zeros(word ^ (ONES * u64::from(QUOTE)))
-                | zeros(word ^ (ONES * u64::from(delimiter)))
-                | controls(word)
-        });
-        match text.get(stop) {
-            Some(&QUOTE) => return Err(FAULT),
-            Some(byte) if *byte != delimiter && !is_line_end(*byte) => stop += 1,
-            _ => return Ok(stop),
+/// Where a text has delimiters, quotes and line ends: 64 bytes of it at a time.
+struct Marks<'a> {
+    text: &'a [u8],
+    delimiter: u8,
+    block: usize,
+    /// A bit for each byte of the block.
+    marks: u64,
+}
+
+impl<'a> Marks<'a> {
+    fn new(text: &'a [u8], delimiter: u8) -> Self {
+        let mut marks = Self { text, delimiter, block: 0, marks: 0 };
+        marks.load(0);
+        marks
+    }
+
+    /// The first mark from `at` on, or the length of the text.
+    fn find(&mut self, at: usize) -> usize {
+        if at / BLOCK != self.block {
+            self.load(at / BLOCK);
         }
+        let mut marks = self.marks & u64::MAX << (at % BLOCK);
+        while marks == 0 {
+            if (self.block + 1) * BLOCK >= self.text.len() {
+                return self.text.len();
+            }
+            self.load(self.block + 1);
+            marks = self.marks;
+        }
+        self.block * BLOCK + marks.trailing_zeros() as usize
+    }
+
+    fn load(&mut self, block: usize) {
+        let rest = self.text.get(block * BLOCK..).unwrap_or_default();
+        let mut padded = [0; BLOCK]; // which are no marks
+        let bytes = rest.first_chunk().unwrap_or_else(|| {
+            padded[..rest.len()].copy_from_slice(rest);
+            &padded
+        });
+        (self.block, self.marks) = (block, self.marks_of(bytes));
+    }
+
+    fn marks_of(&self, bytes: &[u8; BLOCK]) -> u64 {
+        let is_mark = |byte: u8| (byte == self.delimiter) | (byte == QUOTE) | is_line_end(byte);
+        let marks = bytes.map(|byte| u8::from(is_mark(byte)));
+        let (words, _) = marks.as_chunks();
+        // Brings the lowest bit of each byte into the highest byte: that of byte i to bit i.
+        let gather = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56;
+        words.iter().rev().fold(0, |marks, word| marks << 8 | gather(word))
     }
 }
 
 /// Adds what stands in quotes from `from` on; gives where the cell stops, if it does in this text.
-fn quoted(text: &[u8], mut from: usize, last: bool, column: &mut Column) -> Option<usize> {
+fn quoted(
+    text: &[u8],
+    mut from: usize,
+    last: bool,
+    mut column: Option<&mut Column>,
+) -> Option<usize> {
+    let mut add = |part: &[u8]| {
+        if let Some(column) = &mut column {
+            column.values.extend_from_slice(part);
+        }
+    };
     loop {
         let quote = find(text, from, |word| zeros(word ^ (ONES * u64::from(QUOTE))));
         match (text.get(quote), text.get(quote + 1)) {
             (None, _) => return None,
             (_, None) if !last => return None, // it may be the first of two
             (_, Some(&QUOTE)) => {
-                column.values.extend_from_slice(&text[from..=quote]);
+                add(&text[from..=quote]);
                 from = quote + 2;
             }
             _ => {
-                column.values.extend_from_slice(&text[from..quote]);
+                add(&text[from..quote]);
                 return Some(quote + 1);
             }
         }
@@ -164,17 +222,12 @@ const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGHS
 }
 
-/// Marks bytes below that of a space, line ends among them.
-const fn controls(word: u64) -> u64 {
-    word.wrapping_sub(ONES * b' ' as u64) & !word & HIGHS
-}
-
 const fn is_line_end(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
+    (byte == b'\n') | (byte == b'\r')
 }
 
 /// The cells of a column so far.
-#[derive(Default)]
+
 struct Column {
     values: Vec<u8>,
     /// Where each cell ends, after a first 0.

@@ -12,6 +12,8 @@
 //! * Simplified and traditional characters stay apart: the mapping is not one to one, and people
 //!   with either name exist.
 
+use arrow_array::{Array, LargeStringArray, UInt8Array};
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use unicode_normalization::UnicodeNormalization;
 
 use super::case_folding::fold;
@@ -43,6 +45,28 @@ pub(super) fn normalise(value: &str, out: &mut Vec<u8>) -> Reason {
         collapse(seen.nfd().flat_map(fold).nfkd().flat_map(fold).nfkc(), out);
     }
     if out.len() == before { Reason::Empty } else { Reason::Fine }
+}
+
+/// Normalises a column of numbers and codes at once: where each value is there, and made of letters,
+/// digits and marks of ASCII alone, only their case changes. Nothing for any other column.
+///
+/// Shapes: n rows to n values and n reasons, as [`normalise`] has them.
+/// Secret: the column; time depends on it, as in [`super::normalise`].
+pub(super) fn plain(column: &LargeStringArray) -> Option<(LargeStringArray, UInt8Array)> {
+    let ends = column.value_offsets();
+    let (first, last) = (*ends.first()?, *ends.last()?);
+    let values = &column.value_data()[first as usize..last as usize];
+    // All are looked at, several at a time: an end at the first other one would forbid that.
+    let there = ends.windows(2).fold(true, |all, pair| all & (pair[0] < pair[1]));
+    let graphic = |all: bool, byte: &u8| all & byte.is_ascii_graphic();
+    if column.null_count() > 0 || !there || !values.iter().fold(true, graphic) {
+        return None;
+    }
+    let ends: Vec<_> = ends.iter().map(|end| end - first).collect();
+    let ends = OffsetBuffer::new(ScalarBuffer::from(ends));
+    let values = Buffer::from_vec(values.to_ascii_lowercase());
+    let values = LargeStringArray::try_new(ends, values, None).ok()?;
+    Some((values, UInt8Array::from(vec![Reason::Fine as u8; column.len()])))
 }
 
 /// Appends characters with one space for each run of white space inside, none at the ends.
