@@ -227,7 +227,6 @@ const fn is_line_end(byte: u8) -> bool {
 }
 
 /// The cells of a column so far.
-
 struct Column {
     values: Vec<u8>,
     /// Where each cell ends, after a first 0.
