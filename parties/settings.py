@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from parties.errors import SettingsError
 
@@ -17,8 +16,7 @@ PROTOCOLS_BY_DEFAULT: Final = ("dh", "vole")
 """What may be run with a peer whose table does not say: the others rest on more, or tell less."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSettings:
+class SourceSettings(NamedTuple):
     """Where this party's rows are.
 
     Attributes:
@@ -38,8 +36,7 @@ class SourceSettings:
     query: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IdentifierSettings:
+class IdentifierSettings(NamedTuple):
     """Which columns hold identifiers of one set.
 
     Attributes:
@@ -56,8 +53,7 @@ class IdentifierSettings:
     parts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PeerSettings:
+class PeerSettings(NamedTuple):
     """Another node, pinned, and what it may do.
 
     Attributes:
@@ -89,8 +85,7 @@ class PeerSettings:
     link_mbps: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSettings:
+class NodeSettings(NamedTuple):
     """This node.
 
     Attributes:
@@ -120,8 +115,7 @@ class NodeSettings:
     pad_sizes: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """All settings of a node, read from one file."""
 
     path: Path

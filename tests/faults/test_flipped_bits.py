@@ -11,7 +11,7 @@ import csv
 import secrets
 import sys
 from collections import Counter, defaultdict, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ def job(request: pytest.FixtureRequest, two: Any, rows: tuple[Rows, Rows], monke
         loaded = party.settings
         sets = tuple(each for each in loaded.identifiers if each.name in SETS)
         settings.append(
-            replace(loaded, identifiers=sets, node=replace(loaded.node, pad_sizes=False))
+            loaded._replace(identifiers=sets, node=loaded.node._replace(pad_sizes=False))
         )
     logs.set_up(two.folder / "greenlane.log")
     ours, theirs = settings

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -75,7 +75,7 @@ class Loopback:
         """The police, as the insurer sees it."""
         patience = changes.pop("patience", 30.0)
         identity = changes.pop("identity", self.identity("insurer"))
-        settings = replace(self.pinned("police", port), **changes)
+        settings = self.pinned("police", port)._replace(**changes)
         return Peer(identity, settings, patience=patience)
 
     def call(self, dialogue: Dialogue[Any], port: int, **changes: Any) -> Any:

@@ -6,7 +6,6 @@ import os
 import random
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +144,7 @@ def test_whoever_means_another_run_or_another_party_has_another_context() -> Non
     ours, theirs = context()
     assert ours == theirs
     assert len({ours, *context(session="cd" * 16)}) == 2
-    named = replace(POLICE, node=replace(POLICE.node, name="other-police"))
+    named = POLICE._replace(node=POLICE.node._replace(name="other-police"))
     assert len({ours, *context(theirs=named)}) == 2
 
 
@@ -156,8 +155,8 @@ REFUSED = [
     ("role-not-allowed", MATCH._replace(we_receive=False, both_learn=True), {"may_receive": False}),
     ("protocol-not-allowed", MATCH, {"protocols": ()}),
     ("protocol-not-allowed", MATCH._replace(way="count"), {"protocols": ("vole",)}),
-    ("unknown-set", MATCH._replace(sets=(replace(PLATE, name="ship"),)), {}),
-    ("other-kind", MATCH._replace(sets=(replace(PLATE, kind="phone"),)), {}),
+    ("unknown-set", MATCH._replace(sets=(PLATE._replace(name="ship"),)), {}),
+    ("other-kind", MATCH._replace(sets=(PLATE._replace(kind="phone"),)), {}),
 ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,7 +56,7 @@ def test_any_arrow_object_serves_as_a_source_at_both_ends(tmp_path: Path) -> Non
     )
     try:
         address = f"127.0.0.1:{node.start()}"
-        ours = replace(ours, peers=(replace(ours.peers[0], address=address),))
+        ours = ours._replace(peers=(ours.peers[0]._replace(address=address),))
         question = Question(way="match", peer="police", sets=("person", "phone", "plate"))
         report = ask(ours, question, Meter(), ArrowSource(Foreign(pa.table(claims))))
     finally:

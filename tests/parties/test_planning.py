@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -349,7 +348,7 @@ class Nodes:
 
     def allow(self, ours: Sequence[str], theirs: Sequence[str]) -> None:
         self.ours, self.theirs = (
-            replace(each, peers=(replace(each.peers[0], protocols=tuple(allowed)),))
+            each._replace(peers=(each.peers[0]._replace(protocols=tuple(allowed)),))
             for each, allowed in ((self.ours, ours), (self.theirs, theirs))
         )
 
@@ -454,7 +453,7 @@ def test_the_malicious_profile_runs_where_both_allow_it_and_no_columns_are_told(
     for each in PROTOCOLS:
         monkeypatch.setitem(COSTS, each, Cost(99.0 * (each != "vole-malicious"), 0.0, 0.0))
     nodes.allow(ALL, ALL)
-    nodes.theirs = replace(nodes.theirs, peers=(replace(nodes.theirs.peers[0], disclose=()),))
+    nodes.theirs = nodes.theirs._replace(peers=(nodes.theirs.peers[0]._replace(disclose=()),))
     (plate,) = nodes.run(protocol=wanted)
     assert (plate.cardinality, plate.chosen.protocol) == (1, "vole-malicious")
     assert plate.hits is not None
@@ -470,7 +469,7 @@ def test_the_malicious_profile_tells_no_columns_and_says_so(
     """The police node discloses columns here, or both are to learn."""
     nodes.allow(ALL, ALL)
     if both_learn:
-        nodes.theirs = replace(nodes.theirs, peers=(replace(nodes.theirs.peers[0], disclose=()),))
+        nodes.theirs = nodes.theirs._replace(peers=(nodes.theirs.peers[0]._replace(disclose=()),))
     pattern = "vole-malicious is not among .*; vole-malicious tells one node which .* no columns"
     with pytest.raises(Refusal, match=pattern) as refused:
         nodes.run(both_learn=both_learn, protocol="vole-malicious")
@@ -526,7 +525,7 @@ MANY = {
 
 
 def test_a_node_whose_set_is_too_large_says_no_size_at_all(nodes: Nodes) -> None:
-    ours = replace(nodes.ours, peers=(replace(nodes.ours.peers[0], max_elements=1),))
+    ours = nodes.ours._replace(peers=(nodes.ours.peers[0]._replace(max_elements=1),))
     rows = {"plate": MANY["plate"], "record_no": MANY["claim_no"], "record_type": MANY["plate"]}
     answer = answers(nodes.theirs, ArrowSource(pa.table(rows), "records"))
     proposal = next(nodes.caller(ours, CLAIMS))
@@ -539,7 +538,7 @@ def test_a_node_whose_set_is_too_large_says_no_size_at_all(nodes: Nodes) -> None
 
 
 def test_an_asker_whose_set_is_too_large_says_no_choice(nodes: Nodes, measured: list[str]) -> None:
-    theirs = replace(nodes.theirs, peers=(replace(nodes.theirs.peers[0], max_elements=1),))
+    theirs = nodes.theirs._replace(peers=(nodes.theirs.peers[0]._replace(max_elements=1),))
     caller = Side(nodes.caller(nodes.ours, MANY))
     other = Side(answers(theirs, ArrowSource(pa.table(RECORDS), "records"))("insurer", "ab" * 16))
     other.start()
