@@ -168,6 +168,7 @@ class Rows:
         bins: int,
         third: int,
         width: int,
+        numbered: bool = True,
     ) -> Rows: ...
     def blind(
         self,

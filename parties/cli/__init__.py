@@ -10,26 +10,42 @@ starts thus do not wait for pyarrow, DuckDB and gRPC, which take most of a secon
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Final
 
 import typer
 
 from parties.cli import asking, bench, serving, setting_up
 from parties.cli.output import run
 
-app = typer.Typer(
-    name="greenlane",
-    help="Private matching between insurers and police.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("init")(setting_up.init)
-app.command("check")(setting_up.check)
-app.command("serve")(serving.serve)
-app.command("match")(asking.match)
-app.command("count")(asking.count)
-app.command("bench")(bench.bench)
-app.command("version")(setting_up.version)
+COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "init": setting_up.init,
+    "check": setting_up.check,
+    "serve": serving.serve,
+    "match": asking.match,
+    "count": asking.count,
+    "bench": bench.bench,
+    "version": setting_up.version,
+}
+
+
+def app_of(names: Iterable[str]) -> typer.Typer:
+    """Returns the program with these commands."""
+    app = typer.Typer(
+        name="greenlane",
+        help="Private matching between insurers and police.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(lambda: None)  # a program with one command still is told which
+    for name in names:
+        app.command(name)(COMMANDS[name])
+    return app
+
+
+app = app_of(COMMANDS)
 
 
 def main() -> None:
@@ -41,4 +57,6 @@ def main() -> None:
     # NumPy comes with a library for linear algebra, of which nothing is used. While it is imported
     # each of its threads would spin for a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    run(app)
+    # Typer reads the signatures of all commands that it has, which takes longer than all of ours.
+    asked = COMMANDS.keys() & set(sys.argv[1:2])
+    run(app_of(asked) if asked else app)

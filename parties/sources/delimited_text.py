@@ -8,9 +8,11 @@ section 2 says, is refused before it can swallow rows. It does not say in which 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from arro3.core import Array
 
@@ -46,39 +48,54 @@ def columns_of_rows(
         ValueError: the text is not what it should be. Its own text holds nothing of the file.
         OSError: the file cannot be read.
     """
-    rest = b""
+    blocks = told(path) if encoding == "utf-8" else decoded(path, encoding)
     most = 1  # the header alone comes first
-    for block, last in marked(decoded(path, encoding)):
-        rest += block
-        start = 0
+    with suppress(StopIteration):
+        text, last = next(blocks)
         while True:
-            columns, end = _core.read_rows(
-                rest, start, ord(delimiter), width, list(wanted), most, last
-            )
-            start = end
-            if not len(columns[0]):
-                break
-            if most == BATCH_ROWS:
-                yield columns
-            most = BATCH_ROWS
-        rest = rest[start:]
-        if len(rest) > ROW_BYTES:
-            raise ValueError("a row is too long")
+            start = 0
+            while True:
+                columns, end = _core.read_rows(
+                    text, start, ord(delimiter), width, list(wanted), most, last
+                )
+                start = end
+                if not len(columns[0]):
+                    break
+                if most == BATCH_ROWS:
+                    yield columns
+                most = BATCH_ROWS
+            if len(text) - start > ROW_BYTES:
+                raise ValueError("a row is too long")
+            text, last = blocks.send(start)
 
 
-def marked(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Yields blocks, and with each whether it is the last."""
-    before = b""
-    for block in blocks:
-        yield before, False
-        before = block
-    yield before, True
+Blocks: TypeAlias = Generator[tuple[bytes, bool], int, None]
+"""Yields text in UTF-8 without its mark, and whether it is the last; is sent how much of it was
+read. The rest comes again, with more behind it."""
 
 
-def decoded(path: Path, encoding: str) -> Iterator[bytes]:
-    """Yields the file in UTF-8 without its mark; a block may end within a character.
+def told(path: Path) -> Blocks:
+    """Yields a file that is said to be UTF-8, which is not checked here.
 
-    What is said to be UTF-8 is not checked here.
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        mark = MARKS["utf-8"]
+        at = len(mark) if file.read(len(mark)) == mark else 0
+        size = BLOCK_BYTES
+        while True:
+            text = os.pread(file.fileno(), size, at)
+            last = len(text) < size
+            read = yield text, last
+            if last:
+                return
+            at += read
+            size = BLOCK_BYTES if read else 2 * size
+
+
+def decoded(path: Path, encoding: str) -> Blocks:
+    """Yields a file in another encoding.
 
     Raises:
         ValueError: the text is not in the encoding.
@@ -88,19 +105,18 @@ def decoded(path: Path, encoding: str) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
         if file.read(len(MARKS[encoding])) != MARKS[encoding]:
             file.seek(0)
-        ended = False
-        while not ended:
+        rest, last = b"", False
+        while not last:
             raw = file.read(BLOCK_BYTES)
-            ended = not raw
-            if encoding == "utf-8":
-                yield raw
-                continue
+            last = not raw
             text = None
             with suppress(UnicodeDecodeError):  # it holds the bytes: no context for our error
-                text = decoder.decode(raw, ended)
+                text = decoder.decode(raw, last)
             if text is None:
                 raise ValueError(f"the text is not {encoding}")
-            yield text.encode()
+            rest += text.encode()
+            read = yield rest, last
+            rest = rest[read:]
 
 
 UTF8_CHARACTERS = 12

@@ -163,7 +163,10 @@ class Sender(Sending):
         supply = vole.Sender(session, cells, width, self.PROFILE, self._entropy)
         self._meter.total += self._total
         yield from supply.choose()
-        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, width)
+        form = (shape.bins, shape.third, width)
+        # Which row is which matters only for records; tags are sorted.
+        numbered = self._told or self._parameters.output is Output.BOTH
+        rows = _core.Rows(self._elements.block, behind, session.id, *form, numbered)
         correlations = yield from supply.open()
         for first, count in okvs.groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)

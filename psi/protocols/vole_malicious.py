@@ -130,7 +130,8 @@ class Sender(Sending):
         session = yield from supply.begin()
         seed = entropy.bytes(SEED)
         behind = extras(session.id, seed, total - len(self._elements), entropy)
-        rows = _core.Rows(self._elements.block, behind, session.id, shape.bins, shape.third, WIDTH)
+        form = (shape.bins, shape.third, WIDTH)
+        rows = _core.Rows(self._elements.block, behind, session.id, *form, numbered=False)
         correlations = yield from supply.open()
         for first, count in okvs.groups(shape, WIDTH):
             yield from supply.reach((first + count) * shape.cells)

@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn group(elements: &[[u8; 32]], extra: &[[u8; 32]], width: usize) -> Rows {
-        Rows::group(elements, extra, &SID, BINS, THIRD, width).unwrap()
+        Rows::group(elements, extra, &SID, BINS, THIRD, width, true).unwrap()
     }
 
     fn draw(count: usize, entropy: &mut Entropy) -> Vec<[u8; 32]> {
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(evaluate(&mut y, 0..1, &masked, &mut sender, None), Err(used.clone()));
         assert_eq!(blind(&mut x, 0..1, CAPACITY, &mut receiver, None), Err(used));
         let bins = sender.available() / CELLS + 1;
-        let mut many = Rows::group(&elements, &[], &SID, bins, THIRD, 64).unwrap();
+        let mut many = Rows::group(&elements, &[], &SID, bins, THIRD, 64, true).unwrap();
         let (available, wanted) = (sender.available(), bins * CELLS);
         let spent = Error::Spent { available, wanted };
         let masked_bins = vec![0; wanted * 8];

@@ -48,7 +48,8 @@ impl Rows {
     /// A row's hash is `mmo_row` of the first 16 bytes of the element. Two elements of a set with the
     /// same first 16 bytes would be taken for one; elements are hashes, so that this does not happen.
     ///
-    /// Shapes: n and m rows to n + m rows; `third` and `width` as for [`Form::new`].
+    /// Shapes: n and m rows to n + m rows, `numbered` if it is to be known which is which; `third` and
+    /// `width` as for [`Form::new`].
     ///
     /// # Errors
     /// Those of [`Form::new`]; [`Error::TooLarge`] for no bins or too many, and from 2^32 rows.
@@ -59,6 +60,7 @@ impl Rows {
         bins: usize,
         third: usize,
         width: usize,
+        numbered: bool,
     ) -> Result<Self, Error> {
         let form = Form::new(sid, third, width)?;
         if bins == 0 || bins > MOST_BINS {
@@ -69,12 +71,18 @@ impl Rows {
             return Err(Error::TooLarge { argument: "rows", bound, actual: count });
         }
         let row = session_key(sid, "row");
-        let (mut hashes, mut index) = (vec![0; count], vec![0; count]);
+        let (mut hashes, mut index) = (vec![0; count], vec![0; if numbered { count } else { 0 }]);
         let size = SEGMENT.max(RUN * bins);
         let (first, second) = hashes.split_at_mut(elements.len());
-        let (first_index, second_index) = index.split_at_mut(elements.len());
+        let (first_index, second_index) =
+            index.split_at_mut(if numbered { elements.len() } else { 0 });
         let part = |base: usize, rows: &[[u8; 32]], hashes: &mut [Block], index: &mut [u32]| {
-            let slots = hashes.par_chunks_mut(size).zip(index.par_chunks_mut(size));
+            let numbers: Vec<&mut [u32]> = if numbered {
+                index.chunks_mut(size).collect()
+            } else {
+                hashes.chunks(size).map(|_| &mut [][..]).collect()
+            };
+            let slots = hashes.par_chunks_mut(size).zip(numbers);
             let chunks = rows.par_chunks(size).zip(slots).enumerate();
             let sorted = chunks.map_init(Zeroizing::default, |space, (i, (rows, slots))| {
                 sort(&row, rows, bins as u32, (base + i * size) as u32, slots, space)
@@ -117,7 +125,8 @@ impl Rows {
         &self.hashes
     }
 
-    /// The number of each row among elements and, after them, extra rows.
+    /// The number of each row among elements and, after them, extra rows; none if rows are not
+    /// numbered.
     #[must_use]
     pub fn index(&self) -> &[u32] {
         &self.index
@@ -138,8 +147,9 @@ impl Rows {
     /// besides say nothing of what seals. Each bin has hashes of its own.
     ///
     /// # Errors
-    /// [`Error::Used`] if they were taken before.
+    /// [`Error::Used`] if they were taken before, [`Error::Length`] if rows are not numbered.
     pub fn seals(&mut self) -> Result<Vec<[u8; 32]>, Error> {
+        self.are_numbered()?;
         if std::mem::replace(&mut self.sealed, true) {
             return Err(Error::Used { argument: "seals" });
         }
@@ -173,9 +183,20 @@ impl Rows {
     }
 
     /// Takes the outputs and the number of each row away; no bin is left to evaluate.
-    #[must_use]
-    pub fn take_numbered(&mut self) -> (Vec<Block>, Vec<u32>) {
-        (self.take(), std::mem::take(&mut self.index))
+    ///
+    /// # Errors
+    /// [`Error::Length`] if rows are not numbered.
+    pub fn take_numbered(&mut self) -> Result<(Vec<Block>, Vec<u32>), Error> {
+        self.are_numbered()?;
+        Ok((self.take(), std::mem::take(&mut self.index)))
+    }
+
+    fn are_numbered(&self) -> Result<(), Error> {
+        let (expected, actual) = (self.hashes.len(), self.index.len());
+        if actual < expected {
+            return Err(Error::Length { argument: "numbers of rows", expected, actual });
+        }
+        Ok(())
     }
 
     /// How the session's bins are read.
@@ -302,6 +323,9 @@ fn sort(
         hashes[*slot as usize] = *hash;
         *slot += 1;
     }
+    if index.is_empty() {
+        return Segment { starts };
+    }
     next.copy_from_slice(&starts);
     for (number, hash) in (base..).zip(&*hashed) {
         let slot = &mut next[okvs::bin(*hash, bins) as usize];
@@ -344,7 +368,7 @@ mod tests {
         ] {
             let elements = draw(count + extra);
             let (first, second) = elements.split_at(count);
-            let mut rows = Rows::group(first, second, &SID, bins, 100, 64).unwrap();
+            let mut rows = Rows::group(first, second, &SID, bins, 100, 64, true).unwrap();
             let mut numbers = rows.index().to_vec();
             for (number, hashed) in numbers.iter().zip(rows.hashes()) {
                 assert_eq!(*hashed, hash(&elements[*number as usize]), "seed 3");
@@ -364,8 +388,21 @@ mod tests {
     }
 
     #[test]
+    fn rows_without_numbers_stand_as_those_with_them() {
+        let (elements, extra) = (draw(SEGMENT + 9), draw(7));
+        let group = |numbered| Rows::group(&elements, &extra, &SID, 3, 100, 64, numbered).unwrap();
+        let (with, mut without) = (group(true), group(false));
+        assert_eq!(with.hashes(), without.hashes());
+        assert!((0..3).all(|bin| with.count(bin) == without.count(bin)));
+        let expected = elements.len() + extra.len();
+        let length = || Error::Length { argument: "numbers of rows", expected, actual: 0 };
+        assert_eq!(without.seals(), Err(length()));
+        assert_eq!(without.take_numbered(), Err(length()));
+    }
+
+    #[test]
     fn what_is_written_to_a_bin_stands_at_its_rows() {
-        let mut rows = Rows::group(&draw(SEGMENT + 9), &draw(7), &SID, 3, 100, 64).unwrap();
+        let mut rows = Rows::group(&draw(SEGMENT + 9), &draw(7), &SID, 3, 100, 64, true).unwrap();
         let before = rows.hashes().to_vec();
         for bin in rows.evaluate(1..3).unwrap().bins {
             let changed: Vec<_> = bin.read().iter().map(|hash| !hash).collect();
@@ -387,7 +424,8 @@ mod tests {
     #[test]
     fn seals_are_two_hashes_of_each_output_in_the_order_of_the_elements_and_leave_a_third() {
         let elements = draw(300);
-        let mut rows = Rows::group(&elements[..200], &elements[200..], &SID, 4, 100, 64).unwrap();
+        let mut rows =
+            Rows::group(&elements[..200], &elements[200..], &SID, 4, 100, 64, true).unwrap();
         let seals = rows.seals().unwrap();
         assert_eq!(rows.seals(), Err(Error::Used { argument: "seals" }));
         let mut told = vec![0; 300];
@@ -407,7 +445,8 @@ mod tests {
 
     #[test]
     fn forms_that_no_session_has_are_refused() {
-        let group = |bins, third, width| Rows::group(&[], &[], &SID, bins, third, width).err();
+        let group =
+            |bins, third, width| Rows::group(&[], &[], &SID, bins, third, width, true).err();
         assert!(group(1, 100, 64).is_none());
         assert!(group(0, 100, 64).is_some() && group(MOST_BINS + 1, 100, 64).is_some());
         assert!(group(1, 0, 64).is_some() && group(1, okvs::LONGEST_THIRD + 1, 64).is_some());

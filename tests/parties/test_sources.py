@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -145,23 +144,12 @@ def test_what_rfc_4180_writes_is_read_back_wherever_blocks_are_cut(
     path = tmp_path_factory.mktemp("csv") / "claims.csv"
     with pytest.MonkeyPatch.context() as patch:
         # Blocks of a few bytes; only the refusal of long rows must not come with them.
-        patch.setattr(delimited_text, "decoded", cut(delimited_text.decoded, block))
+        patch.setattr(delimited_text, "BLOCK_BYTES", block)
         text = ("\ufeff" * mark + written).encode(encoding)
         source = delimited(path, text, encoding, delimiter)
         for _ in range(2):
             got = [list(row.values()) for row in rows_of(source)]
             assert got == [[cell or None for cell in row] for row in cells]
-
-
-def cut(decoded: object, size: int) -> object:
-    """Returns a reader that cuts what `decoded` yields into blocks of this size."""
-
-    def again(path: Path, encoding: str) -> Iterator[bytes]:
-        for block in decoded(path, encoding):  # type: ignore[operator]
-            for start in range(0, len(block), size):
-                yield block[start : start + size]
-
-    return again
 
 
 def test_characters_of_four_bytes_survive_every_cut_of_the_file(
@@ -228,7 +216,7 @@ def test_the_fast_and_the_exact_reader_agree_on_any_text(
     ]
     bad = [n for n, (cells, fault) in enumerate(parsed) if fault or len(cells) != 2]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delimited_text, "decoded", cut(delimited_text.decoded, block))
+        patch.setattr(delimited_text, "BLOCK_BYTES", block)
         source = open_source(SourceSettings("csv", (path,), encoding))  # type: ignore[arg-type]
         if bad:
             said = refusal(lambda: rows_of(source))

@@ -72,6 +72,12 @@ impl Grouping {
             let hashed = &mut hashed[0];
             hashed.resize(rows, [0; 32]);
             self.domain.hash(column, hashed);
+            if way == 0 && column.null_count() == 0 {
+                let before = self.elements.len() as u32;
+                self.places[way].extend(before..before + rows as u32);
+                self.elements.extend_from_slice(hashed);
+                continue;
+            }
             self.places[way].extend((0..rows).map(|row| {
                 let again = || {
                     earlier

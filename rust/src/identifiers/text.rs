@@ -62,8 +62,13 @@ pub(super) fn plain(column: &LargeStringArray) -> Option<(LargeStringArray, UInt
     if column.null_count() > 0 || !there || !values.iter().fold(true, graphic) {
         return None;
     }
-    let ends: Vec<_> = ends.iter().map(|end| end - first).collect();
-    let ends = OffsetBuffer::new(ScalarBuffer::from(ends));
+    let ends = match first {
+        0 => column.offsets().clone(), // as nearly always: not copied
+        _ => {
+            let ends: Vec<_> = ends.iter().map(|end| end - first).collect();
+            OffsetBuffer::new(ScalarBuffer::from(ends))
+        }
+    };
     let values = Buffer::from_vec(values.to_ascii_lowercase());
     let values = LargeStringArray::try_new(ends, values, None).ok()?;
     Some((values, UInt8Array::from(vec![Reason::Fine as u8; column.len()])))

@@ -196,6 +196,8 @@ pub struct Rows(crate::rows::Rows);
 #[pymethods]
 impl Rows {
     #[new]
+    #[pyo3(signature = (elements, extras, sid, bins, third, width, numbered=true))]
+    #[expect(clippy::too_many_arguments, reason = "the form's numbers cross the border one by one")]
     fn new(
         py: Python<'_>,
         elements: Elements,
@@ -204,11 +206,12 @@ impl Rows {
         bins: usize,
         third: usize,
         width: usize,
+        numbered: bool,
     ) -> PyResult<Self> {
         let (elements, extras) = (elements.rows()?, rows(extras, "extras")?);
-        Ok(Self(
-            py.detach(|| crate::rows::Rows::group(elements, extras, &sid, bins, third, width))?,
-        ))
+        let group =
+            || crate::rows::Rows::group(elements, extras, &sid, bins, third, width, numbered);
+        Ok(Self(py.detach(group)?))
     }
 
     /// Encodes bins of the receiver's, masks their cells and computes their outputs.
@@ -318,7 +321,7 @@ impl TagJoin {
         tags: usize,
         unary: &[u8],
     ) -> PyResult<Self> {
-        let (outputs, index) = rows.0.take_numbered();
+        let (outputs, index) = rows.0.take_numbered()?;
         Ok(Self(Some(py.detach(|| tags::Join::of(outputs, index, bits, tags, unary))?)))
     }
 
