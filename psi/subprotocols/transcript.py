@@ -3,7 +3,7 @@
 Each side hashes the receiver's messages and the sender's messages, each in the order in which they
 were said, and says `BLAKE3(label || role || hash of receiver's || hash of sender's)` as its last
 message; the role is its own, so that nobody passes its digest off as the peer's. Every byte of a
-session is hashed four times; BLAKE3 takes a third of the time of SHA-256 for that.
+session is hashed twice; BLAKE3 takes a third of the time of SHA-256 for that.
 A bit that changed on the way, below or above TLS, makes the digests differ, and there is no result.
 The sender says its digest only after it has found the receiver's equal.
 """
