@@ -1,9 +1,9 @@
 """VOLE-PSI at the sizes that matter, in one run: prints one JSON object a line, then a summary.
 
 Each line is `greenlane bench` at one size, by default five sessions of which medians are told, one
-thread a side. The three profiles at 2^20 are run in turn. The summary puts figures beside the bounds
-that the project has set itself; it prints whether they are kept and fails if a bound on bytes is
-not. Times are of the machine on which it runs.
+thread a side. The three profiles at 2^20 are run in turn. The summary puts figures beside the
+bounds that the project has set itself; it prints whether they are kept and fails if a bound on
+bytes is not. Times are of the machine on which it runs.
 """
 
 from __future__ import annotations
