@@ -8,6 +8,7 @@ Certificates are public; keys are secret and leave this file only as bytes in `C
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,7 +41,8 @@ class Identity(NamedTuple):
     key: Path
 
 
-class Credentials(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Credentials:
     """What the files of an `Identity` held when they were read and found sound.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The settings of a node: frozen dataclasses read from one TOML file (`parties.settings_file`)."""
+"""The settings of a node: named tuples read from one TOML file (`parties.settings_file`)."""
 
 from __future__ import annotations
 

@@ -60,12 +60,16 @@ class Elements:
         Raises:
             ApiMisuse: an identifier is missing or stands there twice.
         """
-        if not isinstance(identifiers, ArrowArray):
-            identifiers = Array(list(identifiers), DataType.large_string())
+        block = None
         try:
-            return cls(_core.hash_elements(identifiers, domain))
-        except ValueError as fault:
-            raise ApiMisuse(str(fault)) from None
+            if not isinstance(identifiers, ArrowArray):
+                identifiers = Array(list(identifiers), DataType.large_string())
+            block = _core.hash_elements(identifiers, domain)
+        except ValueError:
+            pass  # raised below, outside of the handler: what it says may hold a character
+        if block is None:
+            raise ApiMisuse("an identifier is missing, or is no Unicode text")
+        return cls(block)
 
     @property
     def block(self) -> bytes | _core.Block:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from google.protobuf.message import DecodeError
 
@@ -34,13 +34,15 @@ _SESSION: Final = re.compile(r"[0-9a-f]{32}")
 _CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,47}")
 
 
-class Opening(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Opening:
     """The first frame of a direction: session as 32 hexadecimal digits."""
 
     session: str
 
 
-class Said(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Said:
     """One message of the dialogue."""
 
     data: bytes
@@ -56,7 +58,8 @@ class Ending:
     """The other end's dialogue is over."""
 
 
-class Fault(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Fault:
     """The calling end gave up; `code` is a stable word."""
 
     code: str

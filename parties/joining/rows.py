@@ -182,9 +182,19 @@ def _join(
                 # A record of -1 is none: null in every column of the peer.
                 taken = hits.records.take(pa.array(records, pa.int64(), mask=records < 0))
                 columns += [Array.from_arrow(column.combine_chunks()) for column in taken.columns]
-            yield RecordBatch.from_arrays(columns, schema=schema)
+            yield RecordBatch.from_arrays(columns, schema=as_they_are(schema, columns))
         if not len(hits):
             return
+
+
+def as_they_are(schema: Schema, columns: Sequence[Array]) -> Schema:
+    """Returns a schema with the types of these columns.
+
+    Files of one source may call the inner columns of a column differently, as may what took the
+    rows; and what is said never to be null may be.
+    """
+    named = zip(fields(schema), columns, strict=True)
+    return Schema([field.with_type(cells.type).with_nullable(True) for field, cells in named])
 
 
 def texts(values: Sequence[str]) -> Array:

@@ -85,7 +85,12 @@ def told(path: Path) -> Blocks:
         at = len(mark) if file.read(len(mark)) == mark else 0
         size = BLOCK_BYTES
         while True:
-            text = os.pread(file.fileno(), size, at)
+            text = b""
+            # A file system may give less than is there; nothing is the end.
+            while more := os.pread(file.fileno(), size - len(text), at + len(text)):
+                text = text + more if text else more
+                if len(text) == size:
+                    break
             last = len(text) < size
             read = yield text, last
             if last:

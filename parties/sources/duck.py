@@ -103,7 +103,7 @@ class DuckSource:
                 relation = select(connection, self._sql(names), label)
                 with relation.to_arrow_reader(BATCH_ROWS) as reader:
                     for batch in reader:
-                        yield from slices(batch.select(names))
+                        yield from slices(RecordBatch.from_arrow(batch.select(names)))
             except FAULTS as error:
                 fault = error
         if fault is not None:

@@ -90,8 +90,10 @@ def distinct_names(names: Sequence[str], label: str) -> None:
         first[name] = position
 
 
-def sound(batches: Iterator[pa.RecordBatch], label: str) -> Iterator[pa.RecordBatch]:
+def sound(batches: Iterator[pa.RecordBatch], label: str) -> Iterator[RecordBatch]:
     """Passes batches on, each looked through: Arrow takes over bytes that are no UTF-8 as texts.
+
+    What is said never to be null may be, here as elsewhere.
 
     Raises:
         SourceError: a batch is not what its types say.
@@ -100,20 +102,22 @@ def sound(batches: Iterator[pa.RecordBatch], label: str) -> Iterator[pa.RecordBa
     for batch in batches:
         try:
             batch.validate(full=True)
+            fields = pa.schema([field.with_nullable(True) for field in batch.schema])
+            columns = pa.RecordBatch.from_arrays(batch.columns, schema=fields)
+            checked = RecordBatch.from_arrow(columns)
         except (pa.ArrowException, ValueError):
             break  # raised below, outside of the handler: Arrow's text may quote a value
-        yield batch
+        yield checked
         rows += batch.num_rows
     else:
         return
     raise SourceError(
-        f"{label}: holds a text that is not UTF-8 after row {rows} (the first row is 1); "
-        "write the file again"
+        f"{label}: holds a text that is not UTF-8, or something else that its types do not allow, "
+        f"after row {rows} (the first row is 1); write the file again"
     )
 
 
-def slices(batch: pa.RecordBatch) -> Iterator[RecordBatch]:
+def slices(batch: RecordBatch) -> Iterator[RecordBatch]:
     """Yields a batch in pieces of at most `BATCH_ROWS`, and nothing of an empty one."""
-    whole = RecordBatch.from_arrow(batch)
-    for start in range(0, whole.num_rows, BATCH_ROWS):
-        yield whole.slice(start, min(BATCH_ROWS, whole.num_rows - start))
+    for start in range(0, batch.num_rows, BATCH_ROWS):
+        yield batch.slice(start, min(BATCH_ROWS, batch.num_rows - start))

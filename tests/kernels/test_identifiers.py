@@ -337,3 +337,16 @@ def test_the_rules_have_a_version_and_a_digest() -> None:
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", _core.normaliser_version())
     assert len(_core.normaliser_digest()) == 32
     assert _core.normaliser_digest() == _core.normaliser_digest()
+
+
+def test_a_slice_of_a_column_is_normalised_by_itself():
+    whole = pa.array(["abc", "DEF", "京A", None], pa.large_string())
+    for start, count, expected in [
+        (2, 0, []),
+        (1, 1, ["def"]),
+        (4, 0, []),
+        (1, 3, ["def", "京a", None]),
+    ]:
+        values, codes, _ = _core.normalise("text", whole.slice(start, count))
+        assert values.to_pylist() == expected
+        assert codes == bytes(count)

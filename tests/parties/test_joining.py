@@ -144,6 +144,28 @@ def test_own_columns_come_out_as_they_stand_in_the_source(tmp_path: Path) -> Non
     ]
 
 
+def test_columns_whose_inner_names_differ_are_joined(tmp_path: Path) -> None:
+    """A map, whose entries each library calls otherwise, and lists with other field numbers."""
+    paths = []
+    for number in range(2):
+        inner = pa.field("item", pa.int64(), metadata={"PARQUET:field_id": str(7 + number)})
+        map_ = pa.map_(pa.string(), pa.int64())
+        schema = pa.schema([("phone", pa.string()), ("list", pa.list_(inner)), ("map", map_)])
+        row = {"phone": f"1380013800{number}", "list": [1, number], "map": [("a", number)]}
+        paths.append(tmp_path / f"{number}.parquet")
+        pq.write_table(pa.Table.from_pylist([row], schema=schema), paths[-1])
+    source = open_source(SourceSettings("parquet", tuple(paths)))
+    found = identify(source, PHONE)
+    wanted = {element(f"+861380013800{number}", PHONE) for number in range(2)}
+    hits = hits_of(found, None, wanted)
+    for format in ("parquet", "arrow"):
+        assert write(join(source, PHONE, hits, "police"), tmp_path / "x", format) == 2  # type: ignore[arg-type]
+    with pa.ipc.open_file(tmp_path / "x") as file:
+        joined = file.read_all()
+    assert joined["list"].to_pylist() == [[1, 0], [1, 1]]
+    assert joined["map"].to_pylist() == [[("a", 0)], [("a", 1)]]
+
+
 def test_heavy_hitters_are_streamed() -> None:
     """2,000 rows of ours and 50,000 records of theirs are 100 million pairs."""
     source = ArrowSource(pa.table({"phone": [13800138000] * 2000}))

@@ -162,6 +162,16 @@ def test_characters_of_four_bytes_survive_every_cut_of_the_file(
         assert [row["b"] for row in rows_of(source)] == [f"𠮷㐀é王{n}" for n in range(20)]
 
 
+@pytest.mark.parametrize("most", [7, 1000])
+def test_a_file_system_that_gives_less_than_is_there_loses_no_row(
+    file: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    read = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: read(fd, min(size, most), at))
+    source = delimited(file, b"n\n" + b"".join(b"%d\n" % n for n in range(2000)))
+    assert [row["n"] for row in rows_of(source)] == [str(n) for n in range(2000)]
+
+
 # --- delimited text: what is refused ---
 
 
@@ -576,6 +586,12 @@ class ArrayOnly:
         return self._batch.__arrow_c_array__(requested_schema)
 
 
+def test_what_is_said_never_to_be_null_may_be() -> None:
+    schema = pa.schema([pa.field("n", pa.int64(), nullable=False)])
+    batch = pa.RecordBatch.from_arrays([pa.array([1, None])], schema=schema)
+    assert rows_of(ArrowSource(batch)) == [{"n": 1}, {"n": None}]
+
+
 def test_a_stream_that_can_be_drawn_once_is_read_twice() -> None:
     table = pa.table({"a": ["1", "2"], "b": [1, None]})
     reader = pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
@@ -599,7 +615,9 @@ def test_a_text_that_is_not_utf8_is_an_error_and_no_crash(tmp_path: Path, bad: b
     texts = pa.array([b"fine", bad], pa.binary()).view(pa.string())
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"plate": texts}), path)
-    with pytest.raises(SourceError, match="not UTF-8 after row 0"):
+    with pytest.raises(
+        SourceError, match="not UTF-8, or something else that its types do not allow, after row 0"
+    ):
         list(ParquetSource((path,)).batches(["plate"]))
     with pytest.raises(SourceError, match="not UTF-8"):
         list(ArrowSource(pa.table({"plate": texts})).batches())

@@ -55,7 +55,7 @@ pub(super) fn normalise(value: &str, out: &mut Vec<u8>) -> Reason {
 pub(super) fn plain(column: &LargeStringArray) -> Option<(LargeStringArray, UInt8Array)> {
     let ends = column.value_offsets();
     let (first, last) = (*ends.first()?, *ends.last()?);
-    let values = &column.value_data()[first as usize..last as usize];
+    let values = column.value_data().get(first as usize..last as usize)?;
     // All are looked at, several at a time: an end at the first other one would forbid that.
     let there = ends.windows(2).fold(true, |all, pair| all & (pair[0] < pair[1]));
     let graphic = |all: bool, byte: &u8| all & byte.is_ascii_graphic();
