@@ -1,6 +1,6 @@
 """NumPy and pyarrow, each imported when it is first used.
 
-Together they take a process a quarter of the time that it starts in, and a match of texts without
+To start, they take a process longer than a small match takes it, and a match of texts without
 records needs neither. What is annotated with them is not evaluated.
 """
 
