@@ -12,8 +12,8 @@ from typing import NoReturn
 def program() -> NoReturn:
     """Runs the program in a process that ends with it.
 
-    At once: Python would first take apart what was imported, for a twentieth of a second, which
-    leaves nothing behind that the system does not free. What a command opens it also closes.
+    At once: Python would first take apart what was imported, which leaves nothing behind that the
+    system does not free. What a command opens it also closes.
     """
     gc.disable()  # until `parties.cli.output.keep_imported`; what is imported first counts most
     from parties.cli import main

@@ -113,7 +113,7 @@ def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table:
     Raises:
         MalformedMessage: a label does not hold what was agreed.
     """
-    import pyarrow.compute as pc  # some 50 ms, for records of the peer alone
+    import pyarrow.compute as pc  # slow to import, and for records of the peer alone
 
     if not len(labels):
         return pa.schema([(each.name, _crossing(each.type)) for each in columns]).empty_table()

@@ -9,7 +9,7 @@ from psi import _core
 KEPT: Final = 64 << 20
 """Bytes of freed memory that are kept: about what one side of a match of 2^20 elements fills. New
 memory is cleared before a process gets it, and where the machine is a guest its host may have to
-find it first; a node that keeps this much takes an eighth less CPU for its next such match."""
+find it first."""
 
 
 def use(threads: int) -> None:

@@ -4,7 +4,7 @@ Every command has `--json`: one object on stdout, also for errors, `{"error": {.
 are those of `parties.errors`.
 
 The commands import what they need when they run. The help, wrong usage and Ctrl-C while the program
-starts thus do not wait for pyarrow, DuckDB and gRPC, which take most of a second.
+starts thus do not wait for gRPC and DuckDB.
 """
 
 from __future__ import annotations
@@ -58,5 +58,5 @@ def main() -> None:
     # each of its threads would spin for a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Typer reads the signatures of all commands that it has, which takes longer than all of ours.
-    asked = COMMANDS.keys() & set(sys.argv[1:2])
+    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
     run(app_of(asked) if asked else app)

@@ -146,7 +146,8 @@ def elements_of(batch: RecordBatch, spec: IdentifierSettings) -> list[list[bytes
     grouping = _core.Grouping(domain(spec), len(spec.columns))
     grouping.add(texts(normalised(batch, spec), spec))
     block, _, ways = grouping.finish()
-    return [named(Elements(block), way) for way in ways]
+    elements = Elements(block)
+    return [named(elements, way) for way in ways]
 
 
 def named(elements: Elements, places: Places) -> list[bytes | None]:

@@ -36,7 +36,7 @@ def as_text(column: Array, label: str) -> Array:
         cells = cells.dictionary_decode()
     text = cells.cast(pa.large_string())
     if pa.types.is_timestamp(cells.type):
-        import pyarrow.compute as pc  # some 50 ms, which other columns do not wait for
+        import pyarrow.compute as pc  # slow to import; other columns do not wait for it
 
         text = pc.replace_substring_regex(text, pattern=MIDNIGHT, replacement="")
         text = pc.replace_substring_regex(text, pattern=r"(\.\d*?)0+$", replacement=r"\1")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -50,15 +50,15 @@ def columns_of_rows(
     """
     blocks = told(path) if encoding == "utf-8" else decoded(path, encoding)
     most = 1  # the header alone comes first
-    with suppress(StopIteration):
-        text, last = next(blocks)
-        while True:
+    last, start = False, None
+    with closing(blocks):
+        while not last:
+            text, last = next(blocks) if start is None else blocks.send(start)
             start = 0
             while True:
-                columns, end = _core.read_rows(
+                columns, start = _core.read_rows(
                     text, start, ord(delimiter), width, list(wanted), most, last
                 )
-                start = end
                 if not len(columns[0]):
                     break
                 if most == BATCH_ROWS:
@@ -66,7 +66,6 @@ def columns_of_rows(
                 most = BATCH_ROWS
             if len(text) - start > ROW_BYTES:
                 raise ValueError("a row is too long")
-            text, last = blocks.send(start)
 
 
 Blocks: TypeAlias = Generator[tuple[bytes, bool], int, None]
@@ -88,13 +87,8 @@ def told(path: Path) -> Blocks:
             text = b""
             # A file system may give less than is there; nothing is the end.
             while more := os.pread(file.fileno(), size - len(text), at + len(text)):
-                text = text + more if text else more
-                if len(text) == size:
-                    break
-            last = len(text) < size
-            read = yield text, last
-            if last:
-                return
+                text += more
+            read = yield text, len(text) < size
             at += read
             size = BLOCK_BYTES if read else 2 * size
 

@@ -32,10 +32,11 @@ class ParquetSource:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._files = Files(paths)
         schemas = [(schema_of(path, label), label) for path, label in self._files]
-        self._schema, first = schemas[0]
-        distinct_names(self._schema.names, first)
-        for schema, label in schemas[1:]:
-            alike(self._schema, schema, first, label)
+        schema, first = schemas[0]
+        distinct_names(schema.names, first)
+        for other, label in schemas[1:]:
+            alike(schema, other, first, label)
+        self._schema = Schema.from_arrow(schema)
 
     @property
     def label(self) -> str:
@@ -45,11 +46,11 @@ class ParquetSource:
     @property
     def schema(self) -> Schema:
         """As `Source.schema` says."""
-        return Schema.from_arrow(self._schema)
+        return self._schema
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[RecordBatch]:
         """As `Source.batches` says."""
-        names = wanted(self.schema, columns, self.label)
+        names = wanted(self._schema, columns, self.label)
         return self._files.walk(lambda path, label: read(path, label, names))
 
     def place(self, row: int) -> tuple[str, int]:

@@ -64,9 +64,9 @@ class Profile(Enum):
     def batch(self) -> int:
         """Chunks of a message; the last message has what is left.
 
-        Between two nodes a message costs about as much as a stationary chunk. Four of these give
-        nearly as many correlations as a chunk of the others. With eight, all chunks of 2^16
-        elements would be one batch, and the two sides would compute one after the other.
+        Between two nodes a message has a price of its own. Four stationary chunks give nearly as
+        many correlations as a chunk of the others. With eight, all chunks of 2^16 elements would be
+        one batch, and the two sides would compute one after the other.
         """
         return 4 if self is Profile.STATIONARY else 1
 

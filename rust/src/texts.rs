@@ -6,7 +6,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer
 use crate::error::Error;
 
 /// What is copied of a short text: a copy of a length that only the machine knows takes longer.
-const SHORT: usize = 32;
+pub(crate) const SHORT: usize = 32;
 
 /// Appends what stands from `from` to `to` in `all`.
 ///

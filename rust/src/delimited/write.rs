@@ -9,12 +9,11 @@ use rayon::prelude::*;
 
 use super::QUOTE;
 use crate::error::Error;
+use crate::texts::SHORT;
 
 /// Rows a task writes: at some 60 bytes a row 250 KB, which stay in the second cache until they are
 /// handed on.
 const CHUNK: usize = 4096;
-/// What is copied of a short text: a copy of a length that only the machine knows takes longer.
-const SHORT: usize = 32;
 /// Digits of 2^63, the largest number but for its sign.
 const DIGITS: usize = 19;
 /// Two digits at a time: 00 to 99.

@@ -1,8 +1,8 @@
 //! The elements that the rows of a source name, gathered batch by batch and grouped at the end.
 //!
 //! A row names an element in up to as many ways as there are columns for it, each element once.
-//! What is kept of each row is its *place*: which of the distinct elements it names. With
-//! it a second pass over the same rows needs no identifier.
+//! What is kept of each row is its *place*: which of the distinct elements it names. With it a second
+//! pass over the same rows needs no identifier.
 
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;
@@ -72,12 +72,6 @@ impl Grouping {
             let hashed = &mut hashed[0];
             hashed.resize(rows, [0; 32]);
             self.domain.hash(column, hashed);
-            if way == 0 && column.null_count() == 0 {
-                let before = self.elements.len() as u32;
-                self.places[way].extend(before..before + rows as u32);
-                self.elements.extend_from_slice(hashed);
-                continue;
-            }
             self.places[way].extend((0..rows).map(|row| {
                 let again = || {
                     earlier
@@ -137,8 +131,8 @@ pub struct Grouped {
 /// The number of each row that stood before, ascending, and where it stood first.
 fn repeated(rows: &[Element]) -> Vec<(u32, u32)> {
     let bits = (rows.len() / BUCKET).checked_ilog2().unwrap_or(0).min(MOST_BITS);
-    let mut keys = by_bucket(rows, bits);
-    let buckets = split(&mut keys.keys, &keys.ends);
+    let (mut keys, ends) = by_bucket(rows, bits);
+    let buckets = split(&mut keys, &ends);
     let row = |key: u64| prefix(&rows[key as u32 as usize]);
     let mut again: Vec<_> = buckets
         .into_par_iter()
@@ -165,16 +159,12 @@ fn repeated(rows: &[Element]) -> Vec<(u32, u32)> {
     again
 }
 
-/// A key for each row, the first 4 bytes of the row above its number, sorted by the first bits.
-struct Keys {
-    keys: Vec<u64>,
-    /// Where each bucket ends.
-    ends: Vec<usize>,
-}
-
-/// Sorts rows by their first bits. Rows are hashes: these put nearly the same number into each
-/// bucket, and the first 4 bytes tell nearly all apart. Other rows only take longer.
-fn by_bucket(rows: &[Element], bits: u32) -> Keys {
+/// A key for each row, its first 4 bytes above its number, sorted into buckets by their first bits;
+/// and where each bucket ends.
+///
+/// Rows are hashes: these bits put nearly the same number into each bucket, and the first 4 bytes
+/// tell nearly all apart. Other rows only take longer.
+fn by_bucket(rows: &[Element], bits: u32) -> (Vec<u64>, Vec<usize>) {
     let key = |(number, row): (usize, &Element)| {
         let first = row.first_chunk().copied().map_or(0, u32::from_be_bytes);
         u64::from(first) << 32 | number as u64
@@ -196,7 +186,7 @@ fn by_bucket(rows: &[Element], bits: u32) -> Keys {
         *end += 1;
     }
     ends.truncate(1 << bits);
-    Keys { keys, ends }
+    (keys, ends)
 }
 
 /// Cuts keys into buckets.
