@@ -1,4 +1,4 @@
-"""Times a protocol: two processes, one a role, that meet over loopback TLS or over a pipe."""
+"""Times a protocol: two processes, one a role, that meet over loopback TLS or in memory."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import gc
 import multiprocessing
 import re
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import Queue
 from statistics import median
 from typing import Any, Final
 
@@ -25,6 +23,7 @@ from parties.certificates import create_authority, issue
 from parties.channel import Ended, Identity, Node, Peer
 from parties.errors import PeerLost
 from parties.machine import keep_memory, use
+from parties.memory_line import MemoryLine, Room
 from parties.settings import PeerSettings
 from psi import PROTOCOLS, Dialogue, Elements, Output, Parameters, Result
 from psi.dialogue import HEAR
@@ -41,7 +40,7 @@ class Bench:
         receiver: elements of the receiver.
         sender: elements of the sender; half of the smaller set is in common.
         threads: of the kernels, for each side.
-        in_memory: whether the sides meet over a pipe of this machine instead of TLS.
+        in_memory: whether the sides meet in memory of this machine instead of over TLS.
         runs: how often, each a session of its own; medians are told.
     """
 
@@ -71,12 +70,12 @@ def measure(bench: Bench) -> dict[str, Any]:
     spawn = multiprocessing.get_context("spawn")  # gRPC does not survive a fork
     with tempfile.TemporaryDirectory(prefix="greenlane-bench-") as folder:
         ours, theirs = spawn.Pipe()
+        rooms = (Room(spawn), Room(spawn)) if bench.in_memory else None
         sides = {}
         for role, end in (("sender", theirs), ("receiver", ours)):
             report, back = spawn.Pipe(duplex=False)
-            process = spawn.Process(
-                target=_side, args=(bench, role, end, back, Path(folder)), daemon=True
-            )
+            arguments = (bench, role, end, rooms, back, Path(folder))
+            process = spawn.Process(target=_side, args=arguments, daemon=True)
             process.start()
             back.close()
             sides[role] = (process, report)
@@ -111,14 +110,25 @@ def measure(bench: Bench) -> dict[str, Any]:
     }
 
 
-def _side(bench: Bench, role: str, line: Connection, report: Connection, folder: Path) -> None:
+def _side(
+    bench: Bench,
+    role: str,
+    line: Connection,
+    rooms: tuple[Room, Room] | None,
+    report: Connection,
+    folder: Path,
+) -> None:
     """One process: makes its elements, meets the other side, reports."""
     logs.set_up(folder / f"{role}.log")
     use(bench.threads)
     converse = _dialogue(bench, role)
-    meet = _pipe if bench.in_memory else _tls
-    base = _forget_peak()
-    taken = meet(role, converse, line, folder, bench.runs)
+    if rooms:
+        memory = MemoryLine(line, *(rooms if role == "receiver" else reversed(rooms)))
+        base = _forget_peak()
+        taken = [_in_memory(converse(), memory) for _ in range(bench.runs)]
+    else:
+        base = _forget_peak()
+        taken = _tls(role, converse, line, folder, bench.runs)
     result = taken[-1].result
     report.send(
         {
@@ -173,18 +183,9 @@ def _dialogue(bench: Bench, role: str) -> Callable[[], Dialogue[Any]]:
     return side.converse
 
 
-def _pipe(
-    role: str, converse: Callable[[], Dialogue[Any]], line: Connection, _: Path, runs: int
-) -> list[_Run]:
-    # A reader of its own, since both sides may say at once more than a pipe holds.
-    arrived: Queue[bytes | None] = Queue()
-    threading.Thread(target=_read, args=(line, arrived), daemon=True).start()
-    return [_over_pipe(converse(), line, arrived) for _ in range(runs)]
-
-
-def _over_pipe(dialogue: Dialogue[Any], line: Connection, arrived: Queue[bytes | None]) -> _Run:
-    line.send_bytes(b"ready")
-    arrived.get()
+def _in_memory(dialogue: Dialogue[Any], line: MemoryLine) -> _Run:
+    line.send(b"")  # both are ready
+    line.receive()
     sent, began, cpu = 0, time.monotonic(), time.process_time()
     heard = None
     while True:
@@ -194,19 +195,10 @@ def _over_pipe(dialogue: Dialogue[Any], line: Connection, arrived: Queue[bytes |
             taken = time.monotonic() - began, time.process_time() - cpu
             return _Run(stop.value, sent, *taken)
         if want is not HEAR:
-            line.send_bytes(want)
+            line.send(want)
             sent, heard = sent + len(want), None
-        elif (heard := arrived.get()) is None:
+        elif (heard := line.receive()) is None:
             raise PeerLost("the other side of the bench ended early")
-
-
-def _read(line: Connection, arrived: Queue[bytes | None]) -> None:
-    while True:
-        try:
-            arrived.put(line.recv_bytes())
-        except (EOFError, OSError):
-            arrived.put(None)
-            return
 
 
 def _tls(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from enum import Enum
-from typing import Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtobufMessage
@@ -96,38 +96,90 @@ def hear(kind: type[B]) -> Dialogue[B]:
     return _parsed(kind, (yield from _heard()))
 
 
-def say_piece(kind: type[B], number: int, block: bytes) -> Dialogue[None]:
-    """Says one piece of what is too long for a message; its first fields are number and bytes.
+class Piece(NamedTuple):
+    """One piece of what is too long for a message, within the message, which saves copying it.
 
-    The same message as `say(kind(number, block))`, but a block of a megabyte is copied once.
+    Attributes:
+        message: as it came.
+        start: where its bytes begin.
+        end: behind the last of them.
+        salt: what stands behind them.
     """
-    yield b"".join((_piece_head(kind, number, len(block)), block))
+
+    message: bytes
+    start: int
+    end: int
+    salt: bytes = b""
+
+    @property
+    def block(self) -> bytes:
+        """The bytes themselves, copied."""
+        return self.message[self.start : self.end]
 
 
-def hear_piece(kind: type[B], number: int, length: int) -> Dialogue[bytes]:
-    """Hears the piece that is due, and returns its bytes.
+def frame(kind: type[B], number: int, length: int, salt: bytes = b"") -> tuple[bytes, bytes]:
+    """What a message of one piece has in front of so many bytes, and behind them.
+
+    Whoever makes the bytes makes the whole message, and `say_framed` says it.
 
     Args:
-        kind: whose first fields are number and bytes; others must be empty.
+        kind: whose first fields are number and bytes, and a third the salt if there is one.
         number: of the piece.
         length: of its bytes.
+        salt: what stands behind them.
+    """
+    # Protobuf's encoding: a field that is 0 or empty is not written.
+    head = _varint(1 << 3 | _INTEGER) + _varint(number) if number else b""
+    if length:
+        head += _varint(2 << 3 | _BYTES) + _varint(length)
+    tail = _varint(3 << 3 | _BYTES) + _varint(len(salt)) + salt if salt else b""
+    return _head(kind, len(head) + length + len(tail)) + head, tail
+
+
+def say_framed(message: bytes) -> Dialogue[None]:
+    """Says one piece with the head and tail of `frame` around it."""
+    yield message
+
+
+def say_piece(kind: type[B], number: int, block: bytes) -> Dialogue[None]:
+    """Says one piece: the same message as `say(kind(number, block))`, but copied once."""
+    head, _ = frame(kind, number, len(block))
+    yield b"".join((head, block))
+
+
+def hear_piece(kind: type[B], number: int, length: int, salt: int = 0) -> Dialogue[Piece]:
+    """Hears the piece that is due.
+
+    Args:
+        kind: as of `frame`; other fields must be empty.
+        number: of the piece.
+        length: of its bytes.
+        salt: bytes of what stands behind them.
 
     Raises:
-        MalformedMessage: the bytes do not parse, or the piece has another length.
+        MalformedMessage: the bytes do not parse, or the piece or its salt has another length.
         UnexpectedMessage: they parse as another piece, or as a message of another kind.
     """
     data = yield from _heard()
-    head = _piece_head(kind, number, length)
-    if len(data) == len(head) + length and data.startswith(head):
-        return data[len(head) :]
+    head, tail = frame(kind, number, length, bytes(salt))
+    end = len(head) + length
+    if (
+        len(data) == end + len(tail)
+        and data.startswith(head)
+        and data.startswith(tail[: len(tail) - salt], end)
+    ):
+        return Piece(data, len(head), end, data[len(data) - salt :] if salt else b"")
     # Something is wrong, or the peer encodes in another order; the parser knows which.
     body = _parsed(kind, data)
     came, block, *others = (getattr(body, field.name) for field in kind.DESCRIPTOR.fields)
     check_piece(kind, came, number, len(block), length)
+    name = kind.DESCRIPTOR.name
+    behind = others.pop(0) if salt else b""
+    if len(behind) != salt:
+        raise MalformedMessage(f"{name} {number}: a salt of {len(behind)} bytes")
     if any(others):
-        name = kind.DESCRIPTOR.name
         raise MalformedMessage(f"{name} {number}: a field that this protocol does not have")
-    return bytes(block)
+    return Piece(bytes(block), 0, length, bytes(behind))
 
 
 def check_piece(
@@ -179,14 +231,6 @@ def _head(kind: type[B], length: int) -> bytes:
     """What stands before the body in a `Message` (protobuf's encoding)."""
     number = _FIELDS[kind.DESCRIPTOR.name].number
     return _varint(number << 3 | _BYTES) + _varint(length)
-
-
-def _piece_head(kind: type[B], number: int, length: int) -> bytes:
-    """What stands before the bytes of a piece; a field that is 0 or empty is not written."""
-    head = _varint(1 << 3 | _INTEGER) + _varint(number) if number else b""
-    if length:
-        head += _varint(2 << 3 | _BYTES) + _varint(length)
-    return _head(kind, len(head) + length) + head
 
 
 def _varint(number: int) -> bytes:

@@ -16,7 +16,7 @@ def bench(
     sender: Annotated[int, typer.Option(min=1, help="Elements of the sender.")] = 1 << 16,
     threads: Annotated[int, typer.Option(min=1, help="Of each side's kernels.")] = 1,
     in_memory: Annotated[
-        bool, typer.Option("--in-memory", help="Over a pipe instead of mutual TLS.")
+        bool, typer.Option("--in-memory", help="In memory instead of over mutual TLS.")
     ] = False,
     runs: Annotated[int, typer.Option(min=1, help="Sessions; medians are printed.")] = 5,
     as_json: AsJson = False,

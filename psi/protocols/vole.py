@@ -28,8 +28,8 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from psi import _core
-from psi.dialogue import Dialogue, hear_piece, say_piece
-from psi.errors import PeerMisbehaved, blame_the_peer
+from psi.dialogue import Dialogue
+from psi.errors import PeerMisbehaved
 from psi.lazily import np
 from psi.matches import Result
 from psi.parameters import Offer, Output, Role, Session, Traffic, agree
@@ -38,7 +38,6 @@ from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
 from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
 from psi.subprotocols.entries import forms, hear_records, say_records
 from psi.subprotocols.roles import Receiving, Sending
-from psi.wire.v1.messages_pb2 import MaskedBin
 
 OUTPUTS: Final = frozenset({Output.RECEIVER, Output.BOTH})
 """A number alone is not among them: the receiver sees which of its elements match."""
@@ -107,8 +106,7 @@ class Receiver(Receiving):
         correlations = yield from supply.open()
         for first, count in okvs.groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
-            masked = okvs.blind(rows, (first, count), shape.capacity, correlations)
-            yield from say_piece(MaskedBin, first, masked)
+            yield from okvs.say_blinded(rows, (first, count), shape, width, correlations)
             self._meter.done += okvs.share(self._offer.elements, first, count, shape)
         return rows
 
@@ -170,10 +168,7 @@ class Sender(Sending):
         correlations = yield from supply.open()
         for first, count in okvs.groups(shape, width):
             yield from supply.reach((first + count) * shape.cells)
-            length = count * shape.cells * width // 8
-            masked = yield from hear_piece(MaskedBin, first, length)
-            with blame_the_peer("MaskedBin"):
-                rows.evaluate(first, count, masked, correlations)
+            yield from okvs.hear_blinded(rows, (first, count), shape, width, correlations)
             self._meter.done += okvs.share(self._total, first, count, shape)
         return rows
 

@@ -29,8 +29,8 @@ from __future__ import annotations
 from typing import Final
 
 from psi import _core
-from psi.dialogue import Dialogue, check_piece, hear, say
-from psi.errors import ApiMisuse, MalformedMessage, PeerMisbehaved, blame_the_peer
+from psi.dialogue import Dialogue
+from psi.errors import ApiMisuse, PeerMisbehaved
 from psi.matches import Labels, Result
 from psi.parameters import KAPPA, Offer, Output, Role, Session, Traffic, agree
 from psi.protocols import vole
@@ -38,7 +38,6 @@ from psi.subprotocols import okvs, tags, vole_checked
 from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
 from psi.subprotocols.roles import Receiving, Sending
 from psi.subprotocols.vole_checked import WIDTH
-from psi.wire.v1.messages_pb2 import MaskedBin
 
 OUTPUTS: Final = frozenset({Output.RECEIVER})
 """And no labels. Where the receiver answers, or opens what was sealed, what it does next depends on
@@ -86,8 +85,7 @@ class Receiver(Receiving):
             yield from supply.reach((first + count) * shape.cells)
             # Drawn when the sender can no longer change what the outputs of these bins are made of.
             salt = entropy.bytes(SALT)
-            cells = okvs.blind(rows, (first, count), shape.capacity, correlations, salt)
-            yield from say(MaskedBin(bin=first, cells=cells, salt=salt))
+            yield from okvs.say_blinded(rows, (first, count), shape, WIDTH, correlations, salt)
             self._meter.done += okvs.share(total, first, count, shape)
         yield from supply.check()
         return rows
@@ -135,14 +133,7 @@ class Sender(Sending):
         correlations = yield from supply.open()
         for first, count in okvs.groups(shape, WIDTH):
             yield from supply.reach((first + count) * shape.cells)
-            heard = yield from hear(MaskedBin)
-            length = count * shape.cells * WIDTH // 8
-            cells, salt = heard.cells, heard.salt  # each look at a field copies it
-            check_piece(MaskedBin, heard.bin, first, len(cells), length)
-            if len(salt) != SALT:
-                raise MalformedMessage(f"MaskedBin {first}: a salt of {len(salt)} bytes")
-            with blame_the_peer("MaskedBin"):
-                rows.evaluate(first, count, cells, correlations, salt)
+            yield from okvs.hear_blinded(rows, (first, count), shape, WIDTH, correlations, SALT)
             self._meter.done += okvs.share(total, first, count, shape)
         yield from supply.prove()
         return rows

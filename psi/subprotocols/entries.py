@@ -149,7 +149,7 @@ def hear_entries(count: int, form: Form) -> Dialogue[list[bytes]]:
     heard_bins: list[bytes] = []
     for bin, start in enumerate(range(0, count, form.rows)):
         due = min(form.rows, count - start) * form.width
-        heard_bins.append((yield from hear_piece(EntryBin, bin, due)))
+        heard_bins.append((yield from hear_piece(EntryBin, bin, due)).block)
     return heard_bins
 
 

@@ -1,4 +1,4 @@
-"""The shape of an oblivious key-value store: how many bins, how large, and how wide its values.
+"""An oblivious key-value store: how many bins, how large, how wide its values; its cells, masked.
 
 Source: Raghuraman and Rindal, CCS 2022 ("Blazing Fast PSI from Improved OKVS and Subfield VOLE"),
         sections 2 and 3.2: clusters of weight 3 with a dense part. docs/protocols.md derives every
@@ -12,9 +12,11 @@ from math import ceil, lgamma, log, log1p, log2
 from typing import Final, NamedTuple
 
 from psi import _core
-from psi.errors import ApiMisuse
+from psi.dialogue import Dialogue, frame, hear_piece, say_framed
+from psi.errors import ApiMisuse, blame_the_peer
 from psi.parameters import LAMBDA
 from psi.subprotocols import bins
+from psi.wire.v1.messages_pb2 import MaskedBin
 
 BIN: Final = 1 << 14
 """Elements of a bin on average: its cells, peeling and decoding stay in a core's second cache."""
@@ -87,34 +89,75 @@ def share(elements: int, first: int, count: int, shape: Shape) -> int:
     return (first + count) * elements // shape.bins - first * elements // shape.bins
 
 
-def blind(
+def say_blinded(
     rows: _core.Rows,
     bins: tuple[int, int],
-    capacity: int,
+    shape: Shape,
+    width: int,
     correlations: _core.VoleReceiver,
     salt: bytes | None = None,
-) -> bytes:
-    """Encodes and masks bins of our own set.
+) -> Dialogue[None]:
+    """Encodes and masks bins of our own set, and says their cells.
 
     There is no second try with other rows: that some did not do would tell something of the set.
 
     Args:
         rows: of the set.
         bins: the first, and how many.
-        capacity: rows that a bin has room for.
+        shape: of all bins.
+        width: bits of a cell.
         correlations: that mask the cells.
         salt: of outputs that are bound to elements.
 
     Raises:
         ApiMisuse: the set cannot be encoded.
     """
+    first, count = bins
+    head, tail = frame(MaskedBin, first, count * shape.cells * width // 8, salt or b"")
     try:
-        return rows.blind(*bins, capacity, correlations, salt)
+        message = rows.blind(first, count, shape.capacity, correlations, salt, head, tail)
     except _core.SolveError as error:
         raise ApiMisuse(
             f"{error}; elements must be hashes, of which no two begin with the same 16 bytes (or "
             "this is the one session in 2^42 that fails, and another one will do)"
         ) from error
+    yield from say_framed(message)
+
+
+def hear_blinded(
+    rows: _core.Rows,
+    bins: tuple[int, int],
+    shape: Shape,
+    width: int,
+    correlations: _core.VoleSender,
+    salt: int = 0,
+) -> Dialogue[None]:
+    """Hears the masked cells of the receiver's bins, and computes our outputs from them.
+
+    Args:
+        rows: of our own set.
+        bins: the first, and how many.
+        shape: of all bins.
+        width: bits of a cell.
+        correlations: that the cells are masked with.
+        salt: bytes of the receiver's salt, if outputs are bound to elements.
+
+    Raises:
+        PeerError: the cells are not those that are due, or not whole.
+    """
+    first, count = bins
+    length = count * shape.cells * width // 8
+    heard = yield from hear_piece(MaskedBin, first, length, salt)
+    with blame_the_peer("MaskedBin"):
+        rows.evaluate(
+            first,
+            count,
+            heard.message,
+            correlations,
+            heard.salt if salt else None,
+            heard.start,
+            heard.end,
+        )
 
 
 def _capacity(elements: int, bins: int) -> int:

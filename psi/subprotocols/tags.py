@@ -12,7 +12,7 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from psi import _core
-from psi.dialogue import Dialogue, hear_piece, say_piece
+from psi.dialogue import Dialogue, frame, hear_piece, say_framed, say_piece
 from psi.errors import blame_the_peer
 from psi.matches import Matches
 from psi.parameters import KAPPA, LAMBDA
@@ -65,8 +65,9 @@ def say_tags(rows: _core.Rows, form: Form) -> Dialogue[None]:
     for piece, start in enumerate(range(0, len(unary), bins.MESSAGE)):
         yield from say_piece(TagCounts, piece, unary[start : start + bins.MESSAGE])
     for bin, start in enumerate(range(0, form.total, PIECE)):
-        tags = ascending.lows(start, min(PIECE, form.total - start))
-        yield from say_piece(TagBin, bin, tags)
+        count = min(PIECE, form.total - start)
+        head, _ = frame(TagBin, bin, count * form.low // 8)
+        yield from say_framed(ascending.lows(start, count, head))
 
 
 def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[memoryview[int]]:
@@ -79,14 +80,14 @@ def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[memoryview[int]]:
     unary = bytearray()
     for piece, start in enumerate(range(0, form.unary, bins.MESSAGE)):
         due = min(bins.MESSAGE, form.unary - start)
-        unary += yield from hear_piece(TagCounts, piece, due)
+        unary += (yield from hear_piece(TagCounts, piece, due)).block
     with blame_the_peer("TagCounts"):
         join = _core.TagJoin(rows, form.bits, form.total, bytes(unary))
     for bin, start in enumerate(range(0, form.total, PIECE)):
         due = min(PIECE, form.total - start) * (form.low // 8)
         told = yield from hear_piece(TagBin, bin, due)
         with blame_the_peer("TagBin"):
-            join.probe(told)
+            join.probe(told.message, told.start, told.end)
     return memoryview(join.matched()).cast("I")
 
 

@@ -102,6 +102,20 @@ pub fn keep(most: usize) {
     }
 }
 
+/// Asks the machine for the line of an element before its turn, of any element or none.
+#[inline(always)]
+pub fn fetch<T>(elements: &[T], element: usize) {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "a hint to the machine")]
+    // SAFETY: a prefetch is no access; any address is allowed.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(elements.as_ptr().wrapping_add(element).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (elements, element);
+}
+
 /// Asks for huge pages behind large memory of somebody else, which nothing has been written to yet.
 ///
 /// # Safety

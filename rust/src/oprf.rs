@@ -29,26 +29,27 @@ const BYTES: usize = size_of::<Block>();
 
 /// Encodes and masks bins of the receiver's set, and replaces the hashes of their rows by outputs.
 ///
-/// Shapes: to the cells of one bin after the other, `width / 8` bytes each, little-endian. Takes as
-/// many correlations as there are cells; the sender takes the same ones for the same bins. With a
-/// `salt`, which the sender must be given too, outputs are bound to keys.
+/// Shapes: `masked` takes the cells of one bin after the other, `width / 8` bytes each, little-endian.
+/// Takes as many correlations as there are cells; the sender takes the same ones for the same bins.
+/// With a `salt`, which the sender must be given too, outputs are bound to keys.
 /// Secret: rows and correlations; rows decide which memory is used, at home only, and by a little how
-/// long it takes (see [`crate::okvs::Encoder::encode`]). The result is masked and goes to the sender.
+/// long it takes (see [`crate::okvs::Encoder::encode`]). What is masked goes to the sender.
 ///
 /// # Errors
 /// [`Error::Index`] if there are no such bins, [`Error::Used`] if one of them was evaluated;
 /// [`Error::Solve`] if a bin has more than `capacity` rows or cannot be encoded, which ends the
 /// session: a second try with other rows would tell something about the set. [`Error::Spent`] if
-/// there are not so many correlations, [`Error::Length`] if they have another width, both before
-/// anything is done.
+/// there are not so many correlations, [`Error::Length`] if they have another width or `masked` has
+/// another length, all before anything is done.
 pub fn blind(
     rows: &mut Rows,
     bins: Range<usize>,
     capacity: usize,
     vole: &mut vole::Receiver,
     salt: Option<Block>,
-) -> Result<Vec<u8>, Error> {
-    ready(rows.form(), bins.len(), vole.width(), vole.available())?;
+    masked: &mut [u8],
+) -> Result<(), Error> {
+    ready(rows, &bins, vole.width(), vole.available(), masked)?;
     let work = rows.evaluate(bins)?;
     let capacity = capacity.min(MOST_KEYS);
     if let Some(bin) = work.bins.iter().find(|bin| bin.count() > capacity) {
@@ -56,8 +57,8 @@ pub fn blind(
     }
     let (values, sums) = vole.take(work.bins.len() * work.form.cells())?;
     match values {
-        Values::Short(values) => blind_each(work, values, sums, salt),
-        Values::Wide(values) => blind_each(work, values, sums, salt),
+        Values::Short(values) => blind_each(work, values, sums, salt, masked),
+        Values::Wide(values) => blind_each(work, values, sums, salt, masked),
     }
 }
 
@@ -66,10 +67,10 @@ fn blind_each<L: Lane>(
     values: &[L],
     sums: &[Block],
     salt: Option<Block>,
-) -> Result<Vec<u8>, Error> {
+    masked: &mut [u8],
+) -> Result<(), Error> {
     let Work { bins, form, sid, encoders } = work;
     let (cells, width) = (form.cells(), form.width() / 8);
-    let mut masked = vec![0; bins.len() * cells * width];
     let parts = values.par_chunks(cells).zip(sums.par_chunks(cells));
     let parts = parts.zip(masked.par_chunks_mut(cells * width));
     bins.into_par_iter().zip(parts).try_for_each(|(bin, ((values, sums), masked))| {
@@ -84,8 +85,7 @@ fn blind_each<L: Lane>(
         decode_each(form, sums, &mut keys, |_, outputs| last.hash_each(outputs));
         bin.write(&keys);
         Ok(())
-    })?;
-    Ok(masked)
+    })
 }
 
 /// Replaces the hashes of the rows of the sender's bins by outputs, from what [`blind`] gave for the
@@ -106,15 +106,8 @@ pub fn evaluate(
     vole: &mut vole::Sender,
     salt: Option<Block>,
 ) -> Result<(), Error> {
-    ready(rows.form(), bins.len(), vole.width(), vole.available())?;
+    ready(rows, &bins, vole.width(), vole.available(), masked)?;
     let (cells, width) = (rows.form().cells(), rows.form().width() / 8);
-    let expected = bins.len() * cells * width;
-    if bins.end > rows.bins() {
-        return Err(Error::Index { argument: "bins", bound: rows.bins(), actual: bins.end });
-    }
-    if masked.len() != expected {
-        return Err(Error::Length { argument: "masked", expected, actual: masked.len() });
-    }
     let work = rows.evaluate(bins)?;
     let delta = Zeroizing::new(vole.delta());
     let sums = vole.take(work.bins.len() * cells)?;
@@ -132,14 +125,37 @@ pub fn evaluate(
     Ok(())
 }
 
-/// Checks that correlations have the form's width and are enough for so many bins.
-fn ready(form: &Form, bins: usize, width: usize, available: usize) -> Result<(), Error> {
+/// How many bytes [`blind`] writes for bins.
+///
+/// # Errors
+/// [`Error::Index`] if there are no such bins.
+pub fn masked_length(rows: &Rows, bins: &Range<usize>) -> Result<usize, Error> {
+    if bins.end > rows.bins() {
+        return Err(Error::Index { argument: "bins", bound: rows.bins(), actual: bins.end });
+    }
+    Ok(bins.len() * rows.form().cells() * rows.form().width() / 8)
+}
+
+/// Checks that correlations have the form's width and are enough for bins that there are, and that
+/// `masked` has room for their cells and no more.
+fn ready(
+    rows: &Rows,
+    bins: &Range<usize>,
+    width: usize,
+    available: usize,
+    masked: &[u8],
+) -> Result<(), Error> {
+    let form = rows.form();
     if form.width() != width {
         return Err(Error::Length { argument: "width", expected: form.width(), actual: width });
     }
-    let wanted = bins.saturating_mul(form.cells());
+    let (expected, actual) = (masked_length(rows, bins)?, masked.len());
+    let wanted = bins.len() * form.cells();
     if available < wanted {
         return Err(Error::Spent { available, wanted });
+    }
+    if actual != expected {
+        return Err(Error::Length { argument: "masked", expected, actual });
     }
     Ok(())
 }
@@ -254,6 +270,19 @@ mod tests {
 
     fn group(elements: &[[u8; 32]], extra: &[[u8; 32]], width: usize) -> Rows {
         Rows::group(elements, extra, &SID, BINS, THIRD, width, true).unwrap()
+    }
+
+    /// What [`super::blind`] writes.
+    fn blind(
+        rows: &mut Rows,
+        bins: Range<usize>,
+        capacity: usize,
+        vole: &mut vole::Receiver,
+        salt: Option<Block>,
+    ) -> Result<Vec<u8>, Error> {
+        let mut masked = vec![0; masked_length(rows, &bins)?];
+        super::blind(rows, bins, capacity, vole, salt, &mut masked)?;
+        Ok(masked)
     }
 
     fn draw(count: usize, entropy: &mut Entropy) -> Vec<[u8; 32]> {

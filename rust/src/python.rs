@@ -468,6 +468,30 @@ fn large_bytes<'py>(
     }
 }
 
+/// Bytes with room for a kernel's result between a head and a tail, so that nobody copies it.
+fn framed<'py>(
+    py: Python<'py>,
+    head: Option<&[u8]>,
+    length: usize,
+    tail: Option<&[u8]>,
+    fill: impl FnOnce(&mut [u8]) -> Result<(), Error> + Send,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let [head, tail] = [head, tail].map(Option::unwrap_or_default);
+    PyBytes::new_with(py, head.len() + length + tail.len(), |out| {
+        let (before, rest) = out.split_at_mut(head.len());
+        let (room, behind) = rest.split_at_mut(length);
+        before.copy_from_slice(head);
+        behind.copy_from_slice(tail);
+        Ok(py.detach(|| fill(room))?)
+    })
+}
+
+/// Bytes from `start` to `end`, or to the last.
+fn part(bytes: &[u8], start: usize, end: Option<usize>) -> Result<&[u8], Error> {
+    let (bound, end) = (bytes.len(), end.unwrap_or(bytes.len()));
+    bytes.get(start..end).ok_or(Error::Index { argument: "bytes", bound, actual: end.max(start) })
+}
+
 fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
     let array = PyArray::from_array_ref(array);
     Ok(array.into_arro3(py)?.unbind())

@@ -7,6 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::aes::{Aes, Block};
 use crate::error::Error;
+use crate::memory;
 use crate::okvs::{self, Encoders, Form};
 use crate::session::{numbered_key, session_key};
 
@@ -17,6 +18,8 @@ const SEGMENT: usize = 1 << 16;
 /// The least rows of a bin in a segment, on average, so that what is read in a row is not too short:
 /// 2 KiB.
 const RUN: usize = 128;
+/// How many rows of a bin ahead the place of one is fetched: two lines.
+const AHEAD: usize = 8;
 /// Rows hashed at a time: 2 KiB, which stays in the first cache.
 const TILE: usize = 128;
 
@@ -321,6 +324,7 @@ fn sort(
     for hash in &*hashed {
         let slot = &mut next[okvs::bin(*hash, bins) as usize];
         hashes[*slot as usize] = *hash;
+        memory::fetch(hashes, *slot as usize + AHEAD);
         *slot += 1;
     }
     if index.is_empty() {
@@ -330,6 +334,7 @@ fn sort(
     for (number, hash) in (base..).zip(&*hashed) {
         let slot = &mut next[okvs::bin(*hash, bins) as usize];
         index[*slot as usize] = number;
+        memory::fetch(index, *slot as usize + 4 * AHEAD);
         *slot += 1;
     }
     Segment { starts }

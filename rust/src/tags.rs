@@ -181,12 +181,19 @@ mod tests {
         found.into_iter().collect()
     }
 
+    /// The low parts of tags `start..start + count`, or of those of them that there are.
+    fn lows(sorted: &Sorted, start: usize, count: usize) -> Vec<u8> {
+        let mut lows = vec![0; sorted.length(start, count)];
+        sorted.lows(start, &mut lows).unwrap();
+        lows
+    }
+
     /// Both sides, with pieces of so many tags.
     fn join(own: &[Block], index: &[u32], theirs: &[Block], bits: usize, piece: usize) -> Vec<u32> {
         let sorted = Sorted::of(theirs.to_vec(), bits).unwrap();
         let mut join = Join::of(own, index, bits, theirs.len(), &sorted.unary()).unwrap();
         for start in (0..theirs.len()).step_by(piece) {
-            join.probe(&sorted.lows(start, piece)).unwrap();
+            join.probe(&lows(&sorted, start, piece)).unwrap();
         }
         join.matched().unwrap()
     }
@@ -227,7 +234,8 @@ mod tests {
                 }
                 let outputs = blocks(count, 1);
                 let sorted = Sorted::of(outputs.clone(), bits).unwrap();
-                let (split, unary, lows) = (sorted.split(), sorted.unary(), sorted.lows(0, count));
+                let (split, unary, lows) =
+                    (sorted.split(), sorted.unary(), lows(&sorted, 0, count));
                 assert_eq!((split.bits(), split.tags()), (bits, count));
                 assert_eq!(unary.len(), split.unary());
                 assert_eq!(lows.len(), count * split.row());
@@ -248,7 +256,9 @@ mod tests {
         let sorted = Sorted::of(outputs.clone(), 79).unwrap();
         outputs.reverse();
         let again = Sorted::of(outputs, 79).unwrap();
-        assert!(sorted.unary() == again.unary() && sorted.lows(0, 70_000) == again.lows(0, 70_000));
+        assert!(
+            sorted.unary() == again.unary() && lows(&sorted, 0, 70_000) == lows(&again, 0, 70_000)
+        );
     }
 
     #[test]
@@ -256,14 +266,17 @@ mod tests {
         for bits in [79, 91] {
             let sorted = Sorted::of(blocks(9000, 3), bits).unwrap();
             let row = sorted.split().row();
-            let all = sorted.lows(0, usize::MAX);
+            let all = lows(&sorted, 0, usize::MAX);
             for (start, count) in [(0, 0), (0, 1), (1, 1), (1, 2), (2, 3), (1023, 5000), (8999, 1)]
             {
                 let piece = &all[start * row..(start + count) * row];
-                assert!(sorted.lows(start, count) == piece, "{start}, {count}");
+                assert!(lows(&sorted, start, count) == piece, "{start}, {count}");
             }
-            assert_eq!(sorted.lows(8999, 100).len(), row);
-            assert!(sorted.lows(9000, 1).is_empty() && sorted.lows(usize::MAX, 1).is_empty());
+            assert_eq!(lows(&sorted, 8999, 100).len(), row);
+            assert!(lows(&sorted, 9000, 1).is_empty() && lows(&sorted, usize::MAX, 1).is_empty());
+            for (start, length) in [(0, row - 1), (0, row + 1), (8999, 2 * row), (9000, row)] {
+                assert!(sorted.lows(start, &mut vec![0; length]).is_err(), "{start}, {length}");
+            }
         }
     }
 
@@ -355,7 +368,7 @@ mod tests {
         let sorted = Sorted::of(theirs, 80).unwrap();
         let mut join = Join::of(own, index, 80, 3000, &sorted.unary()).unwrap();
         join.probe(&[]).unwrap();
-        join.probe(&sorted.lows(0, 3000)).unwrap();
+        join.probe(&lows(&sorted, 0, 3000)).unwrap();
         join.probe(&[]).unwrap();
         assert_eq!(join.matched().unwrap(), (0..77).collect::<Vec<_>>(), "seeds 13, 14");
     }
@@ -413,7 +426,7 @@ mod tests {
                     }
                 }
                 let mut join = Join::of(blocks(500, 17), [3; 500], bits, count, &unary).unwrap();
-                match join.probe(&sorted.lows(0, count)) {
+                match join.probe(&lows(&sorted, 0, count)) {
                     Ok(()) => assert_eq!(join.matched(), Ok(vec![]), "seeds 16, 17"),
                     Err(error) => assert!(matches!(error, Error::Order { argument: "lows", .. })),
                 }
@@ -426,7 +439,7 @@ mod tests {
         let sorted = Sorted::of(blocks(3000, 18), 80).unwrap();
         let row = sorted.split().row();
         let start = || Join::of([1; 5], [0; 5], 80, 3000, &sorted.unary()).unwrap();
-        let lows = sorted.lows(0, 3000);
+        let lows = lows(&sorted, 0, 3000);
         let wrong = |expected, actual| Err(Error::Length { argument: "lows", expected, actual });
         assert_eq!(start().probe(&lows[1..]), wrong(row, 3000 * row - 1));
         assert_eq!(
@@ -449,7 +462,8 @@ mod tests {
     fn a_tag_below_the_one_before_it_is_refused_and_named() {
         for (bits, count) in [(43, 2), (80, 3000), (91, 3000), (79, 70_000)] {
             let sorted = Sorted::of(blocks(count, 19), bits).unwrap();
-            let (row, unary, lows) = (sorted.split().row(), sorted.unary(), sorted.lows(0, count));
+            let (row, unary, lows) =
+                (sorted.split().row(), sorted.unary(), lows(&sorted, 0, count));
             let tags = decode(sorted.split(), &unary, &lows);
             // The last two tags of one bucket that are not the last two of all.
             let low = 8 * row.min(15) as u32;
@@ -481,7 +495,7 @@ mod tests {
             // Across the end of a run the order is watched too.
             let sorted = Sorted::of(theirs, bits).unwrap();
             let row = sorted.split().row();
-            let mut lows = sorted.lows(0, 66_000);
+            let mut lows = lows(&sorted, 0, 66_000);
             let mut rows: Vec<Vec<u8>> = lows.chunks(row).map(<[u8]>::to_vec).collect();
             rows.rotate_left(66_000 - 3 * 16_384);
             lows = rows.concat();

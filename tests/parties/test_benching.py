@@ -9,7 +9,7 @@ from psi import PROTOCOLS
 from psi.subprotocols.decoys import DECOYS
 
 
-@pytest.mark.parametrize("in_memory", [True, False], ids=["pipe", "TLS"])
+@pytest.mark.parametrize("in_memory", [True, False], ids=["memory", "TLS"])
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_bench_of_several_runs_is_told_as_one(name: str, in_memory: bool) -> None:
     taken = measure(Bench(name, 300, 200, threads=1, in_memory=in_memory, runs=3))

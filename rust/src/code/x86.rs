@@ -2,16 +2,22 @@
 //! code.
 
 use std::arch::x86_64::{
-    __m256i, _MM_HINT_T0, _mm_prefetch, _mm256_castsi128_si256, _mm256_castsi256_si128,
-    _mm256_extracti128_si256, _mm256_inserti128_si256, _mm256_xor_si256,
+    __m256i, _mm256_castsi128_si256, _mm256_castsi256_si128, _mm256_extracti128_si256,
+    _mm256_inserti128_si256, _mm256_xor_si256,
 };
 
 use crate::aes::Block;
 use crate::aes::lanes::{one, two};
+use crate::memory;
 use crate::trees::{LANES, Row};
 
 use super::quadratic_residue::{SIDE, products};
-use super::{Noise, Pair, READ, ROOM, Value, window};
+use super::{Noise, Pair, READ, ROOM, Value, WINDOW, window};
+
+/// Bytes of a line of the caches.
+const LINE: usize = 64;
+/// How many elements of a bucket ahead the place of one is fetched.
+const AHEAD: usize = 8;
 
 /// The two rounds, for elements of one or two Blocks.
 macro_rules! rounds {
@@ -36,6 +42,7 @@ macro_rules! rounds {
                     for (lane, to) in to.iter().enumerate() {
                         running = $xor(running, $leaf(row, lane));
                         $store(&mut buckets[*to as usize], running);
+                        memory::fetch(buckets, *to as usize + AHEAD);
                     }
                 }
                 $store(sum, running);
@@ -55,9 +62,10 @@ macro_rules! rounds {
                     let window = window(first, bucket);
                     let next = &first[((bucket + 1) * ROOM).min(first.len() - ROOM)..][..ROOM];
                     for ((from, to), next) in from.iter().zip(to).zip(next) {
-                        fetch(next);
+                        memory::fetch(std::slice::from_ref(next), 0);
                         running = $xor(running, $load(&window[usize::from(*from)]));
                         $store(&mut second[*to as usize], running);
+                        memory::fetch(second, *to as usize + AHEAD);
                     }
                 }
             }
@@ -75,7 +83,9 @@ pub(super) fn compress(from: &[u16], second: &[Block], out: &mut [Block]) {
         let (out, other_out) = out.split_at_mut(ROOM / 2);
         let from = from.as_chunks::<READ>().0.iter().zip(other_from.as_chunks::<READ>().0);
         let out = out.as_chunks_mut::<SIDE>().0.iter_mut().zip(other_out.as_chunks_mut::<SIDE>().0);
-        for ((from, other_from), (out, other_out)) in from.zip(out) {
+        for (block, ((from, other_from), (out, other_out))) in from.zip(out).enumerate() {
+            fetch_next(second, 2 * (pair + 1) * ROOM, 2 * block);
+            fetch_next(second, 2 * (pair + 1) * ROOM, 2 * block + 1);
             let both = |i: usize| {
                 let (from, other_from) = (usize::from(from[i]), usize::from(other_from[i]));
                 beside(&window[from], &other_window[other_from])
@@ -103,7 +113,10 @@ pub(super) fn compress_pairs<V: Value>(
     for (bucket, (from, (sums, values))) in from.chunks_exact(ROOM).zip(out).enumerate() {
         let window = window(second, bucket);
         let out = sums.as_chunks_mut::<SIDE>().0.iter_mut().zip(values.as_chunks_mut::<SIDE>().0);
-        for (from, (sums, values)) in from.as_chunks::<READ>().0.iter().zip(out) {
+        for (block, (from, (sums, values))) in
+            from.as_chunks::<READ>().0.iter().zip(out).enumerate()
+        {
+            fetch_next(second, (bucket + 1) * ROOM, block);
             let element = |i: usize| load_pair(&window[usize::from(from[i])]);
             let x = |j: usize| element(SIDE + j);
             let mut add = |i: usize, y: __m256i| {
@@ -118,13 +131,15 @@ pub(super) fn compress_pairs<V: Value>(
     }
 }
 
-/// Asks for an element before its turn: without, each first look at a line waits for the third
-/// cache.
-#[inline]
-#[expect(unsafe_code, reason = "a hint to the machine")]
-fn fetch<T>(element: *const T) {
-    // SAFETY: a prefetch is no access; any address is allowed.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(element.cast()) }
+/// Asks for the elements of a bucket that stand where a block's do, before the bucket's turn, unless
+/// the second cache has them all: then it takes as long as it saves.
+#[inline(always)]
+fn fetch_next<T>(elements: &[T], bucket: usize, block: usize) {
+    if elements.len() > WINDOW {
+        let start = bucket + block * READ;
+        let lines = (start..start + READ).step_by(LINE / size_of::<T>());
+        lines.for_each(|element| memory::fetch(elements, element));
+    }
 }
 
 #[target_feature(enable = "avx2")]

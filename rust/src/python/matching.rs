@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use super::grouping::Elements;
-use super::{Entropy, Outputs, rows};
+use super::{Entropy, Outputs, framed, part, rows};
 use crate::aes::Block;
 use crate::code::Code;
 use crate::error::Error;
@@ -214,8 +214,10 @@ impl Rows {
         Ok(Self(py.detach(group)?))
     }
 
-    /// Encodes bins of the receiver's, masks their cells and computes their outputs.
-    #[pyo3(signature = (first, count, capacity, correlations, salt=None))]
+    /// Encodes bins of the receiver's, masks their cells and computes their outputs. The cells stand
+    /// between a head and a tail of the caller's.
+    #[pyo3(signature = (first, count, capacity, correlations, salt=None, head=None, tail=None))]
+    #[expect(clippy::too_many_arguments, reason = "the bins' numbers cross the border one by one")]
     fn blind<'py>(
         &mut self,
         py: Python<'py>,
@@ -224,16 +226,20 @@ impl Rows {
         capacity: usize,
         correlations: &mut VoleReceiver,
         salt: Option<[u8; 16]>,
+        head: Option<&[u8]>,
+        tail: Option<&[u8]>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (vole, salt) = (correlations.0.as_mut(), salt.map(Block::from_le_bytes));
-        let cells = py.detach(|| {
-            oprf::blind(&mut self.0, first..first.saturating_add(count), capacity, vole, salt)
-        })?;
-        Ok(PyBytes::new(py, &cells))
+        let bins = first..first.saturating_add(count);
+        let length = oprf::masked_length(&self.0, &bins)?;
+        framed(py, head, length, tail, |cells| {
+            oprf::blind(&mut self.0, bins, capacity, vole, salt, cells)
+        })
     }
 
-    /// Computes the outputs of bins of the sender's from masked cells.
-    #[pyo3(signature = (first, count, cells, correlations, salt=None))]
+    /// Computes the outputs of bins of the sender's from masked cells, `cells[start:end]`.
+    #[pyo3(signature = (first, count, cells, correlations, salt=None, start=0, end=None))]
+    #[expect(clippy::too_many_arguments, reason = "the bins' numbers cross the border one by one")]
     fn evaluate(
         &mut self,
         py: Python<'_>,
@@ -242,8 +248,11 @@ impl Rows {
         cells: &[u8],
         correlations: &mut VoleSender,
         salt: Option<[u8; 16]>,
+        start: usize,
+        end: Option<usize>,
     ) -> PyResult<()> {
         let (vole, salt) = (correlations.0.as_mut(), salt.map(Block::from_le_bytes));
+        let cells = part(cells, start, end)?;
         Ok(py.detach(|| {
             oprf::evaluate(&mut self.0, first..first.saturating_add(count), cells, vole, salt)
         })?)
@@ -297,13 +306,17 @@ impl AscendingTags {
         PyBytes::new(py, &py.detach(|| self.0.unary()))
     }
 
+    /// The low parts of tags `start..start + count`, or of those of them that there are, behind a head
+    /// of the caller's.
+    #[pyo3(signature = (start, count, head=None))]
     fn lows<'py>(
         &self,
         py: Python<'py>,
         start: usize,
         count: usize,
+        head: Option<&[u8]>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &py.detach(|| self.0.lows(start, count))))
+        framed(py, head, self.0.length(start, count), None, |lows| self.0.lows(start, lows))
     }
 }
 
@@ -325,7 +338,16 @@ impl TagJoin {
         Ok(Self(Some(py.detach(|| tags::Join::of(outputs, index, bits, tags, unary))?)))
     }
 
-    fn probe(&mut self, py: Python<'_>, lows: &[u8]) -> PyResult<()> {
+    /// Takes the next low parts, `lows[start:end]`.
+    #[pyo3(signature = (lows, start=0, end=None))]
+    fn probe(
+        &mut self,
+        py: Python<'_>,
+        lows: &[u8],
+        start: usize,
+        end: Option<usize>,
+    ) -> PyResult<()> {
+        let lows = part(lows, start, end)?;
         let join = self.0.as_mut().ok_or(Error::Used { argument: "join" })?;
         Ok(py.detach(|| join.probe(lows))?)
     }

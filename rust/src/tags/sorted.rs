@@ -82,15 +82,26 @@ impl Sorted {
         self.unary.clone()
     }
 
-    /// The low parts of tags `start..start + count`, or of those of them that there are.
+    /// How many bytes [`Sorted::lows`] gives for tags `start..start + count`, or those of them that
+    /// there are.
+    pub fn length(&self, start: usize, count: usize) -> usize {
+        count.min(self.split.tags.saturating_sub(start)) * self.split.row()
+    }
+
+    /// Writes the low parts of the tags from `start` on.
     ///
-    /// Shapes: `Split::row` bytes for each tag, little-endian.
-    pub fn lows(&self, start: usize, count: usize) -> Vec<u8> {
-        let start = start.min(self.split.tags);
-        let count = count.min(self.split.tags - start);
-        let mut out = vec![0; count * self.split.row()];
-        with_width!(self.split.row(), WIDTH => self.emit(start, out.as_chunks_mut::<WIDTH>().0));
-        out
+    /// Shapes: `Split::row` bytes for each tag, little-endian; as many tags as there is room for.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the room is not whole rows, or there are not so many tags.
+    pub fn lows(&self, start: usize, out: &mut [u8]) -> Result<(), Error> {
+        let (row, actual) = (self.split.row(), out.len());
+        let expected = self.length(start, actual / row);
+        if actual != expected {
+            return Err(Error::Length { argument: "tags", expected, actual });
+        }
+        with_width!(row, WIDTH => self.emit(start, out.as_chunks_mut::<WIDTH>().0));
+        Ok(())
     }
 
     fn emit<const WIDTH: usize>(&self, start: usize, mut out: &mut [[u8; WIDTH]]) {
