@@ -309,6 +309,7 @@ fn sort(
     let mut tile = Zeroizing::new([0; TILE]);
     for (rows, hashed) in rows.chunks(TILE).zip(hashed.chunks_mut(TILE)) {
         for (row, first) in rows.iter().zip(tile.iter_mut()) {
+            memory::fetch(std::slice::from_ref(row), TILE);
             *first = row.first_chunk().copied().map_or(0, Block::from_le_bytes);
         }
         hash.hash_into(&tile[..rows.len()], hashed);

@@ -13,6 +13,10 @@ Both keep the bytecode of their modules, as installed packages do, whatever the 
 Seconds run from the start of the first process to the exit of the last. The two run in turn;
 each figure is the median of its runs.
 
+With --sessions the sessions of `greenlane bench --in-memory` are run in turn with the jobs, without
+files, start-up and TLS. "on_zen_4" is what they would take, least and most, where this spu takes
+7.7 to 8.9 s of CPU for its job: on the machine of the project's bounds (docs/benchmarks.md).
+
 spu is no part of the project: if it is not there, it is installed into an environment of its own.
 """
 
@@ -34,11 +38,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from parties.benching import Bench, measure
+
 SPU = "spu==0.9.5"
 PYTHONS = ((3, 11), (3, 10))
 """For which this release of spu has wheels."""
 START_UP = 1 << 8
 """Rows of a run that is nearly all start-up."""
+ON_ZEN_4 = (7.7, 8.9)
+"""CPU seconds of spu's whole job at 2^20 rows, least and most of several runs on an AMD Zen 4 of two
+cores, for which the project's bounds on time were set."""
+SESSIONS = ("vole", "vole-stationary", "vole-malicious")
 LONGEST = 600.0
 """Seconds after which a run hangs: ten times what spu takes for 2^20 rows on a busy machine."""
 LOOK = 0.01
@@ -163,6 +173,9 @@ def main() -> None:
     arguments.add_argument(
         "--check-keys", action="store_true", help="spu is not told that keys are unique"
     )
+    arguments.add_argument(
+        "--sessions", action="store_true", help="run the sessions of the three profiles too"
+    )
     given = arguments.parse_args()
     if given.rows < START_UP or given.runs < 1:
         raise SystemExit(f"at least {START_UP} rows and one run are needed")
@@ -174,9 +187,14 @@ def main() -> None:
             "greenlane": lambda files: run_greenlane(folder, files),
             "spu": lambda files: run_spu(python, folder, files, unique=not given.check_keys),
         }
+        sessions = {name: session(name) for name in SESSIONS if given.sessions}
         figures = {"bench": "the whole job beside spu", "rows": given.rows, "threads": 1}
         figures["spu_checks_keys"] = given.check_keys
-        figures |= compared(in_turn(jobs, made_up(folder, given.rows), given.runs))
+        done = in_turn(jobs | sessions, made_up(folder, given.rows), given.runs)
+        figures |= compared({name: done[name] for name in jobs})
+        if given.sessions:
+            spu = figures["spu"]["cpu_seconds"]
+            figures["sessions"] = {name: beside(summary(done[name]), spu) for name in SESSIONS}
         if given.kernel_only:
             start_up = compared(in_turn(jobs, made_up(folder, START_UP), given.runs))
             figures["kernel"] = difference(figures, start_up)
@@ -199,6 +217,13 @@ def compared(done: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
     """Returns the figures of each program, and how many times ours spu's CPU is."""
     figures: dict[str, Any] = {name: summary(runs) for name, runs in done.items()}
     return figures | {"times_cpu": times(figures["spu"], figures["greenlane"])}
+
+
+def beside(taken: dict[str, Any], spu: float) -> dict[str, Any]:
+    """Returns the figures of a session with its CPU beside that of spu's job."""
+    mine = taken["cpu_seconds"]
+    scaled = [round(mine * there / spu, 4) for there in ON_ZEN_4]
+    return taken | {"times_cpu": round(spu / mine, 1), "on_zen_4": scaled}
 
 
 def difference(whole: Mapping[str, Any], start_up: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,6 +291,22 @@ def run_greenlane(folder: Path, files: Files) -> Run:
     must_have(result, files.common)
     report = json.loads(watch.said(receiver))
     return watch.run(receiver, sender, report["said_bytes"] + report["heard_bytes"])
+
+
+def session(protocol: str) -> Callable[[Files], Run]:
+    """Returns a job that runs sessions in memory over as many elements as the files have rows."""
+
+    def run(files: Files) -> Run:
+        rows = 2 * files.common
+        taken = measure(Bench(protocol, rows, rows, threads=1, in_memory=True, runs=3))
+        roles = ("receiver", "sender")
+        cpu, peak = (
+            tuple(taken[f"{role}_{what}"] for role in roles) for what in ("cpu_seconds", "peak_mb")
+        )
+        sent = sum(taken[f"{role}_sent_bytes"] for role in roles)
+        return Run(taken["seconds"], cpu, peak, loopback=0, messages=sent)
+
+    return run
 
 
 def run_spu(python: Path, folder: Path, files: Files, *, unique: bool) -> Run:
