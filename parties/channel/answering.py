@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
@@ -12,6 +13,7 @@ from parties.channel import codes
 from parties.channel.admission import Admission
 from parties.channel.drive import carry
 from parties.channel.line import CallerFault, Carried, Line
+from parties.channel.threads import DialogueThreads
 from parties.errors import PeerLost
 from parties.logs import Log
 from psi.dialogue import Dialogue
@@ -55,13 +57,22 @@ class Answering:
         peer: the name of the caller, who has been recognised.
         answer: makes our side of the dialogue.
         admission: where the call is let in and let go.
+        threads: one of which runs our dialogue.
         patience: seconds without a sign of life after which the caller is lost.
     """
 
-    def __init__(self, peer: str, answer: Answer, admission: Admission, patience: float) -> None:
+    def __init__(
+        self,
+        peer: str,
+        answer: Answer,
+        admission: Admission,
+        threads: DialogueThreads,
+        patience: float,
+    ) -> None:
         self._peer = peer
         self._answer = answer
         self._admission = admission
+        self._threads = threads
         self._line = Line(patience, first_within=True)
         self._session: str | None = None
         self._began = monotonic()
@@ -79,10 +90,11 @@ class Answering:
         """
         self._admission.enter(self._line)
         try:
-            self._start(self._pump, arriving)
+            pump = partial(self._pump, arriving)
+            threading.Thread(target=pump, name="channel-pump", daemon=True).start()
             self._session = self._line.peer_session()
             _log.info("call_began", end="answering", peer=self._peer, session=self._session)
-            self._start(self._run, self._session)
+            self._threads.start(partial(self._run, self._session))
         except BaseException:
             self._admission.leave(self._line)
             raise
@@ -114,12 +126,8 @@ class Answering:
             _log.error("call_failed", session=self._session, kind=type(error).__name__, at=places)
         return Ended(self._peer, self._session, code, carried, seconds)
 
-    def _start(self, step: Callable[..., None], argument: object) -> None:
-        name = f"channel-{step.__name__.strip('_')}"
-        threading.Thread(target=step, args=(argument,), name=name, daemon=True).start()
-
     def _run(self, session: str) -> None:
-        """Runs our dialogue, in a thread of its own; its error ends the line."""
+        """Runs our dialogue, in a thread that has nothing else to do; its error ends the line."""
         try:
             # What prepares the dialogue may take long, so the caller gets heartbeats meanwhile.
             self._line.open(session)

@@ -18,6 +18,7 @@ from parties.channel.admission import Admission
 from parties.channel.answering import Answer, Answering, Ended
 from parties.channel.options import METHOD, SPARE_CALLS, server_options
 from parties.channel.standard import StandardServices
+from parties.channel.threads import DialogueThreads
 from parties.channel.trust import Trust
 from parties.credentials import Identity, fingerprint
 from parties.errors import LocalFault, PeerLost, SettingsError
@@ -67,6 +68,7 @@ class Node:
         self._on_end = on_end
         self._trust = Trust(identity, peers)
         self._admission = Admission(most_calls)
+        self._threads = DialogueThreads()
         self._most_rpcs = most_calls + SPARE_CALLS
         self._stopping = threading.Event()
         self._stopped = threading.Event()
@@ -132,7 +134,8 @@ class Node:
     def _converse(
         self, arriving: Iterator[bytes], context: grpc.ServicerContext
     ) -> Iterator[bytes]:
-        call = Answering(self._recognise(context), self._answer, self._admission, self._patience)
+        peer = self._recognise(context)
+        call = Answering(peer, self._answer, self._admission, self._threads, self._patience)
         failure: BaseException | None = None
         try:
             yield from call.frames(arriving)

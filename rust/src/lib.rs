@@ -28,6 +28,8 @@ pub mod sha256;
 pub mod shuffle;
 pub mod tags;
 pub mod texts;
+#[cfg(feature = "python")]
+mod threads;
 pub mod trees;
 pub mod vole;
 

@@ -20,7 +20,7 @@ use crate::entries::Form;
 use crate::error::Error;
 use crate::{
     curve25519, delimited, dh, elements, entries, entropy, identifiers, labels, memory, shuffle,
-    texts,
+    texts, threads,
 };
 
 pyo3::create_exception!(
@@ -107,7 +107,7 @@ impl Outputs {
         key: &Key,
     ) -> PyResult<()> {
         let elements = rows(elements, "elements")?;
-        Ok(py.detach(|| self.0.extend_own(elements, &sid, &key.0))?)
+        Ok(detached(py, || self.0.extend_own(elements, &sid, &key.0))?)
     }
 
     fn extend_evaluated(
@@ -118,20 +118,20 @@ impl Outputs {
         key: &Key,
     ) -> PyResult<()> {
         let points = rows(points, "points")?;
-        Ok(py.detach(|| self.0.extend_evaluated(points, &sid, &key.0))?)
+        Ok(detached(py, || self.0.extend_evaluated(points, &sid, &key.0))?)
     }
 
     fn select(&self, py: Python<'_>, positions: Vec<u32>) -> PyResult<Self> {
-        Ok(Self(py.detach(|| self.0.select(&positions))?))
+        Ok(Self(detached(py, || self.0.select(&positions))?))
     }
 
     fn are_distinct(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.0.are_distinct())
+        detached(py, || self.0.are_distinct())
     }
 
     fn tags<'py>(&self, py: Python<'py>, tag: usize) -> PyResult<Bound<'py, PyBytes>> {
         let form = Form { tag, label: 0, direction: 0 };
-        Ok(PyBytes::new(py, &py.detach(|| entries::tags(&self.0, form))?))
+        Ok(PyBytes::new(py, &detached(py, || entries::tags(&self.0, form))?))
     }
 }
 
@@ -152,7 +152,7 @@ impl Shuffle {
         rows: &[u8],
         width: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &py.detach(|| self.0.apply(rows, width))?))
+        Ok(PyBytes::new(py, &detached(py, || self.0.apply(rows, width))?))
     }
 
     fn undo<'py>(
@@ -161,7 +161,7 @@ impl Shuffle {
         rows: &[u8],
         width: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &py.detach(|| self.0.undo(rows, width))?))
+        Ok(PyBytes::new(py, &detached(py, || self.0.undo(rows, width))?))
     }
 }
 
@@ -174,7 +174,7 @@ fn dh_blind<'py>(
     key: &Key,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let elements = rows(elements, "elements")?;
-    let points = py.detach(|| dh::blind(elements, &sid, &key.0))?;
+    let points = detached(py, || dh::blind(elements, &sid, &key.0))?;
     Ok(PyBytes::new(py, points.as_flattened()))
 }
 
@@ -182,7 +182,7 @@ fn dh_blind<'py>(
 #[pyfunction]
 fn dh_evaluate<'py>(py: Python<'py>, points: &[u8], key: &Key) -> PyResult<Bound<'py, PyBytes>> {
     let points = rows(points, "points")?;
-    let points = py.detach(|| dh::evaluate(points, &key.0))?;
+    let points = detached(py, || dh::evaluate(points, &key.0))?;
     Ok(PyBytes::new(py, points.as_flattened()))
 }
 
@@ -204,8 +204,9 @@ fn seal<'py>(
     entropy: &mut Entropy,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let form = Form { tag, label, direction };
-    let sealed =
-        py.detach(|| entries::seal(&outputs.0, &positions, labels, form, total, &mut entropy.0))?;
+    let sealed = detached(py, || {
+        entries::seal(&outputs.0, &positions, labels, form, total, &mut entropy.0)
+    })?;
     Ok(PyBytes::new(py, &sealed))
 }
 
@@ -222,7 +223,7 @@ fn open_entries<'py>(
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let form = Form { tag, label, direction };
     let bins: Vec<&[u8]> = bins.iter().map(|bin| bin.as_bytes()).collect();
-    let (counts, labels) = py.detach(|| entries::open(&outputs.0, &bins, form))?;
+    let (counts, labels) = detached(py, || entries::open(&outputs.0, &bins, form))?;
     let counts: Vec<u8> = counts.into_iter().flat_map(u32::to_le_bytes).collect();
     Ok((PyBytes::new(py, &counts), PyBytes::new(py, &labels)))
 }
@@ -237,14 +238,14 @@ fn contains(
     tag: usize,
 ) -> PyResult<Vec<bool>> {
     let bins: Vec<&[u8]> = bins.iter().map(|bin| bin.as_bytes()).collect();
-    Ok(py.detach(|| entries::contains(&bins, width, wanted, tag))?)
+    Ok(detached(py, || entries::contains(&bins, width, wanted, tag))?)
 }
 
 /// Whether rows of 32 bytes differ in their first 16.
 #[pyfunction]
 fn are_distinct(py: Python<'_>, elements: &[u8]) -> PyResult<bool> {
     let elements = rows(elements, "elements")?;
-    Ok(py.detach(|| elements::are_distinct(elements)))
+    Ok(detached(py, || elements::are_distinct(elements)))
 }
 
 /// Identifiers to elements, row by row; none may be missing.
@@ -260,7 +261,7 @@ fn hash_elements<'py>(
     }
     large_bytes(py, 32 * identifiers.len(), |out| {
         let (rows, _) = out.as_chunks_mut();
-        py.detach(|| elements::hash(identifiers, domain, rows));
+        detached(py, || elements::hash(identifiers, domain, rows));
     })
 }
 
@@ -279,7 +280,7 @@ fn read_rows(
 ) -> PyResult<(Vec<Py<PyAny>>, usize)> {
     let (bound, form) = (text.len(), delimited::Form { delimiter, width });
     let rest = text.get(start..).ok_or(Error::Index { argument: "start", bound, actual: start })?;
-    let (columns, end) = py.detach(|| delimited::read(rest, form, &wanted, most, last))?;
+    let (columns, end) = detached(py, || delimited::read(rest, form, &wanted, most, last))?;
     let columns = columns.into_iter().map(|column| give(py, Arc::new(column)));
     Ok((columns.collect::<PyResult<_>>()?, start + end))
 }
@@ -289,7 +290,7 @@ fn read_rows(
 fn take_texts<'py>(py: Python<'py>, column: PyArray, rows: PyArray) -> PyResult<Py<PyAny>> {
     let column = texts(&column)?;
     let rows = joining::numbers::<UInt32Type>(&rows)?;
-    let taken = py.detach(|| texts::take(column, rows))?;
+    let taken = detached(py, || texts::take(column, rows))?;
     give(py, Arc::new(taken))
 }
 
@@ -297,7 +298,7 @@ fn take_texts<'py>(py: Python<'py>, column: PyArray, rows: PyArray) -> PyResult<
 #[pyfunction]
 fn label_width(py: Python<'_>, columns: Vec<PyArray>) -> PyResult<usize> {
     let columns = columns.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
-    Ok(py.detach(|| labels::width(&columns))?)
+    Ok(detached(py, || labels::width(&columns))?)
 }
 
 /// Rows of text columns to rows of `width` bytes.
@@ -308,7 +309,7 @@ fn pack_labels<'py>(
     width: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let columns = columns.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
-    Ok(PyBytes::new(py, &py.detach(|| labels::pack(&columns, width))?))
+    Ok(PyBytes::new(py, &detached(py, || labels::pack(&columns, width))?))
 }
 
 /// Rows of `width` bytes to text columns.
@@ -319,7 +320,7 @@ fn unpack_labels<'py>(
     width: usize,
     columns: usize,
 ) -> PyResult<Vec<Py<PyAny>>> {
-    let columns = py.detach(|| labels::unpack(block, width, columns))?;
+    let columns = detached(py, || labels::unpack(block, width, columns))?;
     columns.into_iter().map(|column| give(py, Arc::new(column))).collect()
 }
 
@@ -333,7 +334,7 @@ fn normalise<'py>(
     let kind = identifiers::Kind::parse(kind)
         .ok_or_else(|| PyValueError::new_err("no such kind of identifier"))?;
     let column = texts(&column)?;
-    let (values, reasons, tally) = py.detach(|| {
+    let (values, reasons, tally) = detached(py, || {
         let (values, reasons) = identifiers::normalise(kind, column);
         let tally = identifiers::tally(&reasons);
         (values, reasons, tally)
@@ -345,7 +346,7 @@ fn normalise<'py>(
 #[pyfunction]
 fn compose<'py>(py: Python<'py>, parts: Vec<PyArray>) -> PyResult<Py<PyAny>> {
     let parts = parts.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
-    let composed = py.detach(|| identifiers::compose(&parts))?;
+    let composed = detached(py, || identifiers::compose(&parts))?;
     give(py, Arc::new(composed))
 }
 
@@ -385,10 +386,10 @@ fn map_to_curve25519<'py>(
     Ok(PyBytes::new(py, &curve25519::map_message(message, dst)?))
 }
 
-/// Fixes how many threads the kernels share; works once, before the first kernel runs.
+/// Fixes how many threads the kernels have; works once, before the first kernel runs.
 #[pyfunction]
 fn use_threads(count: usize) -> PyResult<()> {
-    rayon::ThreadPoolBuilder::new().num_threads(count).build_global().map_err(|_| {
+    threads::fix(count).map_err(|_| {
         PyRuntimeError::new_err("the kernels already run on another number of threads")
     })
 }
@@ -397,6 +398,14 @@ fn use_threads(count: usize) -> PyResult<()> {
 #[pyfunction]
 fn keep_memory(most: usize) {
     memory::keep(most);
+}
+
+/// Runs a kernel without the GIL.
+fn detached<T: Send>(py: Python<'_>, kernel: impl FnOnce() -> T + Send) -> T {
+    py.detach(|| {
+        threads::enter();
+        kernel()
+    })
 }
 
 /// Cuts contiguous bytes into rows of `N`.
@@ -482,7 +491,7 @@ fn framed<'py>(
         let (room, behind) = rest.split_at_mut(length);
         before.copy_from_slice(head);
         behind.copy_from_slice(tail);
-        Ok(py.detach(|| fill(room))?)
+        Ok(detached(py, || fill(room))?)
     })
 }
 

@@ -570,3 +570,39 @@ def test_a_secret_shows_nothing_of_itself_and_cannot_be_carried_off(name):
     secrets.append(AscendingTags(theirs, BITS))
     (secret,) = (each for each in secrets if type(each).__name__ == name)
     check_it_shows_nothing(secret, NAMES[name])
+
+
+# Results between what the caller puts around them
+
+
+def test_cells_stand_between_head_and_tail_and_are_read_where_they_stand():
+    receiver, sender = session()
+    ours, theirs = rows(), rows()
+    plain = rows().blind(0, 1, 1024, session()[0])
+    framed = ours.blind(0, 1, 1024, receiver, None, b"head", b"behind")
+    assert framed == b"head" + plain + b"behind"
+    theirs.evaluate(0, 1, framed, sender, None, 4, len(framed) - 6)
+    assert outputs(ours) == outputs(theirs)
+
+
+def test_low_parts_stand_behind_a_head_and_are_read_where_they_stand():
+    ours, theirs = evaluated(64, 1, 10, 10, 5)
+    said = AscendingTags(theirs, BITS)
+    plain, framed = said.lows(0, 10), said.lows(0, 10, b"head")
+    assert framed == b"head" + plain
+    met = TagJoin(ours, BITS, 10, said.unary())
+    met.probe(framed, 4, len(framed) - 7)
+    met.probe(framed, len(framed) - 7)
+    assert np.frombuffer(met.matched(), np.uint32).tolist() == list(range(5, 10))
+
+
+@pytest.mark.parametrize(("start", "end"), [(5, 4), (0, CELLS * 8 + 1), (CELLS * 8 + 1, None)])
+def test_a_part_that_is_not_there_is_refused(start, end):
+    receiver, sender = session()
+    ours, theirs = rows(), rows()
+    cells = ours.blind(0, 1, 1024, receiver)
+    refused("^bytes: index", lambda: theirs.evaluate(0, 1, cells, sender, None, start, end))
+    met = TagJoin(rows(), BITS, 1, b"\1")
+    refused("^bytes: index", lambda: met.probe(cells, start, end))
+    theirs.evaluate(0, 1, cells, sender)
+    assert outputs(ours) == outputs(theirs)

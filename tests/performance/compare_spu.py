@@ -46,8 +46,8 @@ PYTHONS = ((3, 11), (3, 10))
 START_UP = 1 << 8
 """Rows of a run that is nearly all start-up."""
 ON_ZEN_4 = (7.7, 8.9)
-"""CPU seconds of spu's whole job at 2^20 rows, least and most of several runs on an AMD Zen 4 of two
-cores, for which the project's bounds on time were set."""
+"""CPU seconds of spu's whole job at 2^20 rows, least and most of several runs, on an AMD Zen 4 of
+two cores, for which the project's bounds on time were set."""
 SESSIONS = ("vole", "vole-stationary", "vole-malicious")
 LONGEST = 600.0
 """Seconds after which a run hangs: ten times what spu takes for 2^20 rows on a busy machine."""

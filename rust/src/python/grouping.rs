@@ -8,7 +8,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 use pyo3_arrow::PyArray;
 
-use super::{give, rows, texts};
+use super::{detached, give, rows, texts};
 use crate::elements::{self, Element};
 use crate::error::Error;
 
@@ -33,7 +33,7 @@ impl Grouping {
     fn add(&mut self, py: Python<'_>, columns: Vec<PyArray>) -> PyResult<()> {
         let columns = columns.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
         let grouping = self.unfinished()?;
-        Ok(py.detach(|| grouping.add(&columns))?)
+        Ok(detached(py, || grouping.add(&columns))?)
     }
 
     /// How many rows name at least one element.
@@ -44,7 +44,7 @@ impl Grouping {
     /// A block of elements; an array of counts; for each way an array of places.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<(Block, Py<PyAny>, Bound<'py, PyList>)> {
         let grouping = self.0.take().ok_or(Error::Used { argument: "grouping" })?;
-        let elements::Grouped { elements, counts, places } = py.detach(|| grouping.finish());
+        let elements::Grouped { elements, counts, places } = detached(py, || grouping.finish());
         let numbers = |numbers: Vec<u32>| give(py, Arc::new(UInt32Array::from(numbers)));
         let places = places.into_iter().map(numbers).collect::<PyResult<Vec<_>>>()?;
         Ok((Block(elements), numbers(counts)?, PyList::new(py, places)?))

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
 
-use super::{give, texts};
+use super::{detached, give, texts};
 use crate::delimited::{self, Cells};
 use crate::error::Error;
 use crate::joining;
@@ -25,7 +25,7 @@ impl Matched {
     #[new]
     fn new(py: Python<'_>, positions: PyArray, places: usize) -> PyResult<Self> {
         let positions = numbers::<UInt32Type>(&positions)?;
-        Ok(Self(py.detach(|| joining::Matched::new(positions, places))?))
+        Ok(Self(detached(py, || joining::Matched::new(positions, places))?))
     }
 
     /// Row, way and match of each hit in a batch.
@@ -35,7 +35,7 @@ impl Matched {
         places: Vec<PyArray>,
     ) -> PyResult<(Py<PyAny>, Py<PyAny>, Py<PyAny>)> {
         let places = places.iter().map(numbers::<UInt32Type>).collect::<PyResult<Vec<_>>>()?;
-        let hits = py.detach(|| self.0.find(&places))?;
+        let hits = detached(py, || self.0.find(&places))?;
         Ok((
             give(py, Arc::new(UInt32Array::from(hits.rows)))?,
             give(py, Arc::new(UInt32Array::from(hits.ways)))?,
@@ -48,7 +48,7 @@ impl Matched {
 #[pyfunction]
 pub fn total(py: Python<'_>, numbers: PyArray) -> PyResult<u64> {
     let numbers = self::numbers::<UInt32Type>(&numbers)?;
-    Ok(py.detach(|| numbers.iter().map(|number| u64::from(*number)).sum()))
+    Ok(detached(py, || numbers.iter().map(|number| u64::from(*number)).sum()))
 }
 
 /// Columns as delimited text, in pieces; texts in quotes where `quoted` says so.
@@ -63,7 +63,7 @@ pub fn write_rows<'py>(
         return Err(Error::Length { argument: "quoted", expected, actual }.into());
     }
     let columns = columns.iter().zip(quoted).map(cells).collect::<PyResult<Vec<_>>>()?;
-    let pieces = py.detach(|| delimited::write(&columns))?;
+    let pieces = detached(py, || delimited::write(&columns))?;
     Ok(pieces.into_iter().map(|piece| PyBytes::new(py, &piece)).collect())
 }
 

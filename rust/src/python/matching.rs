@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use super::grouping::Elements;
-use super::{Entropy, Outputs, framed, part, rows};
+use super::{Entropy, Outputs, detached, framed, part, rows};
 use crate::aes::Block;
 use crate::code::Code;
 use crate::error::Error;
@@ -46,7 +46,7 @@ impl BaseOtChoice {
     #[staticmethod]
     fn draw(py: Python<'_>, sid: [u8; 32], offer: &[u8], entropy: &mut Entropy) -> PyResult<Self> {
         let entropy = &mut entropy.0;
-        let (message, secret) = py.detach(|| {
+        let (message, secret) = detached(py, || {
             let mut drawn = Zeroizing::new([0; 16]);
             entropy.fill(&mut *drawn);
             let delta = Zeroizing::new(Block::from_le_bytes(*drawn));
@@ -75,7 +75,7 @@ impl VoleCode {
             "stationary" => Profile::Stationary,
             _ => return Err(PyValueError::new_err("profile: fresh, checked or stationary")),
         };
-        Ok(Self(Some(Box::new(py.detach(|| (profile, profile.code(&sid)))))))
+        Ok(Self(Some(Box::new(detached(py, || (profile, profile.code(&sid)))))))
     }
 }
 
@@ -107,7 +107,7 @@ impl VoleReceiver {
         let offer = offer.0.take().ok_or(Error::Used { argument: "offer" })?;
         let (profile, code) = code.take()?;
         let entropy = &mut entropy.0;
-        let (receiver, trees) = py.detach(|| {
+        let (receiver, trees) = detached(py, || {
             let pairs = offer.keys(&sid, points)?;
             let (cots, trees) = match profile {
                 Profile::Checked => cot::Receiver::plant_checked(&sid, &pairs, entropy),
@@ -125,12 +125,12 @@ impl VoleReceiver {
         entropy: &mut Entropy,
         chunks: u8,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let request = py.detach(|| self.0.request(chunks, &mut entropy.0));
+        let request = detached(py, || self.0.request(chunks, &mut entropy.0));
         Ok(PyBytes::new(py, &request))
     }
 
     fn absorb(&mut self, py: Python<'_>, corrections: &[u8]) -> PyResult<()> {
-        Ok(py.detach(|| self.0.absorb(corrections))?)
+        Ok(detached(py, || self.0.absorb(corrections))?)
     }
 
     /// Ends the chunks; returns the sum of their noise, masked.
@@ -161,7 +161,7 @@ impl VoleSender {
     ) -> PyResult<Self> {
         let secret = choice.secret.take().ok_or(Error::Used { argument: "choice" })?;
         let (profile, code) = code.take()?;
-        Ok(Self(py.detach(|| {
+        Ok(Self(detached(py, || {
             let (delta, keys) = secret;
             let cots = match profile {
                 Profile::Checked => cot::Sender::grow_checked(&sid, *delta, &keys, trees)?,
@@ -179,7 +179,7 @@ impl VoleSender {
         entropy: &mut Entropy,
         chunks: u8,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let corrections = py.detach(|| self.0.answer(request, chunks, &mut entropy.0))?;
+        let corrections = detached(py, || self.0.answer(request, chunks, &mut entropy.0))?;
         Ok(PyBytes::new(py, &corrections))
     }
 
@@ -211,7 +211,7 @@ impl Rows {
         let (elements, extras) = (elements.rows()?, rows(extras, "extras")?);
         let group =
             || crate::rows::Rows::group(elements, extras, &sid, bins, third, width, numbered);
-        Ok(Self(py.detach(group)?))
+        Ok(Self(detached(py, group)?))
     }
 
     /// Encodes bins of the receiver's, masks their cells and computes their outputs. The cells stand
@@ -253,14 +253,14 @@ impl Rows {
     ) -> PyResult<()> {
         let (vole, salt) = (correlations.0.as_mut(), salt.map(Block::from_le_bytes));
         let cells = part(cells, start, end)?;
-        Ok(py.detach(|| {
+        Ok(detached(py, || {
             oprf::evaluate(&mut self.0, first..first.saturating_add(count), cells, vole, salt)
         })?)
     }
 
     /// All outputs, in the order of elements and extras, as labels are sealed with; taken once.
     fn outputs(&mut self, py: Python<'_>) -> PyResult<Outputs> {
-        Ok(Outputs(dh::Outputs::of(py.detach(|| self.0.seals())?)))
+        Ok(Outputs(dh::Outputs::of(detached(py, || self.0.seals())?)))
     }
 }
 
@@ -273,7 +273,7 @@ pub fn okvs_core_sizes(
     seed: u64,
     runs: u64,
 ) -> PyResult<BTreeMap<usize, u64>> {
-    Ok(py.detach(|| okvs::core_sizes(keys, third, seed, runs))?)
+    Ok(detached(py, || okvs::core_sizes(keys, third, seed, runs))?)
 }
 
 /// How many of a population of bins had a large core at each level (keys, most keys of a step).
@@ -288,7 +288,7 @@ pub fn okvs_large_cores(
 ) -> PyResult<Vec<usize>> {
     let levels: Vec<_> =
         levels.into_iter().map(|(keys, redrawn)| okvs::Level { keys, redrawn }).collect();
-    Ok(py.detach(|| okvs::large_cores(&levels, third, seed, population, steps))?)
+    Ok(detached(py, || okvs::large_cores(&levels, third, seed, population, steps))?)
 }
 
 /// The sender's tags, ascending; takes the outputs of its rows.
@@ -299,11 +299,11 @@ pub struct AscendingTags(tags::Sorted);
 impl AscendingTags {
     #[new]
     fn new(py: Python<'_>, rows: &mut Rows, bits: usize) -> PyResult<Self> {
-        Ok(Self(py.detach(|| tags::Sorted::of(rows.0.take(), bits))?))
+        Ok(Self(detached(py, || tags::Sorted::of(rows.0.take(), bits))?))
     }
 
     fn unary<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &py.detach(|| self.0.unary()))
+        PyBytes::new(py, &detached(py, || self.0.unary()))
     }
 
     /// The low parts of tags `start..start + count`, or of those of them that there are, behind a head
@@ -335,7 +335,7 @@ impl TagJoin {
         unary: &[u8],
     ) -> PyResult<Self> {
         let (outputs, index) = rows.0.take_numbered()?;
-        Ok(Self(Some(py.detach(|| tags::Join::of(outputs, index, bits, tags, unary))?)))
+        Ok(Self(Some(detached(py, || tags::Join::of(outputs, index, bits, tags, unary))?)))
     }
 
     /// Takes the next low parts, `lows[start:end]`.
@@ -349,13 +349,13 @@ impl TagJoin {
     ) -> PyResult<()> {
         let lows = part(lows, start, end)?;
         let join = self.0.as_mut().ok_or(Error::Used { argument: "join" })?;
-        Ok(py.detach(|| join.probe(lows))?)
+        Ok(detached(py, || join.probe(lows))?)
     }
 
     /// Positions of the rows that matched, ascending, n x 4 bytes little-endian.
     fn matched<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let join = self.0.take().ok_or(Error::Used { argument: "join" })?;
-        let matched = py.detach(|| join.matched())?;
+        let matched = detached(py, || join.matched())?;
         let bytes: Vec<u8> = matched.into_iter().flat_map(u32::to_le_bytes).collect();
         Ok(PyBytes::new(py, &bytes))
     }

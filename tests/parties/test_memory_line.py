@@ -1,0 +1,56 @@
+"""The bench's line through memory: what is said is heard, until an end has gone."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.connection import Connection
+
+import pytest
+
+from parties.memory_line import SLOT, SLOTS, MemoryLine, Room
+
+
+@pytest.fixture
+def ends():
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    rooms = Room(context), Room(context)
+    return MemoryLine(ours, *rooms), MemoryLine(theirs, *reversed(rooms))
+
+
+@pytest.mark.parametrize("length", [0, 1, SLOT - 1, SLOT, SLOT + 1, SLOTS * SLOT + 7])
+def test_a_message_of_any_length_arrives_whole_in_either_direction(ends, length):
+    here, there = ends
+    message = bytes(range(251)) * (length // 251) + bytes(length % 251)
+    for one, other in ((here, there), (there, here)):
+        one.send(message)
+        assert other.receive() == message
+
+
+def test_many_messages_keep_their_order_and_both_may_speak_at_once(ends):
+    here, there = ends
+    messages = [bytes([number]) * (number * 3001) for number in range(256)]
+    for message in messages:
+        here.send(message)
+        there.send(message[::-1])
+    assert [there.receive() for _ in messages] == messages
+    assert [here.receive() for _ in messages] == [message[::-1] for message in messages]
+
+
+def say_and_go(control: Connection, ours: Room, theirs: Room) -> None:
+    MemoryLine(control, ours, theirs).send(b"last")
+
+
+def test_an_end_that_has_gone_is_noticed():
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    rooms = Room(context), Room(context)
+    process = context.Process(target=say_and_go, args=(theirs, *reversed(rooms)), daemon=True)
+    process.start()
+    theirs.close()
+    here = MemoryLine(ours, *rooms)
+    assert here.receive() == b"last"
+    assert here.receive() is None
+    with pytest.raises(BrokenPipeError):
+        here.send(b"more")
+    process.join()
