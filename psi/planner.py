@@ -130,7 +130,7 @@ def _estimate(name: str, we_receive: bool, sizes: tuple[int, int], cost: Cost, l
 
 
 def _reason(best: Plan, others: list[Plan], output: Output) -> str:
-    text = f"{best.protocol}: about {_seconds(best.seconds)} and {best.size / 1e6:,.1f} MB"
+    text = f"{best.protocol}: about {_seconds(best.seconds)} and {_size(best.size)}"
     if best.we_receive and output is Output.BOTH:
         text += ", we receive"
     elif output is Output.BOTH:
@@ -138,9 +138,13 @@ def _reason(best: Plan, others: list[Plan], output: Output) -> str:
     if not others:
         return f"{text}; no other allowed protocol tells what is to be learnt"
     other = min(others, key=lambda each: each.seconds)
-    size = f"{other.size / 1e6:,.1f} MB"
-    return f"{text}; {other.protocol} would take about {_seconds(other.seconds)} and {size}"
+    more = f"about {_seconds(other.seconds)} and {_size(other.size)}"
+    return f"{text}; {other.protocol} would take {more}"
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.0f} kB"
