@@ -64,6 +64,11 @@ pub enum Error {
         /// How many were asked for.
         wanted: usize,
     },
+    /// Outputs are asked for before all bins were evaluated.
+    Early {
+        /// The first bin that was not, counted from 0.
+        bin: usize,
+    },
     /// Bits that count tags do not count as many as there are.
     Unary {
         /// The argument's name.
@@ -109,6 +114,7 @@ impl fmt::Display for Error {
             Self::Spent { available, wanted } => {
                 write!(f, "{wanted} correlations are asked for, there are {available}")
             }
+            Self::Early { bin } => write!(f, "bin {bin} has not been evaluated"),
             Self::Unary { argument } => write!(f, "{argument}: does not count the tags"),
             Self::Check { argument } => write!(f, "{argument}: does not agree with itself"),
             Self::Text { argument } => write!(f, "{argument}: is not written as it must be"),

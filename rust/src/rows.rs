@@ -135,12 +135,15 @@ impl Rows {
         &self.index
     }
 
-    /// Takes the outputs away; no bin is left to evaluate.
-    #[must_use]
-    pub fn take(&mut self) -> Vec<Block> {
-        self.used.fill(true);
+    /// Takes the outputs away.
+    ///
+    /// # Errors
+    /// [`Error::Early`] if a bin was not evaluated: a hash of an element is no output, and would tell
+    /// it to whoever tries elements.
+    pub fn take(&mut self) -> Result<Vec<Block>, Error> {
+        self.are_outputs()?;
         self.segments.clear();
-        std::mem::take(&mut self.hashes)
+        Ok(std::mem::take(&mut self.hashes))
     }
 
     /// What labels are sealed with: 32 bytes of each row's output, in the order of elements and, after
@@ -150,9 +153,11 @@ impl Rows {
     /// besides say nothing of what seals. Each bin has hashes of its own.
     ///
     /// # Errors
-    /// [`Error::Used`] if they were taken before, [`Error::Length`] if rows are not numbered.
+    /// [`Error::Used`] if they were taken before, [`Error::Length`] if rows are not numbered,
+    /// [`Error::Early`] as of [`Rows::take`].
     pub fn seals(&mut self) -> Result<Vec<[u8; 32]>, Error> {
         self.are_numbered()?;
+        self.are_outputs()?;
         if std::mem::replace(&mut self.sealed, true) {
             return Err(Error::Used { argument: "seals" });
         }
@@ -185,13 +190,18 @@ impl Rows {
         Ok(seals)
     }
 
-    /// Takes the outputs and the number of each row away; no bin is left to evaluate.
+    /// Takes the outputs and the number of each row away.
     ///
     /// # Errors
-    /// [`Error::Length`] if rows are not numbered.
+    /// [`Error::Length`] if rows are not numbered, [`Error::Early`] as of [`Rows::take`].
     pub fn take_numbered(&mut self) -> Result<(Vec<Block>, Vec<u32>), Error> {
         self.are_numbered()?;
-        Ok((self.take(), std::mem::take(&mut self.index)))
+        Ok((self.take()?, std::mem::take(&mut self.index)))
+    }
+
+    fn are_outputs(&self) -> Result<(), Error> {
+        let early = self.used.iter().position(|used| !used);
+        early.map_or(Ok(()), |bin| Err(Error::Early { bin }))
     }
 
     fn are_numbered(&self) -> Result<(), Error> {
@@ -397,13 +407,18 @@ mod tests {
     fn rows_without_numbers_stand_as_those_with_them() {
         let (elements, extra) = (draw(SEGMENT + 9), draw(7));
         let group = |numbered| Rows::group(&elements, &extra, &SID, 3, 100, 64, numbered).unwrap();
-        let (with, mut without) = (group(true), group(false));
+        let (mut with, mut without) = (group(true), group(false));
         assert_eq!(with.hashes(), without.hashes());
         assert!((0..3).all(|bin| with.count(bin) == without.count(bin)));
         let expected = elements.len() + extra.len();
         let length = || Error::Length { argument: "numbers of rows", expected, actual: 0 };
         assert_eq!(without.seals(), Err(length()));
         assert_eq!(without.take_numbered(), Err(length()));
+        assert!(with.evaluate(0..1).is_ok() && without.evaluate(0..2).is_ok());
+        let early = |bin| Error::Early { bin };
+        assert_eq!(with.seals(), Err(early(1)));
+        assert_eq!(with.take_numbered(), Err(early(1)));
+        assert_eq!(without.take(), Err(early(2)));
     }
 
     #[test]
@@ -423,7 +438,8 @@ mod tests {
         let index = Error::Index { argument: "bins", bound: 3, actual: 4 };
         assert_eq!(refused(rows.evaluate(2..4)), index);
         assert!(rows.evaluate(0..0).unwrap().bins.is_empty());
-        assert_eq!(rows.take().len(), SEGMENT + 16);
+        assert_eq!(rows.evaluate(0..1).unwrap().bins.len(), 1);
+        assert_eq!(rows.take().unwrap().len(), SEGMENT + 16);
         assert_eq!(refused(rows.evaluate(0..1)), Error::Used { argument: "bins" });
     }
 
@@ -432,6 +448,7 @@ mod tests {
         let elements = draw(300);
         let mut rows =
             Rows::group(&elements[..200], &elements[200..], &SID, 4, 100, 64, true).unwrap();
+        assert_eq!(rows.evaluate(0..4).unwrap().bins.len(), 4);
         let seals = rows.seals().unwrap();
         assert_eq!(rows.seals(), Err(Error::Used { argument: "seals" }));
         let mut told = vec![0; 300];

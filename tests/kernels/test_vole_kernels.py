@@ -572,6 +572,18 @@ def test_a_secret_shows_nothing_of_itself_and_cannot_be_carried_off(name):
     check_it_shows_nothing(secret, NAMES[name])
 
 
+def test_rows_that_were_not_evaluated_have_no_outputs():
+    """A hash of an element would tell it to whoever tries elements."""
+    receiver, _ = session()
+    held = rows(bins=2)
+    for missing, take in ((0, lambda: None), (1, lambda: held.blind(0, 1, 1024, receiver))):
+        take()
+        pattern = f"^bin {missing} has not been evaluated$"
+        refused(pattern, held.outputs)
+        refused(pattern, lambda: AscendingTags(held, BITS))
+        refused(pattern, lambda: TagJoin(held, BITS, 0, b"\0"))
+
+
 # Results between what the caller puts around them
 
 
@@ -602,7 +614,7 @@ def test_a_part_that_is_not_there_is_refused(start, end):
     ours, theirs = rows(), rows()
     cells = ours.blind(0, 1, 1024, receiver)
     refused("^bytes: index", lambda: theirs.evaluate(0, 1, cells, sender, None, start, end))
-    met = TagJoin(rows(), BITS, 1, b"\1")
+    met = TagJoin(evaluated()[0], BITS, 1, b"\1")
     refused("^bytes: index", lambda: met.probe(cells, start, end))
     theirs.evaluate(0, 1, cells, sender)
     assert outputs(ours) == outputs(theirs)

@@ -299,7 +299,7 @@ pub struct AscendingTags(tags::Sorted);
 impl AscendingTags {
     #[new]
     fn new(py: Python<'_>, rows: &mut Rows, bits: usize) -> PyResult<Self> {
-        Ok(Self(detached(py, || tags::Sorted::of(rows.0.take(), bits))?))
+        Ok(Self(detached(py, || tags::Sorted::of(rows.0.take()?, bits))?))
     }
 
     fn unary<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
