@@ -23,7 +23,7 @@ from parties.certificates import create_authority, issue
 from parties.channel import Ended, Identity, Node, Peer
 from parties.errors import PeerLost
 from parties.machine import keep_memory, use
-from parties.memory_line import MemoryLine, Room
+from parties.passing import Passage, Slots
 from parties.settings import PeerSettings
 from psi import PROTOCOLS, Dialogue, Elements, Output, Parameters, Result
 from psi.dialogue import HEAR
@@ -70,11 +70,11 @@ def measure(bench: Bench) -> dict[str, Any]:
     spawn = multiprocessing.get_context("spawn")  # gRPC does not survive a fork
     with tempfile.TemporaryDirectory(prefix="greenlane-bench-") as folder:
         ours, theirs = spawn.Pipe()
-        rooms = (Room(spawn), Room(spawn)) if bench.in_memory else None
+        slots = (Slots(spawn), Slots(spawn)) if bench.in_memory else None
         sides = {}
         for role, end in (("sender", theirs), ("receiver", ours)):
             report, back = spawn.Pipe(duplex=False)
-            arguments = (bench, role, end, rooms, back, Path(folder))
+            arguments = (bench, role, end, slots, back, Path(folder))
             process = spawn.Process(target=_side, args=arguments, daemon=True)
             process.start()
             back.close()
@@ -114,7 +114,7 @@ def _side(
     bench: Bench,
     role: str,
     line: Connection,
-    rooms: tuple[Room, Room] | None,
+    slots: tuple[Slots, Slots] | None,
     report: Connection,
     folder: Path,
 ) -> None:
@@ -122,8 +122,8 @@ def _side(
     logs.set_up(folder / f"{role}.log")
     use(bench.threads)
     converse = _dialogue(bench, role)
-    if rooms:
-        memory = MemoryLine(line, *(rooms if role == "receiver" else reversed(rooms)))
+    if slots:
+        memory = Passage(line, *(slots if role == "receiver" else reversed(slots)))
         base = _forget_peak()
         taken = [_in_memory(converse(), memory) for _ in range(bench.runs)]
     else:
@@ -183,9 +183,10 @@ def _dialogue(bench: Bench, role: str) -> Callable[[], Dialogue[Any]]:
     return side.converse
 
 
-def _in_memory(dialogue: Dialogue[Any], line: MemoryLine) -> _Run:
-    line.send(b"")  # both are ready
-    line.receive()
+def _in_memory(dialogue: Dialogue[Any], line: Passage) -> _Run:
+    line.send(b"")
+    if line.receive() is None:  # both are ready
+        raise PeerLost("the other side of the bench ended before it began")
     sent, began, cpu = 0, time.monotonic(), time.process_time()
     heard = None
     while True:

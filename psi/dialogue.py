@@ -117,10 +117,10 @@ class Piece(NamedTuple):
         return self.message[self.start : self.end]
 
 
-def frame(kind: type[B], number: int, length: int, salt: bytes = b"") -> tuple[bytes, bytes]:
+def around(kind: type[B], number: int, length: int, salt: bytes = b"") -> tuple[bytes, bytes]:
     """What a message of one piece has in front of so many bytes, and behind them.
 
-    Whoever makes the bytes makes the whole message, and `say_framed` says it.
+    Whoever makes the bytes makes the whole message, and `say_whole` says it.
 
     Args:
         kind: whose first fields are number and bytes, and a third the salt if there is one.
@@ -136,14 +136,14 @@ def frame(kind: type[B], number: int, length: int, salt: bytes = b"") -> tuple[b
     return _head(kind, len(head) + length + len(tail)) + head, tail
 
 
-def say_framed(message: bytes) -> Dialogue[None]:
-    """Says one piece with the head and tail of `frame` around it."""
+def say_whole(message: bytes) -> Dialogue[None]:
+    """Says one piece that already stands between head and tail of `around`."""
     yield message
 
 
 def say_piece(kind: type[B], number: int, block: bytes) -> Dialogue[None]:
     """Says one piece: the same message as `say(kind(number, block))`, but copied once."""
-    head, _ = frame(kind, number, len(block))
+    head, _ = around(kind, number, len(block))
     yield b"".join((head, block))
 
 
@@ -151,7 +151,7 @@ def hear_piece(kind: type[B], number: int, length: int, salt: int = 0) -> Dialog
     """Hears the piece that is due.
 
     Args:
-        kind: as of `frame`; other fields must be empty.
+        kind: as of `around`; other fields must be empty.
         number: of the piece.
         length: of its bytes.
         salt: bytes of what stands behind them.
@@ -161,7 +161,7 @@ def hear_piece(kind: type[B], number: int, length: int, salt: int = 0) -> Dialog
         UnexpectedMessage: they parse as another piece, or as a message of another kind.
     """
     data = yield from _heard()
-    head, tail = frame(kind, number, length, bytes(salt))
+    head, tail = around(kind, number, length, bytes(salt))
     end = len(head) + length
     if (
         len(data) == end + len(tail)

@@ -24,7 +24,8 @@ _log = Log()
 Answer: TypeAlias = Callable[[str, str], Dialogue[object]]
 """Returns our side of what a peer asks for: (peer's name, session) -> dialogue.
 
-It may refuse by raising, for example `PeerRefused` with a code. It runs in the call's own thread.
+It may refuse by raising, for example `PeerRefused` with a code. It runs in a thread that carries
+one dialogue at a time, and may have carried another peer's before.
 """
 
 DONE: Final = "done"

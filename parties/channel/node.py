@@ -115,6 +115,7 @@ class Node:
         if self._server is not None:
             self._standard.stop()
             self._admission.stop(grace)
+            self._threads.end()
             self._server.stop(_FAREWELL_SECONDS).wait()
         self._stopped.set()
         _log.info("node_stopped")

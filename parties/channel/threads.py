@@ -5,28 +5,52 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import NoReturn
+from typing import TypeAlias
+
+Work: TypeAlias = Callable[[], None]
 
 
 class DialogueThreads:
-    """As many threads as dialogues were carried at once; each carries one after another.
+    """About as many threads as dialogues were carried at once; each carries one after another.
 
-    The kernels keep something of each thread that ever called them, so that a thread a dialogue
-    would cost more memory with each.
+    The kernels keep something of each thread that ever called them, so a new thread for each
+    dialogue would cost memory with each.
     """
 
     def __init__(self) -> None:
-        self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
+        self._changing = threading.Lock()
+        self._ended = False
+        self._idle = 0
+        self._handed: SimpleQueue[Work | None] = SimpleQueue()
 
-    def start(self, work: Callable[[], None]) -> None:
-        """Does this work, which must not raise, in a thread that has none."""
-        self._waiting.put(work)
-        if not self._idle.acquire(blocking=False):
-            # A daemon: a node that stops does not wait for a dialogue that it has broken off.
-            threading.Thread(target=self._work, name="channel-dialogue", daemon=True).start()
+    def start(self, work: Work) -> None:
+        """Does this work, which must not raise, in a thread that has none.
 
-    def _work(self) -> NoReturn:
-        while True:
-            self._waiting.get()()
-            self._idle.release()
+        Raises:
+            RuntimeError: the system gives no more threads.
+        """
+        with self._changing:
+            if self._idle and not self._ended:
+                self._idle -= 1
+                self._handed.put(work)
+                return
+        # A daemon: a program that ends does not wait for a dialogue that was broken off.
+        threading.Thread(
+            target=self._work, args=([work],), name="channel-dialogue", daemon=True
+        ).start()
+
+    def end(self) -> None:
+        """Lets each thread go as soon as it has nothing to do."""
+        with self._changing:
+            self._ended = True
+            self._handed.put(None)
+
+    def _work(self, first: list[Work]) -> None:
+        work: Work | None = first.pop()  # out of the list, which the thread keeps
+        while work is not None:
+            work()
+            del work  # a thread at rest holds nothing of a dialogue
+            with self._changing:
+                self._idle += 1
+            work = self._handed.get()
+        self._handed.put(None)  # for the next one

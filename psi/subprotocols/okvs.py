@@ -12,7 +12,7 @@ from math import ceil, lgamma, log, log1p, log2
 from typing import Final, NamedTuple
 
 from psi import _core
-from psi.dialogue import Dialogue, frame, hear_piece, say_framed
+from psi.dialogue import Dialogue, around, hear_piece, say_whole
 from psi.errors import ApiMisuse, blame_the_peer
 from psi.parameters import LAMBDA
 from psi.subprotocols import bins
@@ -113,7 +113,7 @@ def say_blinded(
         ApiMisuse: the set cannot be encoded.
     """
     first, count = bins
-    head, tail = frame(MaskedBin, first, count * shape.cells * width // 8, salt or b"")
+    head, tail = around(MaskedBin, first, count * shape.cells * width // 8, salt or b"")
     try:
         message = rows.blind(first, count, shape.capacity, correlations, salt, head, tail)
     except _core.SolveError as error:
@@ -121,7 +121,7 @@ def say_blinded(
             f"{error}; elements must be hashes, of which no two begin with the same 16 bytes (or "
             "this is the one session in 2^42 that fails, and another one will do)"
         ) from error
-    yield from say_framed(message)
+    yield from say_whole(message)
 
 
 def hear_blinded(
@@ -149,15 +149,9 @@ def hear_blinded(
     length = count * shape.cells * width // 8
     heard = yield from hear_piece(MaskedBin, first, length, salt)
     with blame_the_peer("MaskedBin"):
-        rows.evaluate(
-            first,
-            count,
-            heard.message,
-            correlations,
-            heard.salt if salt else None,
-            heard.start,
-            heard.end,
-        )
+        bound = heard.salt if salt else None
+        where = (heard.start, heard.end)
+        rows.evaluate(first, count, heard.message, correlations, bound, *where)
 
 
 def _capacity(elements: int, bins: int) -> int:

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from psi import _core
-from psi.dialogue import Dialogue, frame, hear_piece, say_framed, say_piece
+from psi.dialogue import Dialogue, around, hear_piece, say_piece, say_whole
 from psi.errors import blame_the_peer
 from psi.matches import Matches
 from psi.parameters import KAPPA, LAMBDA
@@ -66,8 +66,8 @@ def say_tags(rows: _core.Rows, form: Form) -> Dialogue[None]:
         yield from say_piece(TagCounts, piece, unary[start : start + bins.MESSAGE])
     for bin, start in enumerate(range(0, form.total, PIECE)):
         count = min(PIECE, form.total - start)
-        head, _ = frame(TagBin, bin, count * form.low // 8)
-        yield from say_framed(ascending.lows(start, count, head))
+        head, _ = around(TagBin, bin, count * form.low // 8)
+        yield from say_whole(ascending.lows(start, count, head))
 
 
 def hear_tags(rows: _core.Rows, form: Form) -> Dialogue[memoryview[int]]:

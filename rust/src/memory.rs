@@ -104,7 +104,7 @@ pub fn keep(most: usize) {
 
 /// Asks the machine for the line of an element before its turn, of any element or none.
 #[inline(always)]
-pub fn fetch<T>(elements: &[T], element: usize) {
+pub fn prefetch<T>(elements: &[T], element: usize) {
     #[cfg(target_arch = "x86_64")]
     #[expect(unsafe_code, reason = "a hint to the machine")]
     // SAFETY: a prefetch is no access; any address is allowed.

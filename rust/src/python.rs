@@ -403,7 +403,7 @@ fn keep_memory(most: usize) {
 /// Runs a kernel without the GIL.
 fn detached<T: Send>(py: Python<'_>, kernel: impl FnOnce() -> T + Send) -> T {
     py.detach(|| {
-        threads::enter();
+        let _turn = threads::enter();
         kernel()
     })
 }
@@ -478,7 +478,7 @@ fn large_bytes<'py>(
 }
 
 /// Bytes with room for a kernel's result between a head and a tail, so that nobody copies it.
-fn framed<'py>(
+fn between<'py>(
     py: Python<'py>,
     head: Option<&[u8]>,
     length: usize,
@@ -498,7 +498,7 @@ fn framed<'py>(
 /// Bytes from `start` to `end`, or to the last.
 fn part(bytes: &[u8], start: usize, end: Option<usize>) -> Result<&[u8], Error> {
     let (bound, end) = (bytes.len(), end.unwrap_or(bytes.len()));
-    bytes.get(start..end).ok_or(Error::Index { argument: "bytes", bound, actual: end.max(start) })
+    bytes.get(start..end).ok_or(Error::Index { argument: "bytes", bound, actual: start.max(end) })
 }
 
 fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {

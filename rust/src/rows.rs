@@ -319,7 +319,7 @@ fn sort(
     let mut tile = Zeroizing::new([0; TILE]);
     for (rows, hashed) in rows.chunks(TILE).zip(hashed.chunks_mut(TILE)) {
         for (row, first) in rows.iter().zip(tile.iter_mut()) {
-            memory::fetch(std::slice::from_ref(row), TILE);
+            memory::prefetch(std::slice::from_ref(row), TILE); // the row a tile ahead
             *first = row.first_chunk().copied().map_or(0, Block::from_le_bytes);
         }
         hash.hash_into(&tile[..rows.len()], hashed);
@@ -335,7 +335,7 @@ fn sort(
     for hash in &*hashed {
         let slot = &mut next[okvs::bin(*hash, bins) as usize];
         hashes[*slot as usize] = *hash;
-        memory::fetch(hashes, *slot as usize + AHEAD);
+        memory::prefetch(hashes, *slot as usize + AHEAD);
         *slot += 1;
     }
     if index.is_empty() {
@@ -345,7 +345,7 @@ fn sort(
     for (number, hash) in (base..).zip(&*hashed) {
         let slot = &mut next[okvs::bin(*hash, bins) as usize];
         index[*slot as usize] = number;
-        memory::fetch(index, *slot as usize + 4 * AHEAD);
+        memory::prefetch(index, *slot as usize + 4 * AHEAD);
         *slot += 1;
     }
     Segment { starts }

@@ -1,10 +1,10 @@
-"""Pieces of what is too long for a message: framed by hand, byte for byte as protobuf has them."""
+"""Pieces of what is too long for a message: written by hand, byte for byte as protobuf does."""
 
 from __future__ import annotations
 
 import pytest
 
-from psi.dialogue import HEAR, Piece, frame, hear_piece
+from psi.dialogue import HEAR, Piece, around, hear_piece
 from psi.errors import MalformedMessage, UnexpectedMessage
 from psi.wire.v1.messages_pb2 import EntryBin, MaskedBin, Message
 
@@ -29,9 +29,11 @@ def heard(message: bytes, number: int, length: int, salt: int = 0) -> Piece:
 @pytest.mark.parametrize("salt", [b"", b"s" * 16])
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_frame_is_what_protobuf_says(number: int, length: int, salt: bytes) -> None:
+def test_what_stands_around_a_piece_is_what_protobuf_says(
+    number: int, length: int, salt: bytes
+) -> None:
     cells = b"c" * length
-    head, tail = frame(MaskedBin, number, length, salt)
+    head, tail = around(MaskedBin, number, length, salt)
     assert head + cells + tail == said(number, cells, salt)
     piece = heard(head + cells + tail, number, length, len(salt))
     assert (piece.block, piece.salt) == (cells, salt)

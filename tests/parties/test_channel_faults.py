@@ -508,7 +508,7 @@ def test_no_thread_is_left_when_calls_are_over(loopback: Any, dialogues: Any) ->
     until = time.monotonic() + 5
     while time.monotonic() < until:
         names = [thread.name for thread in threading.enumerate()]
-        if not any(name.startswith(("channel-run", "channel-pump")) for name in names):
+        if not any(name.startswith(("channel-dialogue", "channel-pump")) for name in names):
             return
         time.sleep(0.01)
     raise AssertionError(names)

@@ -3,39 +3,90 @@
 from __future__ import annotations
 
 import threading
+import time
+import weakref
+
+import pytest
 
 from parties.channel.threads import DialogueThreads
 
 PATIENCE = 10.0
 
 
-def names_of(threads: DialogueThreads, count: int) -> set[int]:
-    """Runs so much work at once, and returns which threads did it."""
-    together, seen = threading.Barrier(count + 1), list[int]()
+class Together:
+    """Work that is done by so many threads at once, and notes which they were."""
 
-    def work() -> None:
-        seen.append(threading.get_ident())
-        together.wait(PATIENCE)
+    def __init__(self, count: int) -> None:
+        self._all = threading.Barrier(count + 1)
+        self.seen: list[threading.Thread] = []
 
+    def work(self) -> None:
+        self.seen.append(threading.current_thread())
+        self._all.wait(PATIENCE)
+
+    def wait(self) -> None:
+        self._all.wait(PATIENCE)
+
+
+def who_did(threads: DialogueThreads, count: int) -> set[threading.Thread]:
+    together = Together(count)
     for _ in range(count):
-        threads.start(work)
-    together.wait(PATIENCE)
-    return set(seen)
+        threads.start(together.work)
+    together.wait()
+    return set(together.seen)
 
 
 def test_what_runs_at_once_has_threads_of_its_own_and_later_work_has_the_same() -> None:
     threads = DialogueThreads()
-    before = threading.active_count()
-    first = names_of(threads, 5)
-    assert len(first) == 5
+    used = who_did(threads, 5)
+    assert len(used) == 5
     for count in (1, 5, 3, 5) * 20:
         # A thread that is about to rest is not idle yet, so that one more may be started at times.
-        first |= names_of(threads, count)
-    assert len(first) <= 10
-    assert threading.active_count() - before == len(first)
+        used |= who_did(threads, count)
+    assert len(used) <= 10
+    assert all(thread.daemon for thread in used)
+    threads.end()
+    for thread in used:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
-def test_the_program_may_end_while_they_rest() -> None:
+def test_a_thread_at_rest_holds_nothing_of_its_last_work() -> None:
     threads = DialogueThreads()
-    (ident,) = names_of(threads, 1)
-    assert next(thread for thread in threading.enumerate() if thread.ident == ident).daemon
+    together = Together(1)
+    gone = weakref.ref(together)
+    threads.start(together.work)
+    together.wait()
+    del together
+    until = time.monotonic() + PATIENCE
+    while gone() is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert gone() is None
+    threads.end()
+
+
+def test_a_thread_that_cannot_be_had_takes_its_work_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = DialogueThreads()
+    done: list[str] = []
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            threads.start(lambda: done.append("refused"))
+    assert len(who_did(threads, 3)) == 3
+    assert len(who_did(threads, 3)) == 3
+    assert not done
+    threads.end()
+
+
+def test_work_that_comes_behind_the_end_is_done_and_its_thread_goes() -> None:
+    threads = DialogueThreads()
+    who_did(threads, 2)
+    threads.end()
+    used = who_did(threads, 3)
+    for thread in used:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()

@@ -16,7 +16,8 @@ use super::{Noise, Pair, READ, ROOM, Value, WINDOW, window};
 
 /// Bytes of a line of the caches.
 const LINE: usize = 64;
-/// How many elements of a bucket ahead the place of one is fetched.
+/// How many elements of a bucket ahead the place of one is asked for. A line has four Blocks, so this
+/// is two lines of them, four of pairs: enough where elements of a bucket follow one another closely.
 const AHEAD: usize = 8;
 
 /// The two rounds, for elements of one or two Blocks.
@@ -42,7 +43,7 @@ macro_rules! rounds {
                     for (lane, to) in to.iter().enumerate() {
                         running = $xor(running, $leaf(row, lane));
                         $store(&mut buckets[*to as usize], running);
-                        memory::fetch(buckets, *to as usize + AHEAD);
+                        memory::prefetch(buckets, *to as usize + AHEAD);
                     }
                 }
                 $store(sum, running);
@@ -61,11 +62,12 @@ macro_rules! rounds {
                 for (bucket, (from, to)) in parts.enumerate() {
                     let window = window(first, bucket);
                     let next = &first[((bucket + 1) * ROOM).min(first.len() - ROOM)..][..ROOM];
+                    // Else each first look at a line of the next bucket waits for the third cache.
                     for ((from, to), next) in from.iter().zip(to).zip(next) {
-                        memory::fetch(std::slice::from_ref(next), 0);
+                        memory::prefetch(std::slice::from_ref(next), 0);
                         running = $xor(running, $load(&window[usize::from(*from)]));
                         $store(&mut second[*to as usize], running);
-                        memory::fetch(second, *to as usize + AHEAD);
+                        memory::prefetch(second, *to as usize + AHEAD);
                     }
                 }
             }
@@ -84,8 +86,8 @@ pub(super) fn compress(from: &[u16], second: &[Block], out: &mut [Block]) {
         let from = from.as_chunks::<READ>().0.iter().zip(other_from.as_chunks::<READ>().0);
         let out = out.as_chunks_mut::<SIDE>().0.iter_mut().zip(other_out.as_chunks_mut::<SIDE>().0);
         for (block, ((from, other_from), (out, other_out))) in from.zip(out).enumerate() {
-            fetch_next(second, 2 * (pair + 1) * ROOM, 2 * block);
-            fetch_next(second, 2 * (pair + 1) * ROOM, 2 * block + 1);
+            prefetch_next(second, 2 * (pair + 1) * ROOM, 2 * block);
+            prefetch_next(second, 2 * (pair + 1) * ROOM, 2 * block + 1);
             let both = |i: usize| {
                 let (from, other_from) = (usize::from(from[i]), usize::from(other_from[i]));
                 beside(&window[from], &other_window[other_from])
@@ -116,7 +118,7 @@ pub(super) fn compress_pairs<V: Value>(
         for (block, (from, (sums, values))) in
             from.as_chunks::<READ>().0.iter().zip(out).enumerate()
         {
-            fetch_next(second, (bucket + 1) * ROOM, block);
+            prefetch_next(second, (bucket + 1) * ROOM, block);
             let element = |i: usize| load_pair(&window[usize::from(from[i])]);
             let x = |j: usize| element(SIDE + j);
             let mut add = |i: usize, y: __m256i| {
@@ -131,14 +133,15 @@ pub(super) fn compress_pairs<V: Value>(
     }
 }
 
-/// Asks for the elements of a bucket that stand where a block's do, before the bucket's turn, unless
-/// the second cache has them all: then it takes as long as it saves.
+/// Asks, while a block of one bucket is read, for as many elements of the next one: else each first
+/// look at a line waits for the third cache. Elements of a code that is no longer than a window fill
+/// half of the second cache or all of it, and then asking takes as long as it saves.
 #[inline(always)]
-fn fetch_next<T>(elements: &[T], bucket: usize, block: usize) {
+fn prefetch_next<T>(elements: &[T], bucket: usize, block: usize) {
     if elements.len() > WINDOW {
         let start = bucket + block * READ;
         let lines = (start..start + READ).step_by(LINE / size_of::<T>());
-        lines.for_each(|element| memory::fetch(elements, element));
+        lines.for_each(|element| memory::prefetch(elements, element));
     }
 }
 

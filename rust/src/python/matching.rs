@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use super::grouping::Elements;
-use super::{Entropy, Outputs, detached, framed, part, rows};
+use super::{Entropy, Outputs, between, detached, part, rows};
 use crate::aes::Block;
 use crate::code::Code;
 use crate::error::Error;
@@ -232,7 +232,7 @@ impl Rows {
         let (vole, salt) = (correlations.0.as_mut(), salt.map(Block::from_le_bytes));
         let bins = first..first.saturating_add(count);
         let length = oprf::masked_length(&self.0, &bins)?;
-        framed(py, head, length, tail, |cells| {
+        between(py, head, length, tail, |cells| {
             oprf::blind(&mut self.0, bins, capacity, vole, salt, cells)
         })
     }
@@ -316,7 +316,7 @@ impl AscendingTags {
         count: usize,
         head: Option<&[u8]>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        framed(py, head, self.0.length(start, count), None, |lows| self.0.lows(start, lows))
+        between(py, head, self.0.length(start, count), None, |lows| self.0.lows(start, lows))
     }
 }
 

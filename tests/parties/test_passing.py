@@ -1,4 +1,4 @@
-"""The bench's line through memory: what is said is heard, until an end has gone."""
+"""Messages through memory: what one process says the other hears, until one of them has gone."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from parties.memory_line import SLOT, SLOTS, MemoryLine, Room
+from parties.passing import SLOT, SLOTS, Passage, Slots
 
 
 @pytest.fixture
 def ends():
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    rooms = Room(context), Room(context)
-    return MemoryLine(ours, *rooms), MemoryLine(theirs, *reversed(rooms))
+    slots = Slots(context), Slots(context)
+    return Passage(ours, *slots), Passage(theirs, *reversed(slots))
 
 
 @pytest.mark.parametrize("length", [0, 1, SLOT - 1, SLOT, SLOT + 1, SLOTS * SLOT + 7])
@@ -37,20 +37,20 @@ def test_many_messages_keep_their_order_and_both_may_speak_at_once(ends):
     assert [here.receive() for _ in messages] == [message[::-1] for message in messages]
 
 
-def say_and_go(control: Connection, ours: Room, theirs: Room) -> None:
-    MemoryLine(control, ours, theirs).send(b"last")
+def say_and_go(control: Connection, ours: Slots, theirs: Slots) -> None:
+    Passage(control, ours, theirs).send(b"last")
 
 
 def test_an_end_that_has_gone_is_noticed():
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    rooms = Room(context), Room(context)
-    process = context.Process(target=say_and_go, args=(theirs, *reversed(rooms)), daemon=True)
+    slots = Slots(context), Slots(context)
+    process = context.Process(target=say_and_go, args=(theirs, *reversed(slots)), daemon=True)
     process.start()
     theirs.close()
-    here = MemoryLine(ours, *rooms)
+    here = Passage(ours, *slots)
     assert here.receive() == b"last"
-    assert here.receive() is None
+    assert here.receive() is here.receive() is None
     with pytest.raises(BrokenPipeError):
         here.send(b"more")
     process.join()
