@@ -50,7 +50,7 @@ docs: build ## the site, into site/
 	$(BIN)/mkdocs build --strict --quiet
 
 bench: build ## figures as JSON; see docs/benchmarks.md
-	cd rust && cargo bench --locked --bench expansion
+	cd rust && cargo bench --locked --bench expansion --bench curve25519
 	$(BIN)/python tests/performance/bench_identifiers.py
 	$(BIN)/python tests/performance/bench_sources.py
 	$(BIN)/python tests/performance/bench_match.py

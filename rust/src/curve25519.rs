@@ -10,6 +10,9 @@
 //! drawn from the map's image; `docs/protocols.md`, "DH match", has the argument. The cofactor is
 //! cleared by the scalars, which are multiples of 8.
 
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+mod x86;
+
 use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -21,7 +24,8 @@ use crate::field25519::{Fe, invert_batch};
 pub type Point = [u8; 32];
 
 /// The coefficient of the curve v^2 = u^3 + J u^2 + u.
-const J: Fe = Fe::from_u32(486_662);
+const J: Fe = Fe::from_u32(J_NUMBER);
+const J_NUMBER: u32 = 486_662;
 
 /// How many points share one inversion. At 64 its cost, some 265 products, is 4 a point beside the
 /// ladder's 2,300, and a task of 2 ms is small enough to share out among cores.
@@ -45,10 +49,9 @@ pub fn hash_and_multiply(
     same_length(messages.len(), out.len())?;
     let to_field = HashToField::new(dst)?;
     out.par_chunks_mut(CHUNK).zip(messages.par_chunks(CHUNK)).for_each(|(out, messages)| {
-        let points: Vec<_> =
+        let field: Vec<_> =
             messages.iter().map(|message| to_field.hash(&[prefix, message])).collect();
-        let points = elligator2(&points);
-        multiply_chunk(&points, scalar, out);
+        map_and_multiply_chunk(&field, scalar, out);
     });
     Ok(())
 }
@@ -68,10 +71,9 @@ pub fn multiply(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) -> Resul
         .zip(points.par_chunks(CHUNK))
         .enumerate()
         .filter_map(|(chunk, (out, points))| {
-            let us: Vec<_> = points.iter().map(Fe::from_bytes).collect();
-            multiply_chunk(&us, scalar, out);
+            multiply_chunk(points, scalar, out);
             let valid = |(i, point): (usize, &Point)| {
-                us[i].to_bytes().ct_eq(point) & !out[i].ct_eq(&[0; 32])
+                Fe::from_bytes(point).to_bytes().ct_eq(point) & !out[i].ct_eq(&[0; 32])
             };
             let bad = points.iter().enumerate().position(|at| !bool::from(valid(at)))?;
             Some(chunk * CHUNK + bad)
@@ -86,7 +88,7 @@ pub fn multiply(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) -> Resul
 /// X25519 of RFC 7748, section 5: clamps the scalar, ignores bit 255 of the point.
 pub fn x25519(scalar: &[u8; 32], point: &Point) -> Point {
     let mut out = [[0; 32]];
-    multiply_chunk(&[Fe::from_bytes(point)], &clamp(*scalar), &mut out);
+    portable(&[Fe::from_bytes(point)], &clamp(*scalar), &mut out);
     out[0]
 }
 
@@ -170,7 +172,31 @@ fn elligator2(field: &[Fe]) -> Vec<Fe> {
         .collect()
 }
 
-fn multiply_chunk(points: &[Fe], scalar: &[u8; 32], out: &mut [Point]) {
+/// Multiplies points, some of which may be none.
+fn multiply_chunk(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    if x86::is_here() {
+        // SAFETY: what `x86` needs was just detected.
+        #[expect(unsafe_code, reason = "a door to x86")]
+        return unsafe { x86::multiply(points, scalar, out) };
+    }
+    portable(&points.iter().map(Fe::from_bytes).collect::<Vec<_>>(), scalar, out);
+}
+
+/// Maps field elements to the curve and multiplies.
+fn map_and_multiply_chunk(field: &[Fe], scalar: &[u8; 32], out: &mut [Point]) {
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    if x86::is_here() {
+        let field: Vec<_> = field.iter().map(|element| element.to_bytes()).collect();
+        // SAFETY: what `x86` needs was just detected.
+        #[expect(unsafe_code, reason = "a door to x86")]
+        return unsafe { x86::map_and_multiply(&field, scalar, out) };
+    }
+    portable(&elligator2(field), scalar, out);
+}
+
+/// Multiplies points.
+fn portable(points: &[Fe], scalar: &[u8; 32], out: &mut [Point]) {
     let (xs, mut zs): (Vec<_>, Vec<_>) = points.iter().map(|u| ladder(*u, scalar)).unzip();
     invert_batch(&mut zs);
     for ((out, x), z) in out.iter_mut().zip(xs).zip(zs) {
@@ -286,6 +312,44 @@ mod tests {
         assert!(multiply(&[[9; 32]], &[0; 32], &mut []).is_err());
         assert!(hash_and_multiply(b"", &[], &[0; 256], &[8; 32], &mut []).is_err());
         assert_eq!(multiply(&[], &[0; 32], &mut []), Ok(()));
+    }
+
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    #[test]
+    fn the_fast_twin_agrees_with_the_portable_one() {
+        if !x86::is_here() {
+            return eprintln!("there is no avx2 on this machine");
+        }
+        let mut entropy = crate::entropy::Entropy::from_seed_for_tests([62; 32]);
+        let mut draw = |count: usize| {
+            let mut rows = vec![[0; 32]; count];
+            entropy.fill(rows.as_flattened_mut());
+            rows
+        };
+        let mut edges = vec![[0; 32], [0xff; 32]];
+        for low in [0_u8, 1, 2, 0xec, 0xed, 0xee, 0xff] {
+            // Small numbers, p and its neighbours, with and without bit 255.
+            let fill = if low < 3 { 0 } else { 0xff };
+            for top in [fill & 0x7f, 0x80 | fill] {
+                let mut edge = [fill; 32];
+                (edge[0], edge[31]) = (low, top);
+                edges.push(edge);
+            }
+        }
+        for count in [0, 1, 3, 4, 5, CHUNK - 1, CHUNK] {
+            let points: Vec<_> =
+                edges.iter().copied().chain(draw(CHUNK)).cycle().take(count).collect();
+            for scalar in [[0; 32], [8; 32], clamp(draw(1)[0]), [0xff; 32]] {
+                let (mut fast, mut slow) = (vec![[0; 32]; count], vec![[0; 32]; count]);
+                let field: Vec<_> = points.iter().map(Fe::from_bytes).collect();
+                multiply_chunk(&points, &scalar, &mut fast);
+                portable(&field, &scalar, &mut slow);
+                assert_eq!(fast, slow, "seed 62, {count} points");
+                map_and_multiply_chunk(&field, &scalar, &mut fast);
+                portable(&elligator2(&field), &scalar, &mut slow);
+                assert_eq!(fast, slow, "seed 62, {count} mapped points");
+            }
+        }
     }
 
     proptest! {

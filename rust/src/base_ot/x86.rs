@@ -8,18 +8,13 @@ use curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED;
 use zeroize::Zeroizing;
 
 use super::{Encoded, TASK, Uniform};
-use field::LANES;
+use crate::field25519::x86::LANES;
 use point::{Digits, Table};
 
-#[path = "x86/field.rs"]
-mod field;
 #[path = "x86/point.rs"]
 mod point;
 
-/// Whether this machine has what the functions of this module need.
-pub(super) fn is_here() -> bool {
-    is_x86_feature_detected!("avx2")
-}
+pub(super) use crate::field25519::x86::is_here;
 
 /// A task is two times four transfers.
 const HALVES: usize = TASK / LANES;

@@ -4,7 +4,7 @@
 //! formulas of Hisil, Wong, Carter and Dawson (ASIACRYPT 2008), which have no exceptions here: -1 is
 //! a square and d is not. No branch and no index depends on a coordinate or a scalar.
 
-use super::field::{Digit, Fe, LANES, Mask, Packed, Words};
+use crate::field25519::x86::{Digit, Fe, LANES, Mask, Packed, Words, inverted, power};
 
 // RFC 9496, section 4.1, lowest word first.
 const D: [u64; 4] =
@@ -421,49 +421,4 @@ fn square_roots<const N: usize>(u: &[Fe; N], v: &[Fe; N]) -> [(Mask, Fe); N] {
         out[n] = (correct.or(flipped), root);
     }
     out
-}
-
-/// The power (p - 5) / 8 = 2^252 - 3, of N times four elements in turn, so that one does not wait for
-/// the other.
-#[target_feature(enable = "avx2")]
-fn power<const N: usize>(x: &[Fe; N]) -> [Fe; N] {
-    // e(n) is the power 2^n - 1.
-    let e2 = times_each(&squares(x, 1), x);
-    let e4 = times_each(&squares(&e2, 2), &e2);
-    let e5 = times_each(&squares(&e4, 1), x);
-    let e10 = times_each(&squares(&e5, 5), &e5);
-    let e20 = times_each(&squares(&e10, 10), &e10);
-    let e40 = times_each(&squares(&e20, 20), &e20);
-    let e50 = times_each(&squares(&e40, 10), &e10);
-    let e100 = times_each(&squares(&e50, 50), &e50);
-    let e200 = times_each(&squares(&e100, 100), &e100);
-    let e250 = times_each(&squares(&e200, 50), &e50);
-    times_each(&squares(&e250, 2), x)
-}
-
-/// The inverse: p - 2 = 8 (2^252 - 3) + 3.
-#[target_feature(enable = "avx2")]
-fn inverted(x: Fe) -> Fe {
-    let [power] = squares(&power(&[x]), 3);
-    power.times(&x.square().times(&x))
-}
-
-#[target_feature(enable = "avx2")]
-fn squares<const N: usize>(x: &[Fe; N], times: u32) -> [Fe; N] {
-    let mut x = *x;
-    for _ in 0..times {
-        for x in &mut x {
-            *x = x.square();
-        }
-    }
-    x
-}
-
-#[target_feature(enable = "avx2")]
-fn times_each<const N: usize>(x: &[Fe; N], y: &[Fe; N]) -> [Fe; N] {
-    let mut product = *x;
-    for (product, y) in product.iter_mut().zip(y) {
-        *product = product.times(y);
-    }
-    product
 }

@@ -15,17 +15,22 @@ use std::arch::x86_64::{
     _mm256_slli_epi64, _mm256_srli_epi64, _mm256_sub_epi64, _mm256_xor_si256,
 };
 
+/// Whether this machine has what the functions of this module need.
+pub(crate) fn is_here() -> bool {
+    is_x86_feature_detected!("avx2")
+}
+
 /// Elements side by side.
-pub(super) const LANES: usize = 4;
+pub(crate) const LANES: usize = 4;
 const LIMBS: usize = 10;
 
 /// Four elements.
 #[derive(Clone, Copy)]
-pub(super) struct Fe([__m256i; LIMBS]);
+pub(crate) struct Fe([__m256i; LIMBS]);
 
 /// All ones in the lanes for which something is true, zeros in the others.
 #[derive(Clone, Copy)]
-pub(super) struct Mask(__m256i);
+pub(crate) struct Mask(__m256i);
 
 /// Bits of a limb.
 const fn bits(i: usize) -> i32 {
@@ -51,7 +56,7 @@ impl Fe {
     /// The small number in every lane.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn small(number: u32) -> Self {
+    pub(crate) fn small(number: u32) -> Self {
         let mut limbs = [_mm256_setzero_si256(); LIMBS];
         limbs[0] = _mm256_set1_epi64x(number.into());
         Self(limbs)
@@ -60,7 +65,7 @@ impl Fe {
     /// A constant, four words with the lowest first, in every lane.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn constant(words: &[u64; 4]) -> Self {
+    pub(crate) fn constant(words: &[u64; 4]) -> Self {
         let mut limbs = [_mm256_setzero_si256(); LIMBS];
         for (limb, number) in limbs.iter_mut().zip(split(words)) {
             *limb = _mm256_set1_epi64x(number);
@@ -70,7 +75,7 @@ impl Fe {
 
     /// Reads 32 bytes a lane, little-endian, without the highest bit; the value may be above p.
     #[target_feature(enable = "avx2")]
-    pub(super) fn from_bytes(lanes: &[[u8; 32]; LANES]) -> Self {
+    pub(crate) fn from_bytes(lanes: &[[u8; 32]; LANES]) -> Self {
         let [a, b, c, d] = lanes.map(|bytes| {
             let mut words = [0; 4];
             for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
@@ -87,7 +92,7 @@ impl Fe {
 
     /// Writes the smallest form of a reduced element, 32 bytes a lane, little-endian.
     #[target_feature(enable = "avx2")]
-    pub(super) fn to_bytes(self) -> [[u8; 32]; LANES] {
+    pub(crate) fn to_bytes(self) -> [[u8; 32]; LANES] {
         self.frozen().lanes().map(|l| {
             let mut wide = [0; 5];
             for (wide, limbs) in wide.iter_mut().zip(l.as_chunks::<2>().0) {
@@ -122,7 +127,7 @@ impl Fe {
     /// The sum; units add.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         let mut limbs = self.0;
         for (limb, other) in limbs.iter_mut().zip(other.0) {
             *limb = _mm256_add_epi64(*limb, other);
@@ -146,28 +151,28 @@ impl Fe {
     /// The difference from a reduced element; adds 2 units to those of `self`.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn minus(self, other: Self) -> Self {
+    pub(crate) fn minus(self, other: Self) -> Self {
         self.minus_of::<2>(other)
     }
 
     /// The difference from an element of at most 3 units; adds 4 units to those of `self`.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn minus_wide(self, other: Self) -> Self {
+    pub(crate) fn minus_wide(self, other: Self) -> Self {
         self.minus_of::<4>(other)
     }
 
     /// The negative of a reduced element, of 2 units.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn negative(self) -> Self {
+    pub(crate) fn negative(self) -> Self {
         Self::small(0).minus(self)
     }
 
     /// Twice; units double.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn twice(self) -> Self {
+    pub(crate) fn twice(self) -> Self {
         self.plus(self)
     }
 
@@ -177,7 +182,7 @@ impl Fe {
     /// even limbs, all of 24 units^2 below 2^64.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn times(&self, other: &Self) -> Self {
+    pub(crate) fn times(&self, other: &Self) -> Self {
         let y = &other.0;
         let nineteen = _mm256_set1_epi64x(19);
         // What lies beyond limb 9 comes back times 19.
@@ -209,10 +214,18 @@ impl Fe {
         carried(sums)
     }
 
+    /// The product of an element of at most 3 units and a number below 2^32.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub(crate) fn times_small(self, number: u32) -> Self {
+        let number = _mm256_set1_epi64x(number.into());
+        carried(self.0.map(|limb| _mm256_mul_epu32(limb, number)))
+    }
+
     /// The square of an element of at most 3 units.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn square(self) -> Self {
+    pub(crate) fn square(self) -> Self {
         let x = self.0;
         let nineteen = _mm256_set1_epi64x(19);
         // d twice, q four times (two odd limbs, either order), n what lies beyond limb 9.
@@ -247,13 +260,13 @@ impl Fe {
     /// Makes an element of at most 60 units reduced.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn reduced(self) -> Self {
+    pub(crate) fn reduced(self) -> Self {
         carried(self.0)
     }
 
     /// The smallest form of a reduced element.
     #[target_feature(enable = "avx2")]
-    pub(super) fn frozen(self) -> Self {
+    pub(crate) fn frozen(self) -> Self {
         // The value is below 2^255 + 2^248, so below 2 p: p goes off once exactly if the value and 19
         // reach 2^255.
         let mut limbs = self.0;
@@ -272,7 +285,7 @@ impl Fe {
 
     /// Which lanes of a reduced element are 0.
     #[target_feature(enable = "avx2")]
-    pub(super) fn is_zero(self) -> Mask {
+    pub(crate) fn is_zero(self) -> Mask {
         let mut any = _mm256_setzero_si256();
         for limb in self.frozen().0 {
             any = _mm256_or_si256(any, limb);
@@ -283,7 +296,7 @@ impl Fe {
     /// Which lanes of a reduced element are odd in their smallest form (RFC 9496, section 4, calls
     /// them negative).
     #[target_feature(enable = "avx2")]
-    pub(super) fn is_negative(self) -> Mask {
+    pub(crate) fn is_negative(self) -> Mask {
         let one = _mm256_set1_epi64x(1);
         Mask(_mm256_cmpeq_epi64(_mm256_and_si256(self.frozen().0[0], one), one))
     }
@@ -291,7 +304,7 @@ impl Fe {
     /// The lanes of `other` where the mask is set, those of `self` elsewhere.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn or(self, other: Self, mask: Mask) -> Self {
+    pub(crate) fn or(self, other: Self, mask: Mask) -> Self {
         let mut limbs = self.0;
         for (limb, other) in limbs.iter_mut().zip(other.0) {
             *limb = _mm256_blendv_epi8(*limb, other, mask.0);
@@ -302,27 +315,99 @@ impl Fe {
     /// The negative where the mask is set. Reduced to at most 2 units.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn negative_if(self, mask: Mask) -> Self {
+    pub(crate) fn negative_if(self, mask: Mask) -> Self {
         self.or(self.negative(), mask)
     }
 
     /// The one of x and -x that is not negative, reduced.
     #[target_feature(enable = "avx2")]
-    pub(super) fn absolute(self) -> Self {
+    pub(crate) fn absolute(self) -> Self {
         self.negative_if(self.is_negative()).reduced()
     }
 }
 
+/// Inverts each element, 0 to 0, with one inversion for the whole batch (Montgomery's trick: three
+/// products an element). Takes reduced elements.
+#[target_feature(enable = "avx2")]
+pub(crate) fn invert_batch(batch: &mut [Fe]) {
+    let (zero, one) = (Fe::small(0), Fe::small(1));
+    let mut product = one;
+    let mut before = Vec::with_capacity(batch.len());
+    for fe in batch.iter() {
+        // A zero would make the product zero; one stands in for it and the result is zero again.
+        let factor = fe.or(one, fe.is_zero());
+        before.push((product, factor));
+        product = product.times(&factor);
+    }
+    let mut inverse = inverted(product);
+    for (fe, (before, factor)) in batch.iter_mut().zip(before).rev() {
+        *fe = inverse.times(&before).or(zero, fe.is_zero());
+        inverse = inverse.times(&factor);
+    }
+}
+
+/// The power (p - 5) / 8 = 2^252 - 3, of N times four elements in turn, so that one does not wait for
+/// the other.
+#[target_feature(enable = "avx2")]
+pub(crate) fn power<const N: usize>(x: &[Fe; N]) -> [Fe; N] {
+    // e(n) is the power 2^n - 1.
+    let e2 = times_each(&squares(x, 1), x);
+    let e4 = times_each(&squares(&e2, 2), &e2);
+    let e5 = times_each(&squares(&e4, 1), x);
+    let e10 = times_each(&squares(&e5, 5), &e5);
+    let e20 = times_each(&squares(&e10, 10), &e10);
+    let e40 = times_each(&squares(&e20, 20), &e20);
+    let e50 = times_each(&squares(&e40, 10), &e10);
+    let e100 = times_each(&squares(&e50, 50), &e50);
+    let e200 = times_each(&squares(&e100, 100), &e100);
+    let e250 = times_each(&squares(&e200, 50), &e50);
+    times_each(&squares(&e250, 2), x)
+}
+
+/// The inverse, and 0 for 0: p - 2 = 8 (2^252 - 3) + 3.
+#[target_feature(enable = "avx2")]
+pub(crate) fn inverted(x: Fe) -> Fe {
+    let [power] = squares(&power(&[x]), 3);
+    power.times(&x.square().times(&x))
+}
+
+/// Which lanes are squares, 0 not among them: those whose power (p - 1) / 2 = 4 (2^252 - 3) + 2 is 1.
+#[target_feature(enable = "avx2")]
+pub(crate) fn are_squares(x: Fe) -> Mask {
+    let [power] = squares(&power(&[x]), 2);
+    power.times(&x.square()).minus(Fe::small(1)).reduced().is_zero()
+}
+
+#[target_feature(enable = "avx2")]
+fn squares<const N: usize>(x: &[Fe; N], times: u32) -> [Fe; N] {
+    let mut x = *x;
+    for _ in 0..times {
+        for x in &mut x {
+            *x = x.square();
+        }
+    }
+    x
+}
+
+#[target_feature(enable = "avx2")]
+fn times_each<const N: usize>(x: &[Fe; N], y: &[Fe; N]) -> [Fe; N] {
+    let mut product = *x;
+    for (product, y) in product.iter_mut().zip(y) {
+        *product = product.times(y);
+    }
+    product
+}
+
 /// Four elements of at most 3 units in half the registers, limb i beside limb i + 5: for tables.
 #[derive(Clone, Copy)]
-pub(super) struct Packed([__m256i; LIMBS / 2]);
+pub(crate) struct Packed([__m256i; LIMBS / 2]);
 
 /// The same of one lane.
-pub(super) type Words = [u64; LIMBS / 2];
+pub(crate) type Words = [u64; LIMBS / 2];
 
 impl Fe {
     #[target_feature(enable = "avx2")]
-    pub(super) fn packed(self) -> Packed {
+    pub(crate) fn packed(self) -> Packed {
         let mut words = [_mm256_setzero_si256(); LIMBS / 2];
         for (i, word) in words.iter_mut().enumerate() {
             *word = _mm256_or_si256(self.0[i], _mm256_slli_epi64::<32>(self.0[i + LIMBS / 2]));
@@ -334,14 +419,14 @@ impl Fe {
 impl Packed {
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn zero() -> Self {
+    pub(crate) fn zero() -> Self {
         Self([_mm256_setzero_si256(); LIMBS / 2])
     }
 
     /// The same element in every lane.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn spread(words: &Words) -> Self {
+    pub(crate) fn spread(words: &Words) -> Self {
         let mut packed = Self::zero();
         for (register, word) in packed.0.iter_mut().zip(words) {
             *register = _mm256_set1_epi64x(*word as i64);
@@ -351,7 +436,7 @@ impl Packed {
 
     /// The elements, lane by lane.
     #[target_feature(enable = "avx2")]
-    pub(super) fn lanes(self) -> [Words; LANES] {
+    pub(crate) fn lanes(self) -> [Words; LANES] {
         let mut lanes = [[0; LIMBS / 2]; LANES];
         for (i, word) in self.0.into_iter().enumerate() {
             for (lane, word) in lanes.iter_mut().zip(words_of(word)) {
@@ -364,7 +449,7 @@ impl Packed {
     /// Adds the lanes of `other` where the mask is set; those of `self` must be 0 there.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn fill(&mut self, other: &Self, mask: Mask) {
+    pub(crate) fn fill(&mut self, other: &Self, mask: Mask) {
         for (word, other) in self.0.iter_mut().zip(other.0) {
             *word = _mm256_or_si256(*word, _mm256_and_si256(other, mask.0));
         }
@@ -372,7 +457,7 @@ impl Packed {
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn unpacked(self) -> Fe {
+    pub(crate) fn unpacked(self) -> Fe {
         let low = _mm256_set1_epi64x(0xffff_ffff);
         let mut limbs = [low; LIMBS];
         for (i, word) in self.0.into_iter().enumerate() {
@@ -385,7 +470,7 @@ impl Packed {
 
 /// A number of -8 to 8 a lane.
 #[derive(Clone, Copy)]
-pub(super) struct Digit {
+pub(crate) struct Digit {
     magnitude: __m256i,
     negative: __m256i,
 }
@@ -393,7 +478,7 @@ pub(super) struct Digit {
 impl Digit {
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn of(lanes: [i8; LANES]) -> Self {
+    pub(crate) fn of(lanes: [i8; LANES]) -> Self {
         let [a, b, c, d] = lanes;
         let digit = _mm256_set_epi64x(d.into(), c.into(), b.into(), a.into());
         let negative = _mm256_cmpgt_epi64(_mm256_setzero_si256(), digit);
@@ -404,21 +489,28 @@ impl Digit {
     /// Which lanes are plus or minus `number`.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn is(&self, number: i64) -> Mask {
+    pub(crate) fn is(&self, number: i64) -> Mask {
         Mask(_mm256_cmpeq_epi64(self.magnitude, _mm256_set1_epi64x(number)))
     }
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn is_negative(&self) -> Mask {
+    pub(crate) fn is_negative(&self) -> Mask {
         Mask(self.negative)
     }
 }
 
 impl Mask {
+    /// Every lane, if the bit is 1.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub(crate) fn every(bit: u8) -> Self {
+        Self(_mm256_set1_epi64x(-i64::from(bit)))
+    }
+
     /// Lanes by their truth.
     #[target_feature(enable = "avx2")]
-    pub(super) fn of(lanes: [bool; LANES]) -> Self {
+    pub(crate) fn of(lanes: [bool; LANES]) -> Self {
         let [a, b, c, d] = lanes.map(|lane| -i64::from(lane));
         Self(_mm256_set_epi64x(d, c, b, a))
     }
@@ -426,13 +518,13 @@ impl Mask {
     /// Lanes in which either is set.
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         Self(_mm256_or_si256(self.0, other.0))
     }
 
     /// Which lanes are set.
     #[target_feature(enable = "avx2")]
-    pub(super) fn lanes(self) -> [bool; LANES] {
+    pub(crate) fn lanes(self) -> [bool; LANES] {
         words_of(self.0).map(|lane| lane != 0)
     }
 }
@@ -570,6 +662,10 @@ mod tests {
             let (x, slow_x) = number(x);
             check(x.reduced(), slow_x, "a reduced number");
             check(x.square(), slow_x.map(Slow::square), "a square");
+            for number in [0, 19, 486_662, u32::MAX] {
+                let product = slow_x.map(|x| x.mul_small(number));
+                check(x.times_small(number), product, "a product with a small number");
+            }
             for y in &eight {
                 let (y, slow_y) = number(y);
                 let product = std::array::from_fn(|i| slow_y[i] * slow_x[i]);
@@ -585,6 +681,9 @@ mod tests {
             check(x.packed().unpacked(), slow_x, "a number packed and unpacked");
             let negative = slow_x.map(|x| (Slow::ZERO - x).carried());
             check(x.negative().reduced(), negative, "a negative");
+            check(inverted(x), slow_x.map(Slow::invert), "an inverse");
+            let squares = slow_x.map(|x| x.chi().to_bytes() == Slow::ONE.to_bytes());
+            assert_eq!(are_squares(x).lanes(), squares, "seed 60");
             for y in &eight {
                 let (y, slow_y) = number(y);
                 let sum = std::array::from_fn(|i| (slow_y[i] + slow_x[i]).carried());
@@ -602,15 +701,29 @@ mod tests {
         }
     }
 
+    #[target_feature(enable = "avx2")]
+    fn inverses() {
+        let mut entropy = Entropy::from_seed_for_tests([61; 32]);
+        for count in 0..6 {
+            let all = &numbers(1, &mut entropy)[..count];
+            let (mut batch, slow): (Vec<_>, Vec<_>) = all.iter().map(|x| number(x)).unzip();
+            invert_batch(&mut batch);
+            for (inverse, slow) in batch.into_iter().zip(slow) {
+                check(inverse, slow.map(Slow::invert), "an inverse in a batch");
+            }
+        }
+    }
+
     #[test]
     fn numbers_of_as_many_units_as_allowed_obey_the_other_implementation() {
-        if !super::super::is_here() {
+        if !super::is_here() {
             return eprintln!("there is no avx2 on this machine");
         }
         // SAFETY: avx2 was just detected.
         #[expect(unsafe_code, reason = "a door to x86")]
         unsafe {
             laws();
+            inverses();
         }
     }
 }
