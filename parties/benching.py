@@ -1,4 +1,4 @@
-"""Times a protocol: two processes, one a role, that meet over loopback TLS or in memory."""
+"""Times a protocol: two processes, one a role, that meet over loopback TLS or in memory, or one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -25,7 +26,7 @@ from parties.errors import PeerLost
 from parties.machine import keep_memory, use
 from parties.passing import Passage, Slots
 from parties.settings import PeerSettings
-from psi import PROTOCOLS, Dialogue, Elements, Output, Parameters, Result
+from psi import PROTOCOLS, Dialogue, Elements, Output, Parameters, Result, Side
 from psi.dialogue import HEAR
 
 DOMAIN: Final = "bench"
@@ -41,6 +42,8 @@ class Bench:
         sender: elements of the sender; half of the smaller set is in common.
         threads: of the kernels, for each side.
         in_memory: whether the sides meet in memory of this machine instead of over TLS.
+        in_turns: whether both sides are in one process and take turns, so that nothing is passed on
+            and their CPU is the protocol's alone.
         runs: how often, each a session of its own; medians are told.
     """
 
@@ -50,6 +53,7 @@ class Bench:
     threads: int
     in_memory: bool
     runs: int = 1
+    in_turns: bool = False
 
     @property
     def common(self) -> int:
@@ -67,27 +71,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     Raises:
         PeerLost: a side ended without a result.
     """
-    spawn = multiprocessing.get_context("spawn")  # gRPC does not survive a fork
-    with tempfile.TemporaryDirectory(prefix="greenlane-bench-") as folder:
-        ours, theirs = spawn.Pipe()
-        slots = (Slots(spawn), Slots(spawn)) if bench.in_memory else None
-        sides = {}
-        for role, end in (("sender", theirs), ("receiver", ours)):
-            report, back = spawn.Pipe(duplex=False)
-            arguments = (bench, role, end, slots, back, Path(folder))
-            process = spawn.Process(target=_side, args=arguments, daemon=True)
-            process.start()
-            back.close()
-            sides[role] = (process, report)
-        ours.close()
-        theirs.close()
-        taken = {}
-        for role, (process, report) in sides.items():
-            try:
-                taken[role] = report.recv()
-            except EOFError:
-                raise PeerLost(f"the {role} of the bench ended without a result") from None
-            process.join()
+    taken = _measured_in_turns(bench) if bench.in_turns else _measured_apart(bench)
     receiver, sender = taken["receiver"], taken["sender"]
     return {
         "protocol": bench.protocol,
@@ -95,6 +79,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "sender_size": bench.sender,
         "threads": bench.threads,
         "in_memory": bench.in_memory,
+        "in_turns": bench.in_turns,
         "runs": bench.runs,
         "seconds": receiver["seconds"],
         "receiver_cpu_seconds": receiver["cpu"],
@@ -108,6 +93,82 @@ def measure(bench: Bench) -> dict[str, Any]:
         "matches": receiver["matches"],
         "expected": bench.common,
     }
+
+
+_SPAWN: Final = multiprocessing.get_context("spawn")
+"""gRPC does not survive a fork."""
+
+
+def _measured_apart(bench: Bench) -> dict[str, dict[str, Any]]:
+    """What each side took, in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="greenlane-bench-") as folder:
+        ours, theirs = _SPAWN.Pipe()
+        slots = (Slots(_SPAWN), Slots(_SPAWN)) if bench.in_memory else None
+        sides = {}
+        for role, end in (("sender", theirs), ("receiver", ours)):
+            report, back = _SPAWN.Pipe(duplex=False)
+            arguments = (bench, role, end, slots, back, Path(folder))
+            process = _SPAWN.Process(target=_side, args=arguments, daemon=True)
+            process.start()
+            back.close()
+            sides[role] = (process, report)
+        ours.close()
+        theirs.close()
+        taken = {}
+        for role, (process, report) in sides.items():
+            try:
+                taken[role] = report.recv()
+            except EOFError:
+                raise PeerLost(f"the {role} of the bench ended without a result") from None
+            process.join()
+    return taken
+
+
+def _measured_in_turns(bench: Bench) -> dict[str, dict[str, Any]]:
+    """What both sides took in one process; its memory and seconds are those of both."""
+    report, back = _SPAWN.Pipe(duplex=False)
+    process = _SPAWN.Process(target=_both_sides, args=(bench, back), daemon=True)
+    process.start()
+    back.close()
+    try:
+        taken: dict[str, dict[str, Any]] = report.recv()
+    except EOFError:
+        raise PeerLost("the bench ended without a result") from None
+    process.join()
+    return taken
+
+
+def _both_sides(bench: Bench, report: Connection) -> None:
+    """One process: makes the elements of both sides, lets them take turns, reports."""
+    use(bench.threads)
+    converses = [_dialogue(bench, role) for role in _NODES]
+    base = _forget_peak()
+    runs = [_in_turns(*(converse() for converse in converses)) for _ in range(bench.runs)]
+    sides = zip(_NODES, zip(*runs, strict=True), strict=True)
+    report.send({role: _told(list(taken), base) for role, taken in sides})
+
+
+def _in_turns(*dialogues: Dialogue[Any]) -> list[_Run]:
+    """Runs the receiver's and the sender's dialogue against each other, as `psi.converse` does."""
+    sides = [Side(dialogue) for dialogue in dialogues]
+    cpu, sent, began = [0.0, 0.0], [0, 0], time.monotonic()
+
+    def turn(side: int, step: Callable[[], list[bytes]]) -> list[bytes]:
+        before = time.process_time()
+        said = step()
+        cpu[side] += time.process_time() - before
+        sent[side] += sum(map(len, said))
+        return said
+
+    said = [turn(side, sides[side].start) for side in (0, 1)]
+    while any(said):
+        heard = said[::-1]
+        said = [
+            [more for data in heard[side] for more in turn(side, partial(sides[side].hear, data))]
+            for side in (0, 1)
+        ]
+    seconds = time.monotonic() - began
+    return [_Run(sides[side].result, sent[side], seconds, cpu[side]) for side in (0, 1)]
 
 
 def _side(
@@ -129,17 +190,20 @@ def _side(
     else:
         base = _forget_peak()
         taken = _tls(role, converse, line, folder, bench.runs)
+    report.send(_told(taken, base))
+
+
+def _told(taken: list[_Run], base: float) -> dict[str, Any]:
+    """What is told of one side's runs."""
     result = taken[-1].result
-    report.send(
-        {
-            "matches": result.cardinality if isinstance(result, Result) else None,
-            "sent": taken[-1].sent,
-            "seconds": round(median(run.seconds for run in taken), 4),
-            "cpu": round(median(run.cpu for run in taken), 4),
-            "peak": _peak_mb(),
-            "base": base,
-        }
-    )
+    return {
+        "matches": result.cardinality if isinstance(result, Result) else None,
+        "sent": taken[-1].sent,
+        "seconds": round(median(run.seconds for run in taken), 4),
+        "cpu": round(median(run.cpu for run in taken), 4),
+        "peak": _peak_mb(),
+        "base": base,
+    }
 
 
 @dataclass(frozen=True, slots=True)

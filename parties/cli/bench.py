@@ -18,16 +18,21 @@ def bench(
     in_memory: Annotated[
         bool, typer.Option("--in-memory", help="In memory instead of over mutual TLS.")
     ] = False,
+    in_turns: Annotated[
+        bool, typer.Option("--in-turns", help="Both sides in one process, for their CPU alone.")
+    ] = False,
     runs: Annotated[int, typer.Option(min=1, help="Sessions; medians are printed.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Times a protocol between two processes of this machine."""
+    """Times a protocol on this machine, by default between two processes."""
     from parties.benching import Bench, measure
     from psi import PROTOCOLS
 
     if protocol not in PROTOCOLS:
         raise typer.BadParameter(f"no such protocol; there is: {', '.join(PROTOCOLS)}")
-    taken = measure(Bench(protocol, receiver, sender, threads, in_memory, runs))
+    if in_memory and in_turns:
+        raise typer.BadParameter("--in-memory or --in-turns, not both")
+    taken = measure(Bench(protocol, receiver, sender, threads, in_memory, runs, in_turns))
     give(taken, [f"{name:22} {value}" for name, value in taken.items()], as_json=as_json)
     if taken["matches"] != taken["expected"]:
         raise typer.Exit(8)

@@ -13,7 +13,7 @@ Both keep the bytecode of their modules, as installed packages do, whatever the 
 Seconds run from the start of the first process to the exit of the last. The two run in turn;
 each figure is the median of its runs.
 
-With --sessions the sessions of `greenlane bench --in-memory` are run in turn with the jobs, without
+With --sessions the sessions of `greenlane bench --in-turns` are run in turn with the jobs, without
 files, start-up and TLS; their seconds are from the first message to the result. At 2^20 rows and
 with unique keys, "cpu_on_zen_4" is their CPU, least and most, where this spu takes 7.7 to 8.9 s for
 its job: on the machine of the project's bounds (docs/benchmarks.md).
@@ -305,7 +305,7 @@ def session(protocol: str) -> Callable[[Files], Run]:
 
     def run(files: Files) -> Run:
         rows = 2 * files.common
-        taken = measure(Bench(protocol, rows, rows, threads=1, in_memory=True, runs=3))
+        taken = measure(Bench(protocol, rows, rows, 1, in_memory=False, runs=3, in_turns=True))
         roles = ("receiver", "sender")
         cpu, peak = (
             tuple(taken[f"{role}_{what}"] for role in roles) for what in ("cpu_seconds", "peak_mb")
