@@ -22,7 +22,7 @@ test: build ## all tests, and the linters
 	cd rust && cargo clippy --locked --release --all-targets -- -D warnings
 	cd rust && cargo test --locked --release
 	cd rust && cargo test --locked --release --features portable
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: build ## formatters, linters, types, import contracts, generated code
 	$(BIN)/ruff format --check .
