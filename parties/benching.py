@@ -1,4 +1,4 @@
-"""Times a protocol: two processes, one a role, that meet over loopback TLS or in memory, or one."""
+"""Times a protocol: a process for each role, which meet over TLS or in memory, or one for both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -41,9 +41,8 @@ class Bench:
         receiver: elements of the receiver.
         sender: elements of the sender; half of the smaller set is in common.
         threads: of the kernels, for each side.
-        in_memory: whether the sides meet in memory of this machine instead of over TLS.
-        in_turns: whether both sides are in one process and take turns, so that nothing is passed on
-            and their CPU is the protocol's alone.
+        meeting: over mutual "tls" on the loopback, through "memory" of this machine, or in one
+            process in which the sides take "turns", so that their CPU is the protocol's alone.
         runs: how often, each a session of its own; medians are told.
     """
 
@@ -51,9 +50,8 @@ class Bench:
     receiver: int
     sender: int
     threads: int
-    in_memory: bool
+    meeting: Literal["tls", "memory", "turns"]
     runs: int = 1
-    in_turns: bool = False
 
     @property
     def common(self) -> int:
@@ -71,15 +69,14 @@ def measure(bench: Bench) -> dict[str, Any]:
     Raises:
         PeerLost: a side ended without a result.
     """
-    taken = _measured_in_turns(bench) if bench.in_turns else _measured_apart(bench)
+    taken = _measured_in_turns(bench) if bench.meeting == "turns" else _measured_apart(bench)
     receiver, sender = taken["receiver"], taken["sender"]
     return {
         "protocol": bench.protocol,
         "receiver_size": bench.receiver,
         "sender_size": bench.sender,
         "threads": bench.threads,
-        "in_memory": bench.in_memory,
-        "in_turns": bench.in_turns,
+        "meeting": bench.meeting,
         "runs": bench.runs,
         "seconds": receiver["seconds"],
         "receiver_cpu_seconds": receiver["cpu"],
@@ -103,7 +100,7 @@ def _measured_apart(bench: Bench) -> dict[str, dict[str, Any]]:
     """What each side took, in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="greenlane-bench-") as folder:
         ours, theirs = _SPAWN.Pipe()
-        slots = (Slots(_SPAWN), Slots(_SPAWN)) if bench.in_memory else None
+        slots = (Slots(_SPAWN), Slots(_SPAWN)) if bench.meeting == "memory" else None
         sides = {}
         for role, end in (("sender", theirs), ("receiver", ours)):
             report, back = _SPAWN.Pipe(duplex=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,7 +32,10 @@ def bench(
         raise typer.BadParameter(f"no such protocol; there is: {', '.join(PROTOCOLS)}")
     if in_memory and in_turns:
         raise typer.BadParameter("--in-memory or --in-turns, not both")
-    taken = measure(Bench(protocol, receiver, sender, threads, in_memory, runs, in_turns))
+    meeting: Literal["tls", "memory", "turns"] = (
+        "memory" if in_memory else "turns" if in_turns else "tls"
+    )
+    taken = measure(Bench(protocol, receiver, sender, threads, meeting, runs))
     give(taken, [f"{name:22} {value}" for name, value in taken.items()], as_json=as_json)
     if taken["matches"] != taken["expected"]:
         raise typer.Exit(8)

@@ -1,6 +1,6 @@
 //! What a point of the DH match costs, beside a multiplication of curve25519-dalek in the same run.
 //!
-//! One JSON object. Microseconds a point are of this thread, the least of five runs over as many points;
+//! One JSON object. Microseconds a point are of one thread, the least of five runs over all points;
 //! `--features portable` times the portable twin. Dalek multiplies one point at a time and clamps, in
 //! constant time as ours does; it hashes nothing to this curve.
 

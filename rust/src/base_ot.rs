@@ -89,11 +89,11 @@ impl Offer {
     /// # Errors
     /// [`Error::Length`] if `choice` has another length; [`Error::Point`] for a point that does not
     /// decode or is the identity, which no honest party sends. Point 2i + c is `r_c` of transfer i.
-    pub fn keys(self, sid: &[u8; 32], choice: &[u8]) -> Result<Pairs, Error> {
+    pub fn keys(&self, sid: &[u8; 32], choice: &[u8]) -> Result<Pairs, Error> {
         self.keys_by(Twin::fastest(), sid, choice)
     }
 
-    fn keys_by(self, twin: Twin, sid: &[u8; 32], choice: &[u8]) -> Result<Pairs, Error> {
+    fn keys_by(&self, twin: Twin, sid: &[u8; 32], choice: &[u8]) -> Result<Pairs, Error> {
         check("choice", choice, CHOICE)?;
         let choice = choice.as_chunks().0.as_chunks().0.as_chunks().0;
         let mut pairs = Pairs::new(Zeroizing::new([[0; 2]; TRANSFERS]));

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from parties.benching import Bench, measure
@@ -9,13 +11,13 @@ from psi import PROTOCOLS
 from psi.subprotocols.decoys import DECOYS
 
 
-@pytest.mark.parametrize("meeting", ["memory", "turns", "TLS"])
+@pytest.mark.parametrize("meeting", ["memory", "turns", "tls"])
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_a_bench_of_several_runs_is_told_as_one(name: str, meeting: str) -> None:
-    in_memory, in_turns = meeting == "memory", meeting == "turns"
-    taken = measure(Bench(name, 300, 200, 1, in_memory=in_memory, runs=3, in_turns=in_turns))
-    assert taken["in_turns"] is in_turns
-    assert (taken["protocol"], taken["in_memory"], taken["runs"]) == (name, in_memory, 3)
+def test_a_bench_of_several_runs_is_told_as_one(
+    name: str, meeting: Literal["tls", "memory", "turns"]
+) -> None:
+    taken = measure(Bench(name, 300, 200, 1, meeting, runs=3))
+    assert (taken["protocol"], taken["meeting"], taken["runs"]) == (name, meeting, 3)
     assert taken["matches"] == taken["expected"] == 100
     promised = PROTOCOLS[name].traffic(300 + DECOYS, 200 + DECOYS)
     # Of one run, and without padding: three of them would be thrice as much.

@@ -144,8 +144,8 @@ class Run:
 
     Attributes:
         seconds: from the first start to the last exit; of a session, from its first message.
-        cpu: seconds of each process.
-        peak_mb: the largest memory of each process in MiB.
+        cpu: seconds of each process, or of each side of a session.
+        peak_mb: the largest memory of each process in MiB; of a session, twice that of both sides.
         loopback: bytes that crossed the loopback meanwhile, heads of packets and the traffic of
             other programs included; None if nothing was to.
         messages: bytes of messages, without frames and TLS; None if the program does not say.
@@ -301,11 +301,11 @@ def run_greenlane(folder: Path, files: Files) -> Run:
 
 
 def session(protocol: str) -> Callable[[Files], Run]:
-    """Returns a job that runs sessions in memory over as many elements as the files have rows."""
+    """Returns a job that runs sessions over as many elements as the files have rows."""
 
     def run(files: Files) -> Run:
         rows = 2 * files.common
-        taken = measure(Bench(protocol, rows, rows, 1, in_memory=False, runs=3, in_turns=True))
+        taken = measure(Bench(protocol, rows, rows, 1, "turns", runs=3))
         roles = ("receiver", "sender")
         cpu, peak = (
             tuple(taken[f"{role}_{what}"] for role in roles) for what in ("cpu_seconds", "peak_mb")

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::aes::Block;
 
@@ -50,9 +50,9 @@ impl<L: Lane> Encoder<L> {
         let taken = peel.run(hashes, form.third)?;
         *dense = [L::default(); DENSE];
         if taken.len() < hashes.len() {
-            let mut core = vec![true; hashes.len()];
+            let mut core = Zeroizing::new(vec![true; hashes.len()]);
             taken.clone().for_each(|(row, _)| core[row.number()] = false);
-            let core = hashes.iter().zip(&core).filter(|(_, core)| **core);
+            let core = hashes.iter().zip(core.iter()).filter(|(_, core)| **core);
             *dense = dense::solve(core.map(|(hash, _)| {
                 let (seeds, bits) = form.seeds(std::slice::from_ref(hash), &mut tile);
                 (bits[0], form.value(seeds[0]))

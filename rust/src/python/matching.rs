@@ -17,14 +17,16 @@ use crate::vole::{self, Profile};
 use crate::{base_ot, cot, dh, okvs, oprf, tags};
 
 /// The first message of base OTs, and the secret behind it; used once.
+///
+/// In a box, so that nothing of it stays behind in an object that has given it away.
 #[pyclass(module = "psi._core")]
-pub struct BaseOtOffer(Option<base_ot::Offer>);
+pub struct BaseOtOffer(Option<Box<base_ot::Offer>>);
 
 #[pymethods]
 impl BaseOtOffer {
     #[staticmethod]
     fn draw(entropy: &mut Entropy) -> Self {
-        Self(Some(base_ot::Offer::draw(&mut entropy.0)))
+        Self(Some(Box::new(base_ot::Offer::draw(&mut entropy.0))))
     }
 
     fn message<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -33,11 +35,11 @@ impl BaseOtOffer {
     }
 }
 
-/// The answer to an offer, and the secret choices behind it; used once.
+/// The answer to an offer, and the secret choices behind it, in a box as the offer's; used once.
 #[pyclass(module = "psi._core")]
 pub struct BaseOtChoice {
     message: Vec<u8>,
-    secret: Option<(Zeroizing<Block>, base_ot::Chosen)>,
+    secret: Option<Box<(Zeroizing<Block>, base_ot::Chosen)>>,
 }
 
 #[pymethods]
@@ -51,7 +53,7 @@ impl BaseOtChoice {
             entropy.fill(&mut *drawn);
             let delta = Zeroizing::new(Block::from_le_bytes(*drawn));
             let (message, keys) = base_ot::choose(&sid, *delta, offer, entropy)?;
-            Ok::<_, Error>((message, (delta, keys)))
+            Ok::<_, Error>((message, Box::new((delta, keys))))
         })?;
         Ok(Self { message, secret: Some(secret) })
     }
@@ -162,12 +164,12 @@ impl VoleSender {
         let secret = choice.secret.take().ok_or(Error::Used { argument: "choice" })?;
         let (profile, code) = code.take()?;
         Ok(Self(detached(py, || {
-            let (delta, keys) = secret;
+            let (delta, keys) = &*secret;
             let cots = match profile {
-                Profile::Checked => cot::Sender::grow_checked(&sid, *delta, &keys, trees)?,
-                _ => cot::Sender::grow(&sid, *delta, &keys, trees)?,
+                Profile::Checked => cot::Sender::grow_checked(&sid, **delta, keys, trees)?,
+                _ => cot::Sender::grow(&sid, **delta, keys, trees)?,
             };
-            Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, profile, code, *delta, cots)?))
+            Ok::<_, Error>(Box::new(vole::Sender::new(&sid, width, profile, code, **delta, cots)?))
         })?))
     }
 

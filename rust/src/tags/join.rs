@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::parts::{Grouped, Parts, Row};
 use super::{Split, with_width};
@@ -62,7 +62,7 @@ struct Run<'a> {
 /// What came of a run.
 struct Found {
     /// Indices of own rows.
-    hits: Vec<u32>,
+    hits: Zeroizing<Vec<u32>>,
     /// Bucket and low part of the first and last tag.
     ends: [(usize, Block); 2],
     /// The first tag that is below the one before it, counted from the first of the run.
@@ -232,8 +232,8 @@ impl Join {
                 let (expected, actual) = (expected as usize, low as usize);
                 return Err(Error::Length { argument: "lows", expected, actual });
             }
-            for hit in found.hits {
-                self.found[hit as usize / 64] |= 1 << (hit % 64);
+            for hit in found.hits.iter() {
+                self.found[*hit as usize / 64] |= 1 << (hit % 64);
             }
         }
         Ok(())
@@ -242,7 +242,7 @@ impl Join {
     fn search_run<const WIDTH: usize>(&self, run: &Run, table: &mut Table) -> Found {
         let (part, parts) = (run.place.part, self.rows.parts);
         let (ends, disorder) = table.fill::<WIDTH>(run, &self.unary, parts);
-        let mut hits = vec![0; self.own[part]];
+        let mut hits = Zeroizing::new(vec![0; self.own[part]]);
         let mut count = 0;
         for chunk in 0..self.rows.chunks() {
             let range = self.rows.range(chunk, part);

@@ -4,7 +4,7 @@
 //! formulas of Hisil, Wong, Carter and Dawson (ASIACRYPT 2008), which have no exceptions here: -1 is
 //! a square and d is not. No branch and no index depends on a coordinate or a scalar.
 
-use crate::field25519::x86::{Digit, Fe, LANES, Mask, Packed, Words, inverted, power};
+use crate::field25519::x86::{Digit, Fe, LANES, Mask, Packed, Words, invert_batch, power};
 
 // RFC 9496, section 4.1, lowest word first.
 const D: [u64; 4] =
@@ -220,19 +220,11 @@ impl Table {
             multiples.extend(points.multiples());
             points = points.doubled_times(8);
         }
-        // All are divided by their z with one inversion (Montgomery's trick).
-        let mut product = Fe::small(1);
-        let mut before = Vec::with_capacity(multiples.len());
-        for multiple in &multiples {
-            before.push(product);
-            product = product.times(&multiple.z);
-        }
-        let mut inverse = inverted(product);
+        let mut inverses: Vec<_> = multiples.iter().map(|multiple| multiple.z).collect();
+        invert_batch(&mut inverses);
         let mut rows = vec![[[[0; 5]; 3]; 8]; Self::ROWS];
-        for (i, (multiple, before)) in multiples.iter().zip(before).enumerate().rev() {
-            let z = inverse.times(&before);
-            inverse = inverse.times(&multiple.z);
-            let (x, y) = (multiple.x.times(&z), multiple.y.times(&z));
+        for (i, (multiple, z)) in multiples.iter().zip(&inverses).enumerate() {
+            let (x, y) = (multiple.x.times(z), multiple.y.times(z));
             let t2d = x.times(&y).times(&Fe::constant(&D).twice());
             for (k, coordinate) in [y.plus(x), y.minus(x), t2d].into_iter().enumerate() {
                 for (lane, words) in coordinate.packed().lanes().into_iter().enumerate() {
