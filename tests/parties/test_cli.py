@@ -201,6 +201,12 @@ def test_every_command_has_help_and_json(leaves: Any, command: str) -> None:
     assert leaves(cli.app, command, "--nonsense")[0] == 2
 
 
+def test_a_bench_whose_sides_meet_in_two_ways_is_refused(leaves: Any) -> None:
+    status, out, err = leaves(cli.app, "bench", "--in-memory", "--in-turns")
+    assert (status, out) == (2, "")
+    assert "--in-memory or --in-turns, not both" in err
+
+
 ERRORS: list[tuple[BaseException, int, str]] = [
     (SettingsError("x"), 3, "settings"),
     (errors.SourceError("x"), 4, "source"),
