@@ -16,7 +16,6 @@ mod x86;
 use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::field25519::{Fe, invert_batch};
@@ -191,7 +190,7 @@ fn multiply_chunk(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
 fn map_and_multiply_chunk(field: &[Fe], scalar: &[u8; 32], out: &mut [Point]) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
     if x86::is_here() {
-        let field: Zeroizing<Vec<_>> =
+        let field: zeroize::Zeroizing<Vec<_>> =
             field.iter().map(|element| element.to_bytes()).collect::<Vec<_>>().into();
         // SAFETY: what `x86` needs was just detected.
         #[expect(unsafe_code, reason = "a door to x86")]
