@@ -9,8 +9,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, Literal
@@ -26,7 +26,7 @@ from parties.errors import PeerLost
 from parties.machine import keep_memory, use
 from parties.passing import Passage, Slots
 from parties.settings import PeerSettings
-from psi import PROTOCOLS, Dialogue, Elements, Output, Parameters, Result, Side
+from psi import PROTOCOLS, Dialogue, Elements, Output, Parameters, Result, Side, converse
 from psi.dialogue import HEAR
 
 DOMAIN: Final = "bench"
@@ -101,36 +101,35 @@ def _measured_apart(bench: Bench) -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="greenlane-bench-") as folder:
         ours, theirs = _SPAWN.Pipe()
         slots = (Slots(_SPAWN), Slots(_SPAWN)) if bench.meeting == "memory" else None
-        sides = {}
-        for role, end in (("sender", theirs), ("receiver", ours)):
-            report, back = _SPAWN.Pipe(duplex=False)
-            arguments = (bench, role, end, slots, back, Path(folder))
-            process = _SPAWN.Process(target=_side, args=arguments, daemon=True)
-            process.start()
-            back.close()
-            sides[role] = (process, report)
+        reports = {
+            role: _started(_side, bench, role, end, slots, Path(folder))
+            for role, end in (("sender", theirs), ("receiver", ours))
+        }
         ours.close()
         theirs.close()
-        taken = {}
-        for role, (process, report) in sides.items():
-            try:
-                taken[role] = report.recv()
-            except EOFError:
-                raise PeerLost(f"the {role} of the bench ended without a result") from None
-            process.join()
-    return taken
+        return {role: _reported(f"the {role} of the bench", *reports[role]) for role in reports}
 
 
 def _measured_in_turns(bench: Bench) -> dict[str, dict[str, Any]]:
     """What both sides took in one process; its memory and seconds are those of both."""
+    taken: dict[str, dict[str, Any]] = _reported("the bench", *_started(_both_sides, bench))
+    return taken
+
+
+def _started(target: Callable[..., None], *arguments: object) -> tuple[BaseProcess, Connection]:
+    """Starts a process that reports at its end, and returns where the report will come."""
     report, back = _SPAWN.Pipe(duplex=False)
-    process = _SPAWN.Process(target=_both_sides, args=(bench, back), daemon=True)
+    process = _SPAWN.Process(target=target, args=(*arguments, back), daemon=True)
     process.start()
     back.close()
+    return process, report
+
+
+def _reported(who: str, process: BaseProcess, report: Connection) -> Any:
     try:
-        taken: dict[str, dict[str, Any]] = report.recv()
+        taken = report.recv()
     except EOFError:
-        raise PeerLost("the bench ended without a result") from None
+        raise PeerLost(f"{who} ended without a result") from None
     process.join()
     return taken
 
@@ -146,26 +145,36 @@ def _both_sides(bench: Bench, report: Connection) -> None:
 
 
 def _in_turns(*dialogues: Dialogue[Any]) -> list[_Run]:
-    """Runs the receiver's and the sender's dialogue against each other, as `psi.converse` does."""
-    sides = [Side(dialogue) for dialogue in dialogues]
-    cpu, sent, began = [0.0, 0.0], [0, 0], time.monotonic()
-
-    def turn(side: int, step: Callable[[], list[bytes]]) -> list[bytes]:
-        before = time.process_time()
-        said = step()
-        cpu[side] += time.process_time() - before
-        sent[side] += sum(map(len, said))
-        return said
-
-    said = [turn(side, sides[side].start) for side in (0, 1)]
-    while any(said):
-        heard = said[::-1]
-        said = [
-            [more for data in heard[side] for more in turn(side, partial(sides[side].hear, data))]
-            for side in (0, 1)
-        ]
+    """Runs the receiver's and the sender's dialogue against each other."""
+    clocks, began = [_Clock(), _Clock()], time.monotonic()
+    sides = (Side(clock.run(dialogue)) for clock, dialogue in zip(clocks, dialogues, strict=True))
+    results = converse(*sides)
     seconds = time.monotonic() - began
-    return [_Run(sides[side].result, sent[side], seconds, cpu[side]) for side in (0, 1)]
+    return [
+        _Run(result, clock.sent, seconds, clock.cpu)
+        for result, clock in zip(results, clocks, strict=True)
+    ]
+
+
+class _Clock:
+    """What a dialogue says and takes while it is its turn."""
+
+    def __init__(self) -> None:
+        self.sent, self.cpu = 0, 0.0
+
+    def run(self, dialogue: Dialogue[Any]) -> Dialogue[Any]:
+        heard: bytes | None = None
+        while True:
+            before = time.process_time()
+            try:
+                want = dialogue.send(heard)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                self.cpu += time.process_time() - before
+            if want is not HEAR:
+                self.sent += len(want)
+            heard = yield want
 
 
 def _side(
@@ -173,8 +182,8 @@ def _side(
     role: str,
     line: Connection,
     slots: tuple[Slots, Slots] | None,
-    report: Connection,
     folder: Path,
+    report: Connection,
 ) -> None:
     """One process: makes its elements, meets the other side, reports."""
     logs.set_up(folder / f"{role}.log")

@@ -4,10 +4,11 @@
 //! `--features portable` times the portable twin. Dalek multiplies one point at a time and clamps, in
 //! constant time as ours does; it hashes nothing to this curve.
 
-use std::time::Instant;
+mod timing;
 
 use curve25519_dalek::MontgomeryPoint;
 use psi_core::curve25519::{clamp, hash_and_multiply, multiply};
+use timing::least;
 
 const POINTS: usize = 1 << 12;
 
@@ -35,20 +36,12 @@ fn main() {
             theirs = points.iter().map(multiply).collect();
         });
         assert!(theirs == out, "both multiply alike");
+        let [hashed, multiplied, dalek] =
+            [hashed, multiplied, dalek].map(|seconds| seconds / POINTS as f64 * 1e6);
         println!(
             "{{\"points\": {POINTS}, \"multiply_us\": {multiplied:.2}, \"hash_and_multiply_us\": \
              {hashed:.2}, \"dalek_multiply_us\": {dalek:.2}, \"dalek_over_ours\": {:.2}}}",
             dalek / multiplied,
         );
     });
-}
-
-/// The least microseconds a point of five runs.
-fn least(mut run: impl FnMut()) -> f64 {
-    let timed = |()| {
-        let began = Instant::now();
-        run();
-        began.elapsed().as_secs_f64()
-    };
-    [(); 5].map(timed).into_iter().fold(f64::INFINITY, f64::min) / POINTS as f64 * 1e6
 }

@@ -4,11 +4,12 @@
 //! lengths up to all cells of a match of 2^20 elements in one expansion. Seconds are of this
 //! thread, the least of five runs; what is compared is one length with another in one run.
 
-use std::time::Instant;
+mod timing;
 
 use psi_core::aes::Block;
 use psi_core::code::{Code, Encoder, Noise, Pair};
 use psi_core::trees::{GROUPS, LANES, Row, TREES};
+use timing::least;
 
 /// Leaves of a tree. The cells of 2^20 elements are 1.42 million, outputs of 816 trees of 3,488
 /// leaves.
@@ -46,14 +47,4 @@ fn main() {
             each(receiver),
         );
     }
-}
-
-/// The least seconds of five runs.
-fn least(mut run: impl FnMut()) -> f64 {
-    let timed = |()| {
-        let began = Instant::now();
-        run();
-        began.elapsed().as_secs_f64()
-    };
-    [(); 5].map(timed).into_iter().fold(f64::INFINITY, f64::min)
 }

@@ -196,6 +196,7 @@ def main() -> None:
         if given.sessions:
             spu = figures["spu"]["cpu_seconds"]
             scaled = given.rows == 1 << 20 and not given.check_keys
+            figures["spu_cpu_on_zen_4"] = ON_ZEN_4
             figures["sessions"] = {
                 name: beside(summary(done[name]), spu, scaled=scaled) for name in SESSIONS
             }
