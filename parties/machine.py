@@ -15,8 +15,8 @@ find it first."""
 def use(threads: int) -> None:
     """Fixes the number of threads of the kernels, once; 0 leaves one for each core.
 
-    With 1 kernels compute in the threads that call them, one at a time, and keep some 8 kB for each
-    thread that ever called one.
+    With 1 kernels compute in the threads that call them, one at a time, and keep a little memory
+    for each thread that ever called one.
 
     Memory that a job frees is kept for its next step, or the next job.
     """

@@ -26,8 +26,8 @@ pub fn fix(count: usize) -> Result<(), ThreadPoolBuildError> {
 
 /// Waits for the calling thread's turn, if each caller computes itself; it ends with what is returned.
 ///
-/// What rayon keeps for a thread, some 8 kB, is never given back, so threads that call kernels are to
-/// be few. If it cannot be had, the shared thread computes.
+/// What rayon keeps for a thread is never given back, so threads that call kernels are to be few. If
+/// it cannot be had, the shared thread computes.
 pub fn enter() -> Option<MutexGuard<'static, ()>> {
     if !ALONE.load(Ordering::Relaxed) {
         return None;
