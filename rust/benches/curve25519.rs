@@ -1,13 +1,18 @@
-//! What a point of the DH match costs, beside a multiplication of curve25519-dalek in the same run.
+//! What a point of the DH match and of an inquiry costs, beside curve25519-dalek in the same run.
 //!
-//! One JSON object. Microseconds a point are of one thread, the least of five runs over all points;
+//! One JSON object for each group. Microseconds a point are of one thread, the least of five runs over all points;
 //! `--features portable` times the portable twin. Dalek multiplies one point at a time and clamps, in
-//! constant time as ours does; it hashes nothing to this curve.
+//! constant time as ours does; it hashes nothing to this curve. In ristretto255, a point is derived or
+//! decoded, multiplied and encoded by both.
 
 mod timing;
 
 use curve25519_dalek::MontgomeryPoint;
+use curve25519_dalek::Scalar;
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use psi_core::curve25519::{clamp, hash_and_multiply, multiply};
+use psi_core::ristretto255::{self, Scalars};
+use sha2::{Digest, Sha512};
 use timing::least;
 
 const POINTS: usize = 1 << 12;
@@ -39,9 +44,49 @@ fn main() {
         let [hashed, multiplied, dalek] =
             [hashed, multiplied, dalek].map(|seconds| seconds / POINTS as f64 * 1e6);
         println!(
-            "{{\"points\": {POINTS}, \"multiply_us\": {multiplied:.2}, \"hash_and_multiply_us\": \
+            "{{\"group\": \"curve25519\", \"points\": {POINTS}, \"multiply_us\": {multiplied:.2}, \"hash_and_multiply_us\": \
              {hashed:.2}, \"dalek_multiply_us\": {dalek:.2}, \"dalek_over_ours\": {:.2}}}",
             dalek / multiplied,
         );
+        ristretto255();
     });
+}
+
+fn ristretto255() {
+    let scalar = Scalar::from_bytes_mod_order([7; 32]);
+    let uniform: Vec<[u8; 64]> =
+        (0..POINTS as u64).map(|number| Sha512::digest(number.to_le_bytes()).into()).collect();
+    let mut points = vec![[0; 32]; POINTS];
+    let derived = least(|| {
+        ristretto255::derive_and_multiply(&uniform, Scalars::Same(&scalar), &mut points)
+            .expect("lengths fit");
+    });
+    let mut theirs = Vec::new();
+    let dalek_derived = least(|| {
+        let multiply =
+            |uniform| (scalar * RistrettoPoint::from_uniform_bytes(uniform)).compress().0;
+        theirs = uniform.iter().map(multiply).collect();
+    });
+    assert!(theirs == points, "both derive and multiply alike");
+    let mut out = points.clone();
+    let multiplied = least(|| {
+        ristretto255::multiply(&points, Scalars::Same(&scalar), &mut out)
+            .expect("points are valid");
+    });
+    let dalek = least(|| {
+        let multiply = |point: &[u8; 32]| {
+            let point = CompressedRistretto(*point).decompress().expect("points are valid");
+            (scalar * point).compress().0
+        };
+        theirs = points.iter().map(multiply).collect();
+    });
+    assert!(theirs == out, "both multiply alike");
+    let [derived, dalek_derived, multiplied, dalek] =
+        [derived, dalek_derived, multiplied, dalek].map(|seconds| seconds / POINTS as f64 * 1e6);
+    println!(
+        "{{\"group\": \"ristretto255\", \"points\": {POINTS}, \"multiply_us\": {multiplied:.2}, \
+         \"derive_and_multiply_us\": {derived:.2}, \"dalek_multiply_us\": {dalek:.2}, \
+         \"dalek_derive_and_multiply_us\": {dalek_derived:.2}, \"dalek_over_ours\": {:.2}}}",
+        dalek / multiplied,
+    );
 }

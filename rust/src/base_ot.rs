@@ -34,6 +34,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::aes::Block;
 use crate::entropy::Entropy;
 use crate::error::Error;
+use crate::ristretto255::{Encoded, Uniform};
 
 /// How many transfers: one a bit of Delta.
 pub const TRANSFERS: usize = 128;
@@ -48,11 +49,6 @@ const KEY: &[u8] = b"greenlane/vole/1/base-ot/key";
 
 /// Transfers to a task: what the fast twin takes at a time. 16 tasks are left to share out among cores.
 const TASK: usize = 8;
-
-/// The encoding of a point (RFC 9496).
-type Encoded = [u8; 32];
-/// Bytes of which a point is derived (RFC 9496, section 4.3.4).
-type Uniform = [u8; 64];
 
 /// Both keys of each transfer, first for c = 0. Wiped on drop.
 pub type Pairs = Box<Zeroizing<[[Block; 2]; TRANSFERS]>>;

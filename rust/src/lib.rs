@@ -22,6 +22,7 @@ pub mod okvs;
 pub mod oprf;
 #[cfg(feature = "python")]
 mod python;
+pub mod ristretto255;
 pub mod rows;
 pub mod session;
 pub mod sha256;

@@ -1,15 +1,11 @@
 //! The definition: one transfer after the other, by curve25519-dalek.
 
 use curve25519_dalek::Scalar;
-use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable, RistrettoPoint};
-use curve25519_dalek::traits::IsIdentity;
+use curve25519_dalek::ristretto::{RistrettoBasepointTable, RistrettoPoint};
 
-use super::{Encoded, TASK, Uniform};
-
-/// Decodes what an honest party sends: any point but the identity.
-pub(super) fn decode(bytes: &Encoded) -> Option<RistrettoPoint> {
-    CompressedRistretto(*bytes).decompress().filter(|point| !point.is_identity())
-}
+use super::TASK;
+use crate::ristretto255::portable::decode;
+use crate::ristretto255::{Encoded, Uniform};
 
 pub(super) fn derive(uniform: &[Uniform; TASK]) -> [Encoded; TASK] {
     uniform.each_ref().map(|uniform| RistrettoPoint::from_uniform_bytes(uniform).compress().0)

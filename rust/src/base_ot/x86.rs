@@ -7,12 +7,10 @@ use curve25519_dalek::Scalar;
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED;
 use zeroize::Zeroizing;
 
-use super::{Encoded, TASK, Uniform};
+use super::TASK;
 use crate::field25519::x86::LANES;
-use point::{Digits, Table};
-
-#[path = "x86/point.rs"]
-mod point;
+use crate::ristretto255::x86::point::{self, Digits, Table};
+use crate::ristretto255::{Encoded, Uniform};
 
 pub(super) use crate::field25519::x86::is_here;
 
@@ -33,7 +31,7 @@ pub(super) fn multiply_sums(
     points: &[[Encoded; 2]; TASK],
     uniform: &[[Uniform; 2]; TASK],
 ) -> Result<[[Encoded; 2]; TASK], usize> {
-    let digits = Zeroizing::new(point::digits(scalar.as_bytes()));
+    let digits = Zeroizing::new([point::digits(scalar.as_bytes()); LANES]);
     let mut out = [[[0; 32]; 2]; TASK];
     for (half, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
         let points = by_number(&points.as_chunks().0[half]);

@@ -21,11 +21,12 @@ const D_MINUS_ONE_SQ: [u64; 4] =
     [0x31ad_5aaa_44ed_4d20, 0xd29e_4a2c_b01e_1999, 0x4cdc_d32f_529b_4eeb, 0x5968_b37a_f66c_2241];
 
 /// A scalar below 2^253 as digits of -8 to 8, the lowest first: it is their sum times 16^i.
-pub(super) type Digits = [i8; 64];
+pub(crate) type Digits = [i8; DIGITS];
+const DIGITS: usize = 64;
 
 /// Four points. All coordinates are reduced.
 #[derive(Clone, Copy)]
-pub(super) struct Point {
+pub(crate) struct Point {
     x: Fe,
     y: Fe,
     z: Fe,
@@ -120,12 +121,12 @@ impl Point {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn plus(&self, other: &Self) -> Self {
+    pub(crate) fn plus(&self, other: &Self) -> Self {
         self.plus_addend(&other.addend()).point()
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn minus(&self, other: &Self) -> Self {
+    pub(crate) fn minus(&self, other: &Self) -> Self {
         let Addend { plus, minus, z, t2d } = other.addend();
         let negative = Addend { plus: minus, minus: plus, z, t2d: t2d.negative() };
         self.plus_addend(&negative).point()
@@ -153,9 +154,9 @@ impl Point {
         multiples
     }
 
-    /// The same scalar times each point, four bits of the scalar at a time.
+    /// A scalar a lane times its point, four bits of the scalars at a time.
     #[target_feature(enable = "avx2")]
-    pub(super) fn times(&self, digits: &Digits) -> Self {
+    pub(crate) fn times(&self, digits: &[Digits; LANES]) -> Self {
         let mut entries = [[Packed::zero(); 4]; 8];
         for (entry, multiple) in entries.iter_mut().zip(self.multiples()) {
             let Addend { plus, minus, z, t2d } = multiple.addend();
@@ -164,8 +165,8 @@ impl Point {
         let one = Fe::small(1).packed();
         let zero = [one, one, one, Packed::zero()];
         let mut sum = Self::identity();
-        for (i, digit) in digits.iter().enumerate().rev() {
-            let digit = Digit::of([*digit; LANES]);
+        for i in (0..DIGITS).rev() {
+            let digit = Digit::of(digits.each_ref().map(|digits| digits[i]));
             let mut found = [Packed::zero(); 4];
             for (number, entry) in (0..).zip(std::iter::once(&zero).chain(&entries)) {
                 let here = digit.is(number);
@@ -199,7 +200,7 @@ impl Addend {
 
 /// Multiples of one point, for products of it with many scalars: 256^i times 1 to 8 in row i, as
 /// y + x, y - x and 2 d x y.
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<[[Words; 3]; 8]>,
 }
 
@@ -208,7 +209,7 @@ impl Table {
 
     /// Expects the same point in every lane.
     #[target_feature(enable = "avx2")]
-    pub(super) fn of(point: &Point) -> Self {
+    pub(crate) fn of(point: &Point) -> Self {
         // Lane l makes rows 8l to 8l + 7 and so starts from 256^(8l) times the point.
         let mut points = *point;
         for lane in 1..LANES {
@@ -237,7 +238,7 @@ impl Table {
 
     /// A scalar a lane times the point.
     #[target_feature(enable = "avx2")]
-    pub(super) fn times(&self, digits: &[Digits; LANES]) -> Point {
+    pub(crate) fn times(&self, digits: &[Digits; LANES]) -> Point {
         let one = Fe::small(1);
         let zero = [one.packed(), one.packed(), Packed::zero()];
         let mut sum = Point::identity();
@@ -270,8 +271,8 @@ impl Table {
 }
 
 /// Writes a scalar below 2^253 as digits.
-pub(super) fn digits(scalar: &[u8; 32]) -> Digits {
-    let mut digits = [0; 64];
+pub(crate) fn digits(scalar: &[u8; 32]) -> Digits {
+    let mut digits = [0; DIGITS];
     let mut carry = 0;
     for (i, digit) in digits.iter_mut().enumerate() {
         let nibble = (scalar[i / 2] >> (4 * (i % 2)) & 15) as i8 + carry;
@@ -284,7 +285,7 @@ pub(super) fn digits(scalar: &[u8; 32]) -> Digits {
 /// Decodes points (RFC 9496, section 4.3.1), and says which lanes are the encoding of one. Bytes and
 /// what they stand for are public here.
 #[target_feature(enable = "avx2")]
-pub(super) fn decode<const N: usize>(
+pub(crate) fn decode<const N: usize>(
     bytes: &[[[u8; 32]; LANES]; N],
 ) -> [([bool; LANES], Point); N] {
     let (one, d) = (Fe::small(1), Fe::constant(&D));
@@ -323,7 +324,7 @@ pub(super) fn decode<const N: usize>(
 
 /// Encodes points (RFC 9496, section 4.3.2).
 #[target_feature(enable = "avx2")]
-pub(super) fn encode<const N: usize>(points: &[Point; N]) -> [[[u8; 32]; LANES]; N] {
+pub(crate) fn encode<const N: usize>(points: &[Point; N]) -> [[[u8; 32]; LANES]; N] {
     let one = Fe::small(1);
     let mut u = [(one, one); N];
     let mut radicands = [one; N];
@@ -348,9 +349,42 @@ pub(super) fn encode<const N: usize>(points: &[Point; N]) -> [[[u8; 32]; LANES];
     out
 }
 
+/// Encodes twice each point, with one inversion for all of them and no root: the doubled point is the
+/// image of an isogeny whose encoding is a fraction in the coordinates that the doubling goes through
+/// (Hamburg, "Decaf", CRYPTO 2015; for ristretto255 also curve25519-dalek's batches).
+#[target_feature(enable = "avx2")]
+pub(crate) fn encode_doubles(points: &[Point]) -> Vec<[[u8; 32]; LANES]> {
+    let d = Fe::constant(&D);
+    let mut states = Vec::with_capacity(points.len());
+    let mut inverses = Vec::with_capacity(points.len());
+    for Point { x, y, z, t } in points {
+        // Twice the point is (e h : f g : f h : e g).
+        let (zz, dtt) = (z.square(), t.square().times(&d));
+        let (e, f) = (x.times(&y.twice()), zz.plus(dtt));
+        let (g, h) = (y.square().plus(x.square()), zz.minus(dtt));
+        let (eg, fh) = (e.times(&g), h.times(&f));
+        states.push((e, f, g, h, eg, fh));
+        inverses.push(eg.times(&fh));
+    }
+    invert_batch(&mut inverses);
+    let i = Fe::constant(&SQRT_M1);
+    let unrotated = Fe::constant(&INVSQRT_A_MINUS_D);
+    let mut out = Vec::with_capacity(points.len());
+    for ((e, f, g, h, eg, fh), inverse) in states.into_iter().zip(inverses) {
+        let (z_inverse, t_inverse) = (eg.times(&inverse), fh.times(&inverse));
+        let rotate = eg.times(&z_inverse).is_negative();
+        let (e, g, h) = (e.or(g, rotate), g.or(e.negative(), rotate), h.or(f.times(&i), rotate));
+        let negative = h.times(&e).times(&z_inverse).is_negative();
+        let g = g.reduced().negative_if(negative);
+        let magic = unrotated.or(i, rotate).times(&g.times(&t_inverse));
+        out.push(h.minus_wide(g).times(&magic).absolute().to_bytes());
+    }
+    out
+}
+
 /// Derives points from 64 uniform bytes each (RFC 9496, section 4.3.4).
 #[target_feature(enable = "avx2")]
-pub(super) fn derive(uniform: &[[u8; 64]; LANES]) -> Point {
+pub(crate) fn derive(uniform: &[[u8; 64]; LANES]) -> Point {
     let mut halves = [[[0; 32]; LANES]; 2];
     for (lane, bytes) in uniform.iter().enumerate() {
         for (half, bytes) in halves.iter_mut().zip(bytes.as_chunks::<32>().0) {
