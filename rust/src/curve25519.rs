@@ -14,11 +14,11 @@
 mod x86;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha512};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::error::Error;
 use crate::field25519::{Fe, invert_batch};
+use crate::xmd::Expander;
 
 /// The coordinate u of a point, little-endian.
 pub type Point = [u8; 32];
@@ -121,36 +121,21 @@ fn same_length(expected: usize, actual: usize) -> Result<(), Error> {
 }
 
 /// `hash_to_field` with count 1 (RFC 9380, section 5.2) under one domain separation tag.
-struct HashToField {
-    padded: Sha512,
-    dst_prime: Vec<u8>,
-}
+struct HashToField(Expander);
 
 impl HashToField {
+    /// L = 48 bytes (p has 255 bits, k = 128).
+    const LENGTH: usize = 48;
+
     fn new(dst: &[u8]) -> Result<Self, Error> {
-        if dst.len() > 255 {
-            return Err(Error::Length { argument: "dst", expected: 255, actual: dst.len() });
-        }
-        let mut dst_prime = dst.to_vec();
-        dst_prime.push(dst.len() as u8);
-        // Z_pad, one block of zeros, is the same for every message: hash it once.
-        Ok(Self { padded: Sha512::new_with_prefix([0; 128]), dst_prime })
+        Expander::new(dst, Self::LENGTH).map(Self)
     }
 
-    /// `expand_message_xmd` to L = 48 bytes (p has 255 bits, k = 128), reduced modulo p. 48 bytes
-    /// are less than one digest, so b_1 is all there is.
+    /// Expands to L bytes and reduces them modulo p.
     fn hash(&self, message: &[&[u8]]) -> Fe {
-        let mut b0 = self.padded.clone();
-        message.iter().for_each(|part| b0.update(part));
-        b0.update([0, 48, 0]); // l_i_b_str = I2OSP(48, 2), then I2OSP(0, 1)
-        b0.update(&self.dst_prime);
-        let b1 = Sha512::new()
-            .chain_update(b0.finalize())
-            .chain_update([1])
-            .chain_update(&self.dst_prime)
-            .finalize();
-        let mut wide = [0; 48];
-        wide.copy_from_slice(&b1[..48]);
+        let expanded = self.0.expand(message);
+        let mut wide = [0; Self::LENGTH];
+        wide.copy_from_slice(&expanded[..Self::LENGTH]);
         Fe::from_wide_be(&wide)
     }
 }

@@ -33,6 +33,8 @@ pub mod texts;
 mod threads;
 pub mod trees;
 pub mod vole;
+pub mod voprf;
+mod xmd;
 
 #[global_allocator]
 static MEMORY: memory::Memory = memory::Memory;
