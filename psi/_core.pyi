@@ -15,6 +15,7 @@ __all__ = [
     "Block",
     "CheckError",
     "Entropy",
+    "Evaluations",
     "Grouping",
     "Key",
     "Matched",
@@ -26,11 +27,19 @@ __all__ = [
     "VoleCode",
     "VoleReceiver",
     "VoleSender",
+    "VoprfBlinds",
+    "VoprfKey",
+    "VoprfOutputs",
+    "VoprfSuite",
+    "Wanted",
     "are_distinct",
     "compose",
     "contains",
     "dh_blind",
     "dh_evaluate",
+    "entry_width",
+    "fuse_places",
+    "fuse_shape",
     "hash_elements",
     "keep_memory",
     "kinds",
@@ -201,6 +210,69 @@ class TagJoin:
     def probe(self, lows: bytes, start: int = 0, end: int | None = None) -> None: ...
     def matched(self) -> bytes: ...
 
+@final
+class VoprfSuite:
+    @staticmethod
+    def verifiable() -> VoprfSuite: ...
+    @staticmethod
+    def partial(info: bytes) -> VoprfSuite: ...
+
+@final
+class VoprfKey:
+    @staticmethod
+    def draw(entropy: Entropy) -> VoprfKey: ...
+    @staticmethod
+    def unseal(wrapping: bytes, context: bytes, sealed: bytes) -> VoprfKey: ...
+    def seal(self, wrapping: bytes, context: bytes, entropy: Entropy) -> bytes: ...
+    def public(self) -> bytes: ...
+    def evaluate(
+        self, suite: VoprfSuite, points: bytes, entropy: Entropy
+    ) -> tuple[bytes, bytes]: ...
+
+@final
+class VoprfBlinds:
+    @staticmethod
+    def draw(suite: VoprfSuite, elements: bytes, entropy: Entropy) -> VoprfBlinds: ...
+    def points(self) -> bytes: ...
+    def finalize(
+        self, suite: VoprfSuite, points: bytes, proof: bytes, public: bytes
+    ) -> VoprfOutputs: ...
+
+@final
+class VoprfOutputs:
+    def __new__(cls) -> VoprfOutputs: ...
+    def __len__(self) -> int: ...
+    def extend(self, other: VoprfOutputs) -> None: ...
+
+@final
+class Evaluations:
+    def __new__(cls, key: VoprfKey, suite: VoprfSuite) -> Evaluations: ...
+    def __len__(self) -> int: ...
+    def read(self, block: bytes, context: bytes) -> None: ...
+    def missing(self, elements: bytes | Block) -> bytes: ...
+    def evaluate(self, elements: bytes, context: bytes, entropy: Entropy) -> bytes: ...
+    def build(
+        self,
+        elements: bytes | Block,
+        positions: list[int],
+        labels: bytes,
+        label: int | None,
+        salt: bytes,
+        shape: tuple[int, int],
+        entropy: Entropy,
+    ) -> tuple[int, bytes]: ...
+
+@final
+class Wanted:
+    def __new__(
+        cls, outputs: VoprfOutputs, positions: list[int], numbers: list[int], salt: bytes
+    ) -> Wanted: ...
+    def places(self, shape: tuple[int, int], seed: int) -> bytes: ...
+    def open(self, sums: bytes, label: int | None) -> tuple[bytes, bytes]: ...
+
+def entry_width(label: int | None) -> int: ...
+def fuse_places(shape: tuple[int, int]) -> int: ...
+def fuse_shape(capacity: int) -> tuple[int, int]: ...
 def dh_blind(elements: bytes, sid: bytes, key: Key) -> bytes: ...
 def dh_evaluate(points: bytes, key: Key) -> bytes: ...
 def seal(

@@ -9,6 +9,7 @@
         ├── BoundExceeded         its set, or a message, is larger than was agreed
         └── PeerMisbehaved        a message is due and parses, and a check fails
             ├── CheckFailed           what it says here and there does not agree
+            ├── ProofFailed           its answers are not proven for the key that it published
             ├── TranscriptMismatch    the two sides did not see the same messages
             └── DecoyMismatch         a decoy came out wrong, so the result would be wrong
 
@@ -64,6 +65,10 @@ class CheckFailed(PeerMisbehaved):
     """
 
 
+class ProofFailed(PeerMisbehaved):
+    """The peer's answers are not proven for the key that it published."""
+
+
 class TranscriptMismatch(PeerMisbehaved):
     """The two sides did not see the same messages."""
 
@@ -73,15 +78,24 @@ class DecoyMismatch(PeerMisbehaved):
 
 
 @contextmanager
-def blame_the_peer(message: str) -> Iterator[None]:
-    """Turns a kernel's refusal of the peer's bytes into `MalformedMessage` or `CheckFailed`.
+def blame_the_peer(
+    message: str, check: type[CheckFailed | ProofFailed] = CheckFailed
+) -> Iterator[None]:
+    """Turns a kernel's refusal of the peer's bytes into `MalformedMessage`, or `check`.
 
     Args:
         message: the name of the message whose bytes the kernel was given.
+        check: what it means if they parse, and a check of the kernel fails.
     """
     try:
         yield
     except CheckError as error:
-        raise CheckFailed("the peer's messages do not agree with each other") from error
+        raise check(_FAILED[check]) from error
     except ValueError as error:
         raise MalformedMessage(f"{message}: {error}") from error
+
+
+_FAILED = {
+    CheckFailed: "the peer's messages do not agree with each other",
+    ProofFailed: "the peer's answers are not proven for the key that it published",
+}

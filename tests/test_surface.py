@@ -56,7 +56,12 @@ def test_errors_form_the_tree_that_their_module_draws():
             "UnexpectedMessage": {},
             "PeerIncompatible": {},
             "BoundExceeded": {},
-            "PeerMisbehaved": {"CheckFailed": {}, "TranscriptMismatch": {}, "DecoyMismatch": {}},
+            "PeerMisbehaved": {
+                "CheckFailed": {},
+                "ProofFailed": {},
+                "TranscriptMismatch": {},
+                "DecoyMismatch": {},
+            },
         },
     }
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from psi.dialogue import check_piece
 from psi.elements import WIDTH
-from psi.wire.v1.messages_pb2 import BlindedBin, EvaluatedBin
+from psi.wire.v1.messages_pb2 import BlindedBin, EvaluatedBin, ProvenBin
 
 MESSAGE: Final = 1 << 20
 """Bytes of a bin: a message of 1 MiB is the fastest on gRPC, and the bound on what waits."""
@@ -15,10 +15,11 @@ BIN: Final = MESSAGE // WIDTH
 """Points of a bin."""
 
 
-def sizes(points: int) -> Iterator[int]:
-    """Yields the number of points in each bin."""
-    for start in range(0, points, BIN):
-        yield min(BIN, points - start)
+def sizes(points: int, most: int | None = None) -> Iterator[int]:
+    """Yields the number of points in each bin: at most so many, or `BIN`."""
+    most = most or BIN
+    for start in range(0, points, most):
+        yield min(most, points - start)
 
 
 def part(block: bytes, bin: int) -> bytes:
@@ -26,7 +27,7 @@ def part(block: bytes, bin: int) -> bytes:
     return block[bin * MESSAGE : (bin + 1) * MESSAGE]
 
 
-def points(heard: BlindedBin | EvaluatedBin, bin: int, count: int) -> bytes:
+def points(heard: BlindedBin | EvaluatedBin | ProvenBin, bin: int, count: int) -> bytes:
     """Returns the points of a bin, which must be the one that is due.
 
     Raises:

@@ -3,6 +3,7 @@
 //! as classes that show nothing of themselves.
 
 mod grouping;
+mod inquiring;
 mod joining;
 mod matching;
 
@@ -520,6 +521,12 @@ mod _core {
 
     #[pymodule_export]
     use super::grouping::{Block, Grouping};
+
+    #[pymodule_export]
+    use super::inquiring::{
+        Evaluations, VoprfBlinds, VoprfKey, VoprfOutputs, VoprfSuite, Wanted, entry_width,
+        fuse_places, fuse_shape,
+    };
 
     #[pymodule_export]
     use super::joining::{Matched, total, write_rows};

@@ -16,7 +16,7 @@ ROLE_RECEIVER: Role
 ROLE_SENDER: Role
 
 class Message(_message.Message):
-    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "confirmation", "decoy_seed", "decoy_tags", "transcript_digest", "base_ot_offer", "base_ot_choice", "cot_trees", "vole_request", "vole_correction", "masked_bin", "tag_counts", "tag_bin", "vole_check", "vole_proof")
+    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "confirmation", "decoy_seed", "decoy_tags", "transcript_digest", "base_ot_offer", "base_ot_choice", "cot_trees", "vole_request", "vole_correction", "masked_bin", "tag_counts", "tag_bin", "vole_check", "vole_proof", "proven_bin")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     BLINDED_BIN_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_BIN_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class Message(_message.Message):
     TAG_BIN_FIELD_NUMBER: _ClassVar[int]
     VOLE_CHECK_FIELD_NUMBER: _ClassVar[int]
     VOLE_PROOF_FIELD_NUMBER: _ClassVar[int]
+    PROVEN_BIN_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     blinded_bin: BlindedBin
     evaluated_bin: EvaluatedBin
@@ -53,7 +54,8 @@ class Message(_message.Message):
     tag_bin: TagBin
     vole_check: VoleCheck
     vole_proof: VoleProof
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ..., base_ot_offer: _Optional[_Union[BaseOtOffer, _Mapping]] = ..., base_ot_choice: _Optional[_Union[BaseOtChoice, _Mapping]] = ..., cot_trees: _Optional[_Union[CotTrees, _Mapping]] = ..., vole_request: _Optional[_Union[VoleRequest, _Mapping]] = ..., vole_correction: _Optional[_Union[VoleCorrection, _Mapping]] = ..., masked_bin: _Optional[_Union[MaskedBin, _Mapping]] = ..., tag_counts: _Optional[_Union[TagCounts, _Mapping]] = ..., tag_bin: _Optional[_Union[TagBin, _Mapping]] = ..., vole_check: _Optional[_Union[VoleCheck, _Mapping]] = ..., vole_proof: _Optional[_Union[VoleProof, _Mapping]] = ...) -> None: ...
+    proven_bin: ProvenBin
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ..., base_ot_offer: _Optional[_Union[BaseOtOffer, _Mapping]] = ..., base_ot_choice: _Optional[_Union[BaseOtChoice, _Mapping]] = ..., cot_trees: _Optional[_Union[CotTrees, _Mapping]] = ..., vole_request: _Optional[_Union[VoleRequest, _Mapping]] = ..., vole_correction: _Optional[_Union[VoleCorrection, _Mapping]] = ..., masked_bin: _Optional[_Union[MaskedBin, _Mapping]] = ..., tag_counts: _Optional[_Union[TagCounts, _Mapping]] = ..., tag_bin: _Optional[_Union[TagBin, _Mapping]] = ..., vole_check: _Optional[_Union[VoleCheck, _Mapping]] = ..., vole_proof: _Optional[_Union[VoleProof, _Mapping]] = ..., proven_bin: _Optional[_Union[ProvenBin, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("parameters", "nonce", "role", "elements", "entries", "label_width")
@@ -198,3 +200,13 @@ class TagBin(_message.Message):
     bin: int
     tags: bytes
     def __init__(self, bin: _Optional[int] = ..., tags: _Optional[bytes] = ...) -> None: ...
+
+class ProvenBin(_message.Message):
+    __slots__ = ("bin", "points", "proof")
+    BIN_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    bin: int
+    points: bytes
+    proof: bytes
+    def __init__(self, bin: _Optional[int] = ..., points: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
