@@ -10,35 +10,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias
 
-from google.protobuf.message import DecodeError, Message
-
-from parties.disclosure import TYPES, WIDEST, Column
+from parties.disclosure import WIDEST, Column
 from parties.identifiers import domain
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings, Way
-from parties.wire import PROTOCOL_VERSION
+from parties.standing import check_standing, hear, own_sets, parse, standing
 from parties.wire.v1 import job_pb2 as wire
-from psi import Dialogue, Output, Parameters, _core
-from psi.dialogue import HEAR
-from psi.errors import ApiMisuse, BoundExceeded, MalformedMessage, PeerIncompatible
+from psi import Dialogue, Output, Parameters
+from psi.errors import BoundExceeded, MalformedMessage, PeerIncompatible
 from psi.planner import able
 from psi.subprotocols.decoys import DECOYS, size_class
 
 MOST_SETS: Final = 64
 """Identifier sets of one job; ten kinds of identifiers, each in a few combinations."""
-LONGEST_NAME: Final = 128
-"""Characters of a column's name; databases allow 63 to 128."""
-MOST_COLUMNS: Final = 256
-"""Columns that a node discloses; a label of 1,024 bytes holds fewer."""
 
-MOST_PROTOCOLS: Final = 64
-"""Names of protocols that a node lists; there are fewer."""
 
-M = TypeVar("M", bound=Message)
-
-_WAYS: Final[dict[Way, wire.Way]] = {"count": wire.WAY_COUNT, "match": wire.WAY_MATCH}
+_WAYS: Final[dict[Way, wire.Way]] = {
+    "count": wire.WAY_COUNT,
+    "match": wire.WAY_MATCH,
+    "inquire": wire.WAY_INQUIRE,
+}
 
 
 class Job(NamedTuple):
@@ -46,7 +39,7 @@ class Job(NamedTuple):
 
     Attributes:
         session: 32 hexadecimal digits, in both logs.
-        way: count or match.
+        way: count, match or inquire.
         sets: identifier sets, in order; each is a dialogue of its own.
         we_receive: whether we are the receiver.
         both_learn: whether both learn; who receives is then a matter of cost.
@@ -154,7 +147,7 @@ def propose(
         Refusal: no protocol that both allow tells what is asked, or our own set is too large.
     """
     proposal = wire.Proposal(
-        standing=_standing(settings, peer, columns),
+        standing=standing(settings, peer, columns),
         way=_WAYS[job.way],
         caller_receives=job.we_receive,
         both_learn=job.both_learn,
@@ -162,10 +155,10 @@ def propose(
     )
     said = proposal.SerializeToString(deterministic=True)
     yield said
-    heard = yield from _hear()
-    acceptance = _parse(wire.Acceptance, heard)
+    heard = yield from hear()
+    acceptance = parse(wire.Acceptance, heard)
     try:
-        _check_standing(settings, peer, acceptance.standing)
+        check_standing(settings, peer, acceptance.standing)
     except Refusal as refusal:
         raise PeerIncompatible(str(refusal)) from refusal
     if len(acceptance.sizes) != len(job.sets):
@@ -195,9 +188,9 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
         Refusal: the settings do not allow it, with the code word that the peer gets.
         MalformedMessage: what comes is no proposal.
     """
-    heard = yield from _hear()
-    proposal = _parse(wire.Proposal, heard)
-    _check_standing(settings, peer, proposal.standing)
+    heard = yield from hear()
+    proposal = parse(wire.Proposal, heard)
+    check_standing(settings, peer, proposal.standing)
     ways = {number: way for way, number in _WAYS.items()}
     if proposal.way not in ways or (proposal.both_learn and proposal.way != wire.WAY_MATCH):
         raise MalformedMessage("Proposal: no such way")
@@ -209,13 +202,15 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
     job = Job(
         session=session,
         way=way,
-        sets=_own_sets(settings, proposal.sets),
+        sets=own_sets(settings, proposal.sets),
         we_receive=not proposal.caller_receives,
         both_learn=proposal.both_learn,
     )
     if job.they_learn and not peer.may_receive:
         raise Refusal("role-not-allowed", f"peers.{peer.name} may not receive")
-    if not _able(peer, job, (), proposal.standing):
+    if way == "inquire" and job.we_receive:
+        raise MalformedMessage("Proposal: who inquires is who learns")
+    if way != "inquire" and not _able(peer, job, (), proposal.standing):
         raise Refusal(
             "protocol-not-allowed",
             f"peers.{peer.name}: no protocol that both nodes allow tells what is to be learnt "
@@ -260,12 +255,12 @@ def accept(
         MalformedMessage: what comes is no choice for these sets.
         Refusal: it chose a protocol that is not allowed, or that the two do not have in common.
     """
-    acceptance = wire.Acceptance(standing=_standing(settings, peer, columns), sizes=sizes)
+    acceptance = wire.Acceptance(standing=standing(settings, peer, columns), sizes=sizes)
     said = acceptance.SerializeToString(deterministic=True)
     yield said
-    heard = yield from _hear()
+    heard = yield from hear()
     may = _able(peer, proposed.job, columns, proposed.standing)
-    chosen = _chosen(peer, proposed.job, may, _parse(wire.Choice, heard))
+    chosen = _chosen(peer, proposed.job, may, parse(wire.Choice, heard))
     words = proposed.said + said + heard
     return _terms(settings, peer, proposed.job, columns, proposed.standing, chosen, words)
 
@@ -298,50 +293,6 @@ def _most(peer: PeerSettings, theirs: wire.Standing) -> int:
     return size_class(min(peer.max_elements, theirs.max_elements)) - DECOYS
 
 
-def _standing(settings: Settings, peer: PeerSettings, columns: Sequence[Column]) -> wire.Standing:
-    return wire.Standing(
-        protocol_version=PROTOCOL_VERSION,
-        role=settings.node.role,
-        normaliser_version=_core.normaliser_version(),
-        normaliser_digest=_core.normaliser_digest(),
-        columns=[wire.Column(name=each.name, type=each.type) for each in columns],
-        max_elements=peer.max_elements,
-        protocols=sorted(peer.protocols),
-    )
-
-
-def _check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standing) -> None:
-    if theirs.protocol_version != PROTOCOL_VERSION:
-        raise Refusal(
-            "other-version",
-            f"{peer.name} runs protocol version {theirs.protocol_version}, "
-            f"this node {PROTOCOL_VERSION}; update the older node",
-        )
-    if theirs.normaliser_digest != _core.normaliser_digest():
-        raise Refusal(
-            "other-normaliser",
-            f"{peer.name} normalises identifiers by other rules than version "
-            f"{_core.normaliser_version()} of this node; both nodes need the same release",
-        )
-    if {theirs.role, settings.node.role} != {"insurer", "police"}:
-        raise Refusal("same-role", f"{peer.name} and this node must be one insurer and one police")
-    if len(theirs.columns) > MOST_COLUMNS:
-        raise MalformedMessage(f"Standing: {len(theirs.columns)} columns, at most {MOST_COLUMNS}")
-    if len({column.name for column in theirs.columns}) < len(theirs.columns):
-        raise MalformedMessage("Standing: a column stands there twice")
-    for column in theirs.columns:
-        if not 0 < len(column.name) <= LONGEST_NAME or not column.name.isprintable():
-            raise MalformedMessage(
-                f"Standing: a column's name has 1 to {LONGEST_NAME} printable characters"
-            )
-        if column.type not in TYPES:
-            raise MalformedMessage("Standing: a column of an unknown type")
-    if len(theirs.protocols) > MOST_PROTOCOLS:
-        raise MalformedMessage(f"Standing: more than {MOST_PROTOCOLS} protocols")
-    if not theirs.max_elements:
-        raise MalformedMessage("Standing: no bound on set sizes")
-
-
 def _terms(
     settings: Settings,
     peer: PeerSettings,
@@ -361,37 +312,3 @@ def _terms(
         with_labels=bool(theirs.columns or ours),
         chosen=chosen,
     )
-
-
-def _own_sets(
-    settings: Settings, named: Sequence[wire.IdentifierSet]
-) -> tuple[IdentifierSettings, ...]:
-    ours = {each.name: each for each in settings.identifiers}
-    sets = []
-    for each in named:
-        if each.name not in ours:
-            raise Refusal(
-                "unknown-set", "the peer names an identifier set that is not in [identifiers]"
-            )
-        if each.domain != domain(ours[each.name]):
-            raise Refusal("other-kind", f"the peer has another kind for identifiers.{each.name}")
-        sets.append(ours[each.name])
-    if len({each.name for each in sets}) < len(sets):
-        raise MalformedMessage("Proposal: a set stands there twice")
-    return tuple(sets)
-
-
-def _hear() -> Dialogue[bytes]:
-    heard = yield HEAR
-    if heard is None:
-        raise ApiMisuse("a driver must answer HEAR with bytes")
-    return heard
-
-
-def _parse(kind: type[M], data: bytes) -> M:
-    message = kind()
-    try:
-        message.ParseFromString(data)
-    except DecodeError as error:
-        raise MalformedMessage(f"not a parties.wire.v1.{kind.DESCRIPTOR.name}") from error
-    return message

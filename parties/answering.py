@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from parties import logs
+from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
+from parties.counter import Counter
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, code_of
 from parties.folders import session_folder
@@ -29,17 +30,20 @@ def answers(
         settings: of this node.
         source: rows to answer with, for example an `ArrowSource`; those of the settings if None.
     """
+    counter = Counter(settings)
 
     def answer(peer: str, session: str) -> Dialogue[None]:
-        return _answer(settings, source, peer, session)
+        return _answer(settings, source, counter, peer, session)
 
     return answer
 
 
-def _answer(settings: Settings, source: Source | None, name: str, session: str) -> Dialogue[None]:
+def _answer(
+    settings: Settings, source: Source | None, counter: Counter, name: str, session: str
+) -> Dialogue[None]:
     log = logs.Log(peer=name, session=session)
     try:
-        yield from _converse(settings, source, name, session, log)
+        yield from _converse(settings, source, counter, name, session, log)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
         event = "job_refused" if isinstance(error, Refusal) else "job_failed"
@@ -60,6 +64,7 @@ def _swept(folder: Path) -> Iterator[None]:
 def _converse(
     settings: Settings,
     source: Source | None,
+    counter: Counter,
     name: str,
     session: str,
     log: logs.Log,
@@ -69,6 +74,10 @@ def _converse(
     job = proposed.job
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
+    if job.way == "inquire":
+        asked = yield from inquiries.answer(settings, peer, proposed, counter.key, counter.limits)
+        log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
+        return
     with session_folder(settings.node.results, session) as folder, _swept(folder):
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()

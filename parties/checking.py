@@ -14,8 +14,9 @@ from parties.credentials import Identity, read_credentials
 from parties.disclosure import disclosed
 from parties.errors import LocalFault, PartyError, SettingsError
 from parties.identifiers import identify
-from parties.settings import Settings
+from parties.settings import PeerSettings, Settings
 from parties.sources import Source, open_source
+from parties.tables import Held, wrapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ def check(settings: Settings) -> Iterator[Finding]:
                 yield Finding("doubt", where, pin.why_unusable)
             else:
                 yield Finding("fine", where, f"pinned; may {', '.join(peer.may) or 'ask nothing'}")
+        if "inquire" in peer.may:
+            yield from _inquiries(settings, peer)
     if not settings.peers:
         yield Finding("doubt", "peers", "no peer is named, so nobody can be asked or may ask")
     yield from _source(settings)
@@ -74,6 +77,26 @@ def _node(settings: Settings) -> Iterator[Finding]:
     yield _writable("node.results", node.results)
     if node.log is not None:
         yield _writable("node.log", node.log.parent)
+
+
+def _inquiries(settings: Settings, peer: PeerSettings) -> Iterator[Finding]:
+    where, tables = f"peers.{peer.name}.may", settings.tables
+    try:
+        wrapping(tables.wrapping_key)
+        held = {
+            spec.name: Held(tables, peer, spec.name).manifest() for spec in settings.identifiers
+        }
+    except PartyError as error:
+        yield _wrong(where, error)
+        return
+    ready = [f"{name} {table.epoch}" for name, table in held.items() if table]
+    if ready:
+        yield Finding("fine", where, f"tables to inquire: {', '.join(ready)}")
+    else:
+        text = f"no table to inquire yet: greenlane prepare --peer {peer.name}"
+        yield Finding("doubt", where, text)
+    yield _writable("tables.folder", tables.folder)
+    yield _writable("tables.counts", tables.counts.parent)
 
 
 def _writable(where: str, wanted: Path) -> Finding:

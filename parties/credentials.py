@@ -55,6 +55,11 @@ class Credentials:
     chain_pem: bytes
     key_pem: bytes
 
+    @property
+    def leaf_der(self) -> bytes:
+        """The node's own certificate."""
+        return self.leaf.public_bytes(Encoding.DER)
+
     def __repr__(self) -> str:
         return f"Credentials({fingerprint(self.leaf)})"
 

@@ -7,6 +7,7 @@
     ├── PeerUnreachable   6   nobody answers at the peer's address
     ├── PeerLost          6   the connection broke before the dialogue was over; may be tried again
     ├── PeerRefused       7   the peer said no, with a code
+    ├── TableRefused      8   a peer's prepared table, or its manifest, is not what it must be
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
     └── LocalFault        9   this machine: port taken, disk full, no permission
 
@@ -75,6 +76,28 @@ class PeerRefused(PartyError):
     exit_code = 7
 
     def __init__(self, message: str, code: str = "refused") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TableRefused(PartyError):
+    """A peer's prepared table, or its manifest, is not what it must be.
+
+    Args:
+        code: what is wrong, one of `CODES`.
+        message: one sentence for people.
+    """
+
+    CODES = (
+        "manifest-malformed",
+        "manifest-forged",
+        "manifest-stale",
+        "manifest-other",
+        "shard-altered",
+    )
+    exit_code = 8
+
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
 

@@ -148,6 +148,6 @@ def _peer(here: Settings, there: Settings) -> str:
 [peers."{there.node.name}"]
 address = "{there.node.listen}"
 ca = "tls/{there.node.name}.pem"
-may = ["count", "match"]   # what this peer may ask of us
+may = ["count", "match"]   # what this peer may ask of us; "inquire" needs `greenlane prepare`
 disclose = {_COLUMNS[here.node.role]["disclose"]}
 '''

@@ -20,6 +20,9 @@ SENTENCES: Final = {
     "protocol-not-allowed": "and this node allow no protocol in common that tells what is asked; "
     "compare `protocols` on both nodes",
     "set-too-large": "has or accepts no set as large as that; compare max_elements on both nodes",
+    "no-table": "has prepared no table for us of an identifier set that is asked about",
+    "over-limit": "lets us inquire no more today; its setting `daily_inquiries` says how much",
+    "replayed": "has answered in this session already; ask in a new one",
     "source": "cannot read its own data; its operator finds the reason in its log",
     "settings": "has settings that do not fit; its operator finds the reason in its log",
     "local": "lacks disk space or a permission; its operator finds the reason in its log",

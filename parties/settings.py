@@ -9,9 +9,11 @@ from typing import Final, Literal, NamedTuple
 from parties.errors import SettingsError
 
 Role = Literal["insurer", "police"]
-Way = Literal["count", "match"]
+Way = Literal["count", "match", "inquire"]
 
 
+WAYS_BY_DEFAULT: Final[tuple[Way, ...]] = ("count", "match")
+"""What a peer may ask whose table does not say: an inquiry needs a prepared table and a limit."""
 PROTOCOLS_BY_DEFAULT: Final = ("dh", "vole")
 """What may be run with a peer whose table does not say: the others rest on more, or tell less."""
 
@@ -69,6 +71,7 @@ class PeerSettings(NamedTuple):
         max_elements: the largest set that we accept from it.
         protocols: what may be run with it.
         link_mbps: megabits a second that the line to it carries.
+        daily_inquiries: about how many identifiers it may inquire in a day (UTC).
     """
 
     name: str
@@ -77,12 +80,13 @@ class PeerSettings(NamedTuple):
     ca: Path | None = None
     certificate: Path | None = None
     fingerprint: str | None = None
-    may: tuple[Way, ...] = ("count", "match")
+    may: tuple[Way, ...] = WAYS_BY_DEFAULT
     may_receive: bool = True
     disclose: tuple[str, ...] = ()
     max_elements: int = 20_000_000
     protocols: tuple[str, ...] = PROTOCOLS_BY_DEFAULT
     link_mbps: int = 1000
+    daily_inquiries: int = 1000
 
 
 class NodeSettings(NamedTuple):
@@ -115,6 +119,21 @@ class NodeSettings(NamedTuple):
     pad_sizes: bool = True
 
 
+class TableSettings(NamedTuple):
+    """Where prepared tables are, ours and those of others.
+
+    Attributes:
+        folder: of all their files.
+        wrapping_key: PEM file of the private key under which keys of tables are sealed; None for a
+            passphrase from the environment.
+        counts: the file in which inquiries are counted.
+    """
+
+    folder: Path = Path("tables")
+    counts: Path = Path("counts.db")
+    wrapping_key: Path | None = None
+
+
 class Settings(NamedTuple):
     """All settings of a node, read from one file."""
 
@@ -123,6 +142,7 @@ class Settings(NamedTuple):
     source: SourceSettings
     identifiers: tuple[IdentifierSettings, ...]
     peers: tuple[PeerSettings, ...]
+    tables: TableSettings = TableSettings()
 
     def peer(self, name: str) -> PeerSettings:
         """Returns the peer with this name.

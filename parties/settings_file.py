@@ -16,12 +16,14 @@ from typing import Any, Final, get_args
 from parties.errors import SettingsError
 from parties.settings import (
     PROTOCOLS_BY_DEFAULT,
+    WAYS_BY_DEFAULT,
     IdentifierSettings,
     NodeSettings,
     PeerSettings,
     Role,
     Settings,
     SourceSettings,
+    TableSettings,
     Way,
 )
 from psi import PROTOCOLS, _core
@@ -60,6 +62,7 @@ def load(path: Path) -> Settings:
         source=_source(root.table("source")),
         identifiers=tuple(_identifier(each) for each in root.tables("identifiers")),
         peers=tuple(_peer(each) for each in root.tables("peers")),
+        tables=_tables(root.table("tables", default={})),
     )
     root.finish()
     if not settings.identifiers:
@@ -122,6 +125,16 @@ def _identifier(table: _Table) -> IdentifierSettings:
     return IdentifierSettings(table.name, kind, columns, parts)
 
 
+def _tables(table: _Table) -> TableSettings:
+    settings = TableSettings(
+        folder=table.optional("folder", table.file) or table.folder / "tables",
+        counts=table.optional("counts", table.file) or table.folder / "counts.db",
+        wrapping_key=table.optional("wrapping_key", table.file),
+    )
+    table.finish()
+    return settings
+
+
 def _peer(table: _Table) -> PeerSettings:
     peer = PeerSettings(
         name=table.name,
@@ -130,12 +143,13 @@ def _peer(table: _Table) -> PeerSettings:
         ca=table.optional("ca", table.file),
         certificate=table.optional("certificate", table.file),
         fingerprint=table.optional("fingerprint", lambda key: table.text(key, FINGERPRINT)),
-        may=tuple(table.choices("may", get_args(Way))),
+        may=tuple(table.choices("may", get_args(Way), WAYS_BY_DEFAULT)),
         may_receive=table.flag("may_receive", default=True),
         disclose=table.texts("disclose", default=()),
         max_elements=table.number("max_elements", 1, MOST_ELEMENTS, default=20_000_000),
         protocols=tuple(table.choices("protocols", tuple(PROTOCOLS), PROTOCOLS_BY_DEFAULT)),
         link_mbps=table.number("link_mbps", 1, 1_000_000, default=1000),
+        daily_inquiries=table.number("daily_inquiries", 0, MOST_ELEMENTS, default=1000),
     )
     table.finish()
     if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:
@@ -169,8 +183,8 @@ class _Table:
                 )
                 raise SettingsError(f"{self.path}: [{self._title}] {key}: no such entry{hint}")
 
-    def table(self, key: str) -> _Table:
-        return _Table(self.path, key, self._take(key, dict, "must be a table"))
+    def table(self, key: str, default: Mapping[str, Any] | None = None) -> _Table:
+        return _Table(self.path, key, self._take(key, dict, "must be a table", default=default))
 
     def tables(self, key: str) -> list[_Table]:
         tables = []

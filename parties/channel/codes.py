@@ -12,7 +12,14 @@ import grpc
 
 from parties.channel.frames import code_is_well_formed
 from parties.channel.line import CallerFault
-from parties.errors import CertificateError, PartyError, PeerLost, PeerRefused, PeerUnreachable
+from parties.errors import (
+    CertificateError,
+    PartyError,
+    PeerLost,
+    PeerRefused,
+    PeerUnreachable,
+    TableRefused,
+)
 from parties.refusals import SENTENCES
 from psi.errors import (
     BoundExceeded,
@@ -79,7 +86,7 @@ UNKNOWN: Final = "other"
 
 _KNOWN: Final = frozenset(
     [word for *_, word in _WORDS]
-    + [*_LOST, *SENTENCES]
+    + [*_LOST, *SENTENCES, *TableRefused.CODES]
     + [error.code for error in (CertificateError, PartyError, PeerUnreachable, PeerRefused)]
 )
 

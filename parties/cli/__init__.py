@@ -16,7 +16,7 @@ from typing import Final
 
 import typer
 
-from parties.cli import asking, bench, serving, setting_up
+from parties.cli import asking, bench, inquiring, serving, setting_up
 from parties.cli.output import run
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
@@ -25,6 +25,9 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "serve": serving.serve,
     "match": asking.match,
     "count": asking.count,
+    "prepare": inquiring.prepare,
+    "fetch": inquiring.fetch,
+    "inquire": inquiring.inquire,
     "bench": bench.bench,
     "version": setting_up.version,
 }

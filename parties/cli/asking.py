@@ -13,6 +13,7 @@ from parties.cli.output import give, keep_imported
 
 if TYPE_CHECKING:
     from parties.asking import Question
+    from parties.settings import Settings
 
 SettingsPath = Annotated[Path, typer.Option("--settings", help="The settings file of this node.")]
 PeerName = Annotated[str, typer.Option("--peer", help="The node to ask, as in [peers.NAME].")]
@@ -94,13 +95,11 @@ def count(
     _ask(settings, question, as_json=as_json)
 
 
-def _ask(path: Path, question: Question, *, as_json: bool) -> None:
+def start(path: Path) -> Settings:
+    """Begins a command that works for long: reads the settings, and sets this process up for it."""
     from parties import logs
-    from parties.asking import ask
-    from parties.cli.progress import Progress
     from parties.machine import use
     from parties.settings_file import load
-    from psi import Meter
 
     keep_imported()
     # Whoever ends the program in another way than with Ctrl-C gets the same order as with it.
@@ -109,6 +108,15 @@ def _ask(path: Path, question: Question, *, as_json: bool) -> None:
     settings = load(path)
     logs.set_up(settings.node.log)
     use(settings.node.threads)
+    return settings
+
+
+def _ask(path: Path, question: Question, *, as_json: bool) -> None:
+    from parties.asking import ask
+    from parties.cli.progress import Progress
+    from psi import Meter
+
+    settings = start(path)
     meter = Meter()
     with Progress(meter):
         report = ask(settings, question, meter)

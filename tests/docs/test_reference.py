@@ -15,12 +15,19 @@ from documents import DOCUMENTS, ROOT, blocks, prose, read, rows
 from prometheus_client import REGISTRY
 
 from parties import certificates, disclosure, metrics, refusals
-from parties.agreement import MOST_COLUMNS, MOST_SETS
+from parties.agreement import MOST_SETS
 from parties.channel import codes, frames, line, node
 from parties.cli import app, serving
-from parties.errors import BUG, INTERRUPTED, PartyError, exit_code
+from parties.errors import BUG, INTERRUPTED, PartyError, TableRefused, exit_code
 from parties.identifiers import rejects
-from parties.settings import IdentifierSettings, NodeSettings, PeerSettings, SourceSettings
+from parties.settings import (
+    IdentifierSettings,
+    NodeSettings,
+    PeerSettings,
+    SourceSettings,
+    TableSettings,
+)
+from parties.standing import MOST_COLUMNS
 from psi import _core
 from psi.errors import PeerError, PeerIncompatible, PsiError
 from psi.parameters import Offer, Role
@@ -40,6 +47,7 @@ TABLES = {
     "[source]": ("source", SourceSettings, ()),
     "[identifiers.NAME]": ("identifiers.NAME", IdentifierSettings, ("name",)),
     "[peers.NAME]": ("peers.NAME", PeerSettings, ("name",)),
+    "[tables]": ("tables", TableSettings, ()),
 }
 
 
@@ -130,7 +138,7 @@ def test_every_code_word_is_listed() -> None:
     words |= {word for _, _, word in codes._WORDS}
     words |= {codes.BUSY, codes.STOPPING, codes.INTERNAL, codes.INTERRUPTED}
     words |= {kind.code for kind in kinds_below(PartyError) if hasattr(kind, "code")}
-    words.add("refused")
+    words |= {"refused", *TableRefused.CODES}
     # Errors of the toolkit in --json are named by their class, unless the wire says the same.
     leaves = kinds_below(PsiError)
     words |= {kebab(kind.__name__) for kind in leaves if kind not in (PsiError, PeerError)}

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from parties.agreement import (
-    MOST_PROTOCOLS,
     Choose,
     Chosen,
     Job,
@@ -31,6 +30,7 @@ from parties.settings import (
     Settings,
     SourceSettings,
 )
+from parties.standing import MOST_PROTOCOLS
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Output, Side, converse
 from psi.errors import BoundExceeded, MalformedMessage, PeerError

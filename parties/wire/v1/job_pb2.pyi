@@ -12,9 +12,11 @@ class Way(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WAY_UNSPECIFIED: _ClassVar[Way]
     WAY_COUNT: _ClassVar[Way]
     WAY_MATCH: _ClassVar[Way]
+    WAY_INQUIRE: _ClassVar[Way]
 WAY_UNSPECIFIED: Way
 WAY_COUNT: Way
 WAY_MATCH: Way
+WAY_INQUIRE: Way
 
 class Column(_message.Message):
     __slots__ = ("name", "type")
@@ -71,6 +73,38 @@ class Acceptance(_message.Message):
     standing: Standing
     sizes: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class SignedManifest(_message.Message):
+    __slots__ = ("manifest", "signature", "certificate")
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    manifest: bytes
+    signature: bytes
+    certificate: bytes
+    def __init__(self, manifest: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., certificate: _Optional[bytes] = ...) -> None: ...
+
+class Tables(_message.Message):
+    __slots__ = ("standing", "manifests")
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    MANIFESTS_FIELD_NUMBER: _ClassVar[int]
+    standing: Standing
+    manifests: _containers.RepeatedCompositeFieldContainer[SignedManifest]
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., manifests: _Optional[_Iterable[_Union[SignedManifest, _Mapping]]] = ...) -> None: ...
+
+class ShardRequest(_message.Message):
+    __slots__ = ("digest", "start")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    digest: bytes
+    start: int
+    def __init__(self, digest: _Optional[bytes] = ..., start: _Optional[int] = ...) -> None: ...
+
+class ShardPart(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
 
 class Plan(_message.Message):
     __slots__ = ("protocol", "caller_receives")

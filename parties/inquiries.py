@@ -1,0 +1,236 @@
+"""One inquiry between two nodes: what both ends say after the proposal.
+
+The holder says the manifests of its tables; the asker fetches what it lacks of their files; then
+there is a dialogue of `psi.protocols.inquiry` for each set, in order. An asker without a question
+only fetches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from parties.agreement import Proposed
+from parties.channel.pinning import read_pin
+from parties.credentials import Identity, read_credentials
+from parties.errors import TableRefused
+from parties.identifiers import domain
+from parties.limits import Limits
+from parties.refusals import Refusal
+from parties.settings import IdentifierSettings, PeerSettings, Settings
+from parties.standing import check_standing, hear, parse, standing
+from parties.tables import Fetched, Held, Manifest, ShardFile, Signed, sign, verify
+from parties.wire.v1 import job_pb2 as wire
+from psi import Dialogue, Elements, Meter, Output, Parameters, _core
+from psi.errors import BoundExceeded, MalformedMessage, PeerIncompatible
+from psi.protocols.inquiry import Answerer, Asker
+from psi.tables import Found, find
+
+PART: Final = 1 << 20
+"""Bytes of a part of a file: what is the fastest on the channel, and the bound on what waits."""
+MOST_ASKED: Final = 1 << 20
+"""Elements of one question: at 30 us each, half a minute of one core of the holder."""
+
+Keys = Callable[[PeerSettings, str, str], _core.VoprfKey]
+"""Gives the key of a table: for whom it is, the set's name, the epoch."""
+
+
+class Question(NamedTuple):
+    """What is asked of one set.
+
+    Attributes:
+        spec: of the set.
+        elements: that are asked about. Secret.
+    """
+
+    spec: IdentifierSettings
+    elements: Elements
+
+
+class Answer(NamedTuple):
+    """What was learnt of one set.
+
+    Attributes:
+        manifest: of the table that was read.
+        found: in it, by the elements of the question.
+    """
+
+    manifest: Manifest
+    found: Found
+
+
+def answer(
+    settings: Settings, peer: PeerSettings, proposed: Proposed, keys: Keys, limits: Limits
+) -> Dialogue[int]:
+    """Answers an inquiry, and returns about how many elements it was; the holder's end.
+
+    Raises:
+        Refusal: no table was prepared for this peer, it asks too much, or once more.
+        PeerError: the peer said something else than an honest one.
+    """
+    job = proposed.job
+    limits.admit(peer.name, job.session)
+    held = [Held(settings.tables, peer, spec.name) for spec in job.sets]
+    manifests = [_served(each, spec) for each, spec in zip(held, job.sets, strict=True)]
+    credentials = read_credentials(Identity(settings.node.certificate, settings.node.key))
+    signed = [sign(manifest, credentials)._asdict() for manifest in manifests]
+    said = wire.Tables(
+        standing=standing(settings, peer, ()),
+        manifests=[wire.SignedManifest(**each) for each in signed],
+    ).SerializeToString(deterministic=True)
+    yield said
+    yield from _give(held, manifests)
+    asked = 0
+
+    def charge(elements: int) -> None:
+        if elements:
+            limits.charge(peer.name, elements, peer.daily_inquiries)
+
+    words = _words(job.session, proposed.said, said)
+    for spec, manifest in zip(job.sets, manifests, strict=True):
+        key = keys(peer, spec.name, manifest.epoch)
+        agreed = _parameters(words, spec, manifest)
+        asked += yield from Answerer(key, None, agreed, charge).converse()
+    return asked
+
+
+def ask(
+    settings: Settings,
+    peer: PeerSettings,
+    session: str,
+    questions: Sequence[Question],
+    meter: Meter,
+) -> Dialogue[list[Answer]]:
+    """Fetches what is new of the peer's tables and asks; the asker's end.
+
+    Raises:
+        TableRefused: a manifest or a file is not what it must be.
+        PeerError: the peer said something else than an honest one.
+    """
+    proposal = wire.Proposal(
+        standing=standing(settings, peer, ()),
+        way=wire.WAY_INQUIRE,
+        caller_receives=True,
+        sets=[
+            wire.IdentifierSet(name=each.spec.name, domain=domain(each.spec)) for each in questions
+        ],
+    ).SerializeToString(deterministic=True)
+    yield proposal
+    heard = yield from hear()
+    tables = parse(wire.Tables, heard)
+    try:
+        check_standing(settings, peer, tables.standing)
+    except Refusal as refusal:
+        raise PeerIncompatible(str(refusal)) from refusal
+    if len(tables.manifests) != len(questions):
+        raise MalformedMessage("Tables: not one manifest for each set")
+    fetched = [Fetched(settings.tables, peer, each.spec.name) for each in questions]
+    manifests = []
+    for own, told, question in zip(fetched, tables.manifests, questions, strict=True):
+        signed = Signed(told.manifest, told.signature, told.certificate)
+        with own.alone():
+            manifest = _checked(settings, peer, signed, question.spec, own.manifest())
+            yield from _fetch(own, manifest)
+            own.keep(signed, manifest)
+        manifests.append(manifest)
+    yield wire.ShardRequest().SerializeToString()
+    answers = []
+    words = _words(session, proposal, heard)
+    for own, manifest, question in zip(fetched, manifests, questions, strict=True):
+        agreed = _parameters(words, question.spec, manifest)
+        asker = Asker(question.elements, manifest.function, agreed, meter=meter)
+        outputs = yield from asker.converse()
+        generations = own.generations(manifest) if len(outputs) else ()
+        answers.append(Answer(manifest, find(generations, question.elements, outputs)))
+    return answers
+
+
+def _served(held: Held, spec: IdentifierSettings) -> Manifest:
+    manifest = held.manifest()
+    if manifest is None:
+        raise Refusal(
+            "no-table", f"no table of identifiers.{spec.name} was prepared: greenlane prepare"
+        )
+    if manifest.domain != domain(spec) or manifest.normaliser != _core.normaliser_digest().hex():
+        raise Refusal(
+            "no-table",
+            f"the table of identifiers.{spec.name} was prepared by other rules: greenlane prepare",
+        )
+    return manifest
+
+
+def _checked(
+    settings: Settings,
+    peer: PeerSettings,
+    signed: Signed,
+    spec: IdentifierSettings,
+    known: Manifest | None,
+) -> Manifest:
+    """Checks that a manifest is the peer's, for us, of this set, not older than what we have."""
+    manifest, certificate = verify(signed)
+    if why := read_pin(peer).why_not(certificate):
+        raise TableRefused("manifest-forged", f"a certificate that signed a manifest {why}")
+    due = (peer.san, settings.node.name, spec.name, domain(spec), _core.normaliser_digest().hex())
+    if due != manifest[: len(due)]:
+        raise TableRefused(
+            "manifest-other", f"the manifest of identifiers.{spec.name} is that of another table"
+        )
+    if known is not None and (
+        manifest.number < known.number
+        or (manifest.number == known.number and manifest.digest != known.digest)
+    ):
+        raise TableRefused(
+            "manifest-stale",
+            f"{peer.name} offers table {manifest.number} of identifiers.{spec.name}, and has "
+            f"offered {known.number} before, or another one of that number",
+        )
+    return manifest
+
+
+def _fetch(own: Fetched, manifest: Manifest) -> Dialogue[None]:
+    """Fetches the files that are not here, each from where it was cut off."""
+    for file, start in own.missing(manifest):
+        digest = bytes.fromhex(file.digest)
+        yield wire.ShardRequest(digest=digest, start=start).SerializeToString(deterministic=True)
+        while start < file.size:
+            part = parse(wire.ShardPart, (yield from hear())).data
+            if len(part) != min(PART, file.size - start):
+                raise MalformedMessage("ShardPart: a part of another length")
+            own.write_part(file, start, part)
+            start += len(part)
+        own.complete(file)
+
+
+def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[None]:
+    """Gives the files that the asker requests, until it has all."""
+    named: dict[bytes, tuple[Held, ShardFile]] = {}
+    for own, manifest in zip(held, manifests, strict=True):
+        named |= {bytes.fromhex(file.digest): (own, file) for file in manifest.files()}
+    requests = 0
+    while (request := parse(wire.ShardRequest, (yield from hear()))).digest:
+        if request.digest not in named or (requests := requests + 1) > len(named):
+            raise MalformedMessage("ShardRequest: a file that no manifest names, or one too many")
+        own, file = named[request.digest]
+        if request.start > file.size:
+            raise BoundExceeded("ShardRequest: begins behind the end of the file")
+        for start in range(request.start, file.size, PART):
+            data = own.read_shard(file, start, min(PART, file.size - start))
+            yield wire.ShardPart(data=data).SerializeToString()
+
+
+def _words(session: str, proposal: bytes, tables: bytes) -> bytes:
+    parts = (session.encode(), proposal, tables)
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+
+def _parameters(words: bytes, spec: IdentifierSettings, manifest: Manifest) -> Parameters:
+    """What both sides of one set's dialogue must agree on."""
+    return Parameters(
+        protocol="inquiry",
+        output=Output.RECEIVER,
+        domain=domain(spec),
+        context=words + manifest.digest + spec.name.encode(),
+        max_elements=MOST_ASKED,
+        max_label_width=0,
+    )

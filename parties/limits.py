@@ -1,0 +1,150 @@
+"""How much was asked of this node, counted on disk before anything is answered.
+
+One row for each peer, ticket and day, and one for each session, which serves once. What is counted
+is written through to the disk before the answer leaves; a crash in between counts a question that
+got no answer, and never the other way.
+
+The store is SQLite, through SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sql
+from sqlalchemy.exc import SQLAlchemyError
+
+from parties.errors import LocalFault
+from parties.refusals import Refusal
+
+_METADATA: Final = sql.MetaData()
+_ASKED: Final = sql.Table(
+    "asked",
+    _METADATA,
+    sql.Column("peer", sql.String, primary_key=True),
+    sql.Column("ticket", sql.String, primary_key=True),
+    sql.Column("day", sql.Date, primary_key=True),
+    sql.Column("elements", sql.BigInteger, nullable=False),
+)
+_SESSIONS: Final = sql.Table(
+    "sessions",
+    _METADATA,
+    sql.Column("peer", sql.String, primary_key=True),
+    sql.Column("session", sql.String, primary_key=True),
+    sql.Column("day", sql.Date, nullable=False),
+)
+PATIENCE_MS: Final = 10_000
+"""How long one charge waits for another; each takes a write to the disk, some milliseconds."""
+
+
+class Limits:
+    """The counts of one node. Threads and processes may share a file.
+
+    Args:
+        path: of the database; made if it is not there.
+
+    Raises:
+        LocalFault: it cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._engine = sql.create_engine(f"sqlite:///{path}")
+        sql.event.listen(self._engine, "connect", _prepare)
+        sql.event.listen(self._engine, "begin", _begin)
+        try:
+            with self._engine.begin() as store:
+                _METADATA.create_all(store)
+            path.chmod(0o600)
+        except (SQLAlchemyError, OSError) as fault:
+            raise self._fault(fault) from None
+
+    def admit(self, peer: str, session: str) -> None:
+        """Takes note of a session, which may be the only one of this name.
+
+        Raises:
+            Refusal: the peer has run it before.
+            LocalFault: it cannot be written down.
+        """
+        row = {"peer": peer, "session": session, "day": _today()}
+        try:
+            with self._lock, self._engine.begin() as store:
+                store.execute(_SESSIONS.insert().values(row))
+        except sql.exc.IntegrityError:
+            raise Refusal("replayed", f"{peer} asks again in a session that is over") from None
+        except SQLAlchemyError as fault:
+            raise self._fault(fault) from None
+
+    def charge(self, peer: str, elements: int, most: int, ticket: str = "") -> None:
+        """Counts elements that a peer asks about; on disk when this returns.
+
+        Args:
+            peer: who asks.
+            elements: how many, of one question.
+            most: how many a day it may ask about, under this ticket.
+            ticket: under which it asks.
+
+        Raises:
+            Refusal: it would be more; nothing is counted.
+            LocalFault: it cannot be written down.
+        """
+        key = {"peer": peer, "ticket": ticket, "day": _today()}
+        where = sql.and_(*(_ASKED.c[name] == value for name, value in key.items()))
+        try:
+            with self._lock, self._engine.begin() as store:
+                asked = store.scalar(sql.select(_ASKED.c.elements).where(where))
+                if (asked or 0) + elements > most:
+                    raise Refusal(
+                        "over-limit",
+                        f"{peer} asks about {elements} more, has asked about {asked or 0} of the "
+                        f"{most} of today",
+                    )
+                if asked is None:
+                    store.execute(_ASKED.insert().values(elements=elements, **key))
+                else:
+                    store.execute(_ASKED.update().where(where).values(elements=asked + elements))
+        except SQLAlchemyError as fault:
+            raise self._fault(fault) from None
+
+    def asked(self, peer: str, day: date | None = None, ticket: str = "") -> int:
+        """Returns about how many elements a peer has asked on a day, by default today."""
+        key = {"peer": peer, "ticket": ticket, "day": day or _today()}
+        where = sql.and_(*(_ASKED.c[name] == value for name, value in key.items()))
+        try:
+            with self._engine.connect() as store:
+                return store.scalar(sql.select(_ASKED.c.elements).where(where)) or 0
+        except SQLAlchemyError as fault:
+            raise self._fault(fault) from None
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._engine.dispose()
+
+    def _fault(self, fault: Exception) -> LocalFault:
+        # SQLAlchemy's own text holds the statement; the driver's says what is wrong with the file.
+        reason = getattr(fault, "orig", None) or fault
+        text = reason.strerror if isinstance(reason, OSError) else str(reason)
+        return LocalFault(f"{self._path}: the node's counts cannot be kept: {text}")
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _prepare(connection: object, _: object) -> None:
+    """Leaves transactions to us, and waits for the disk at the end of each."""
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+    cursor.close()
+
+
+def _begin(store: sql.Connection) -> None:
+    """Takes the lock for writing at once: what was read is still so when it is changed."""
+    store.exec_driver_sql("BEGIN IMMEDIATE")

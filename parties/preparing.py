@@ -1,0 +1,159 @@
+"""The hallway of a holder: from its rows to a table that a peer may inquire, one room a step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from parties import logs
+from parties.disclosure import Column, disclosed, records
+from parties.errors import SettingsError
+from parties.identifiers import domain, identify
+from parties.settings import IdentifierSettings, PeerSettings, Settings
+from parties.sources import Source, open_source
+from parties.tables import Held, Manifest, wrapping
+from parties.tables.building import build_files, shards_for
+from parties.tables.held import EPOCH
+from psi import Labels, Meter, _core
+
+
+class Prepared(NamedTuple):
+    """A table that was made.
+
+    Attributes:
+        set: of identifiers.
+        epoch: the name of its key.
+        number: of the table.
+        identifiers: how many are in it.
+        records: how many; None if members alone are told.
+        shards: how many files.
+        size: their bytes together.
+        seconds: what it took.
+    """
+
+    set: str
+    epoch: str
+    number: int
+    identifiers: int
+    records: int | None
+    shards: int
+    size: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values."""
+        return self._asdict()
+
+    def line(self) -> str:
+        """The report as a line for people."""
+        told = "members" if self.records is None else f"{self.records:,} records"
+        return (
+            f"{self.set}: table {self.number} of epoch {self.epoch}, {self.identifiers:,} "
+            f"identifiers, {told}, {self.shards} files of {self.size:,} bytes, {self.seconds:.1f} s"
+        )
+
+
+def prepare(
+    settings: Settings,
+    peer_name: str,
+    sets: Sequence[str],
+    epoch: str | None,
+    meter: Meter,
+    source: Source | None = None,
+) -> list[Prepared]:
+    """Prepares tables for a peer, and serves them from then on.
+
+    What was evaluated before under the epoch's key is not evaluated again, so to prepare once more
+    costs little but for new identifiers, and a preparation that was stopped goes on where it was. A
+    new epoch has a new key: nothing that the peer has learnt before opens its table.
+
+    Args:
+        settings: of this node.
+        peer_name: for whom.
+        sets: names of identifier sets; none for all.
+        epoch: the name of the key; None for the one that is served, or else today's date.
+        meter: counts what is done.
+        source: the rows; those of the settings if None.
+
+    Raises:
+        SettingsError: the peer may not inquire, or a name or a key is not one.
+        SourceError: the source is wrong, or a set has no identifier.
+        LocalFault: a file cannot be read or written.
+    """
+    peer = settings.peer(peer_name)
+    if "inquire" not in peer.may:
+        raise SettingsError(f'peers.{peer.name}: may not inquire; add "inquire" to its `may`')
+    if epoch is not None and not EPOCH.fullmatch(epoch):
+        raise SettingsError("a name of an epoch has small letters, digits, dots and hyphens only")
+    chosen = settings.sets(sets)
+    log = logs.Log(peer=peer.name)
+    logs.must_be_writable()
+    source = source or open_source(settings.source)  # 1 rows
+    columns = disclosed(source, peer.disclose)
+    made = []
+    for spec in chosen:
+        log.info("table_begun", set=spec.name)
+        each = _prepare(settings, peer, spec, source, columns, epoch, meter)
+        log.info(
+            "table_made",
+            set=each.set,
+            epoch=each.epoch,
+            number=each.number,
+            identifiers=each.identifiers,
+            records=each.records,
+            shards=each.shards,
+            size=each.size,
+            seconds=each.seconds,
+        )
+        made.append(each)
+    return made
+
+
+def _prepare(
+    settings: Settings,
+    peer: PeerSettings,
+    spec: IdentifierSettings,
+    source: Source,
+    columns: Sequence[Column],
+    epoch: str | None,
+    meter: Meter,
+) -> Prepared:
+    began = time.monotonic()
+    held, by = Held(settings.tables, peer, spec.name), wrapping(settings.tables.wrapping_key)
+    before, today = held.manifest(), datetime.now(UTC).date().isoformat()
+    epoch = epoch or (before.epoch if before else today)
+    key = held.key(epoch, by) or held.new_key(epoch, by)
+    own = identify(source, spec)  # 2 identifiers, 3 elements
+    labels: Labels | None = records(source, spec, own, columns) if columns else None
+    entries = len(own) if labels is None else len(labels)
+    # Within an epoch the number of shards stays: what was evaluated is kept shard by shard.
+    same = before is not None and before.epoch == epoch
+    shards = len(before.generations[-1].shards) if before and same else shards_for(entries)
+    files = build_files(held, key, epoch, own.elements, labels, shards, meter)  # 4 shards
+    manifest = Manifest(
+        holder=settings.node.name,
+        asker=peer.san,
+        set=spec.name,
+        domain=domain(spec),
+        normaliser=_core.normaliser_digest().hex(),
+        epoch=epoch,
+        number=before.number + 1 if before else 1,
+        public=key.public().hex(),
+        columns=tuple(columns),
+        label=None if labels is None else labels.width,
+        made=today,
+        generations=(files,),
+    )
+    held.publish(manifest)  # 5 served
+    return Prepared(
+        set=spec.name,
+        epoch=epoch,
+        number=manifest.number,
+        identifiers=len(own),
+        records=None if labels is None else len(labels),
+        shards=len(manifest.files()),
+        size=sum(file.size for file in manifest.files()),
+        seconds=round(time.monotonic() - began, 3),
+    )

@@ -1,0 +1,127 @@
+"""Builds the files of a table: from elements and their records to shards.
+
+Shard by shard: what was evaluated before comes from the journal, the rest is evaluated and written
+to it in parts, so that a build that was stopped goes on where it was; then the map is built. So
+memory is bounded by the largest shard.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parties.errors import LocalFault
+from parties.tables.held import Held
+from parties.tables.manifest import Files
+from psi import Elements, Labels, Meter, _core
+from psi.elements import WIDTH
+from psi.lazily import np, npt
+from psi.protocols.inquiry import Function
+from psi.tables import MOST_SHARDS, build, shard_of
+
+SHARD: Final = 1 << 20
+"""Entries of a shard: 6 MB of members, beside which a file and a step of a build cost little."""
+PART: Final = 1 << 13
+"""Elements that are evaluated at a time: a kill costs a quarter of a second of one core's work, and
+writing a part to the disk is small beside it."""
+SMALLEST: Final = 1 << 10
+"""Entries for which the smallest shard has room."""
+STEPS: Final = 32
+"""Steps of capacity from one power of two to the next: a shard shows its entries to 3 %, and is at
+most as much longer."""
+
+
+def shards_for(entries: int) -> int:
+    """How many shards a table of so many entries has."""
+    shards = 1 << (max(entries - 1, 0) // SHARD).bit_length()
+    return min(shards, MOST_SHARDS)
+
+
+def capacity_for(entries: int) -> int:
+    """The class of a shard of so many entries: the smallest capacity that holds them."""
+    if entries <= SMALLEST:
+        return SMALLEST
+    step = (1 << (entries - 1).bit_length()) // (2 * STEPS)
+    return -(-entries // step) * step
+
+
+def build_files(
+    held: Held,
+    key: _core.VoprfKey,
+    epoch: str,
+    elements: Elements,
+    labels: Labels | None,
+    shards: int,
+    meter: Meter,
+) -> Files:
+    """Builds all shards of a generation and writes them.
+
+    Args:
+        held: where they go.
+        key: of the function.
+        epoch: its name.
+        elements: all identifiers. Secret.
+        labels: of their records; None to tell members alone.
+        shards: a power of two of them.
+        meter: counts elements that are evaluated, or known.
+
+    Raises:
+        LocalFault: a file cannot be read or written, or was damaged.
+    """
+    block = bytes(elements.block)
+    where = shard_of(block, shards)
+    entries = where if labels is None else where[labels.positions]
+    capacity = capacity_for(int(np.bincount(entries, minlength=1).max()))
+    entropy = _core.Entropy.from_os()
+    meter.total += len(elements)
+    files = []
+    for shard in range(shards):
+        inside = np.flatnonzero(where == shard).astype(np.uint32)
+        own = Elements(_taken(block, inside))
+        known = _evaluated(held, key, epoch, (shard, shards), own, meter, entropy)
+        positions, told = np.empty(0, np.uint32), None
+        if labels is not None:
+            numbers = np.zeros(len(elements), np.uint32)
+            numbers[inside] = np.arange(len(inside), dtype=np.uint32)
+            records = np.flatnonzero(where[labels.positions] == shard)
+            positions, told = numbers[labels.positions[records]], labels.block[records]
+        files.append(held.write_shard(build(known, own, positions, told, capacity, entropy)))
+    return Files(tuple(files))
+
+
+def _evaluated(
+    held: Held,
+    key: _core.VoprfKey,
+    epoch: str,
+    place: tuple[int, int],
+    elements: Elements,
+    meter: Meter,
+    entropy: _core.Entropy,
+) -> _core.Evaluations:
+    """Evaluates what the journal of a shard does not hold, part by part."""
+    journal = held.journal(epoch, *place)
+    known = _core.Evaluations(key, Function(key.public()).suite)
+    for number, sealed in enumerate(journal.blocks()):
+        try:
+            known.read(sealed, _context(place, number))
+        except ValueError:
+            raise LocalFault(
+                f"block {number} of what was evaluated for shard {place[0]} of epoch {epoch} is "
+                "damaged; remove that file, and its elements are evaluated anew"
+            ) from None
+    missing = known.missing(elements.block)
+    meter.done += len(elements) - len(missing) // WIDTH
+    for start in range(0, len(missing), PART * WIDTH):
+        part = missing[start : start + PART * WIDTH]
+        journal.append(known.evaluate(part, _context(place, journal.count), entropy))
+        meter.done += len(part) // WIDTH
+    return known
+
+
+def _context(place: tuple[int, int], number: int) -> bytes:
+    return f"greenlane/evaluated/1/{place[0]}/{place[1]}/{number}".encode()
+
+
+def _taken(block: bytes, positions: npt.NDArray[np.uint32]) -> bytes:
+    rows = np.frombuffer(block, np.uint8).reshape(-1, WIDTH)
+    taken: bytes = rows[positions].tobytes()
+    return taken

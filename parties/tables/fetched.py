@@ -1,0 +1,176 @@
+"""The folder of a table that this node has fetched from a peer, for one set of identifiers.
+
+manifest.json       as it was signed
+shards/DIGEST       the files that it names
+shards/DIGEST.part  one that is being fetched
+lock                held by who fetches
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from parties.errors import LocalFault, TableRefused
+from parties.settings import PeerSettings, TableSettings
+from parties.tables.files import write_whole
+from parties.tables.manifest import Manifest, ShardFile, Signed, verify
+from psi.errors import PeerError
+from psi.lazily import np
+from psi.tables import Generation, Shard
+
+
+class Fetched:
+    """A table of a peer.
+
+    Args:
+        settings: where tables are.
+        peer: whose table it is.
+        name: of the identifier set.
+    """
+
+    def __init__(self, settings: TableSettings, peer: PeerSettings, name: str) -> None:
+        self._folder = settings.folder / "fetched" / peer.name / name
+        self._shards = self._folder / "shards"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other threads and processes from fetching into this folder meanwhile; they wait.
+
+        Raises:
+            LocalFault: the folder cannot be used.
+        """
+        path = self._folder / "lock"
+        try:
+            self._shards.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = path.open("ab")
+        except OSError as fault:
+            raise LocalFault(f"{path}: cannot be used: {fault.strerror}") from None
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+            yield
+
+    def manifest(self) -> Manifest | None:
+        """What was fetched last, or None.
+
+        Raises:
+            LocalFault: it cannot be read, or is damaged.
+        """
+        path = self._folder / "manifest.json"
+        try:
+            values = json.loads(path.read_bytes())
+            return verify(Signed(*map(bytes.fromhex, values)))[0]
+        except FileNotFoundError:
+            return None
+        except OSError as fault:
+            raise LocalFault(f"{path}: cannot be read: {fault.strerror}") from None
+        except (ValueError, TypeError, TableRefused):
+            raise LocalFault(
+                f"{path}: is damaged; remove {self._folder} and fetch the table again"
+            ) from None
+
+    def missing(self, manifest: Manifest) -> list[tuple[ShardFile, int]]:
+        """Which files of a table are not here yet, and how many bytes of each are."""
+        absent = []
+        for file in dict.fromkeys(manifest.files()):
+            if self._size(self._shards / file.digest) != file.size:
+                here = self._size(self._part(file))
+                absent.append((file, here if here <= file.size else 0))
+        return absent
+
+    def write_part(self, file: ShardFile, start: int, data: bytes) -> None:
+        """Writes a part of a file that is being fetched.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        path = self._part(file)
+        try:
+            with path.open("ab") as opened:
+                opened.truncate(start)
+                opened.write(data)
+        except OSError as fault:
+            raise LocalFault(f"{path}: cannot be written: {fault.strerror}") from None
+
+    def complete(self, file: ShardFile) -> None:
+        """Takes a file over of which all parts are here.
+
+        Raises:
+            TableRefused: it is not what the manifest says; it is removed.
+            LocalFault: it cannot be read or written.
+        """
+        path = self._part(file)
+        try:
+            with path.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+                os.fsync(opened.fileno())
+            if digest != file.digest:
+                path.unlink()
+                raise TableRefused(
+                    "shard-altered",
+                    "a shard of a table is not the one that its manifest names; it was removed",
+                )
+            path.replace(self._shards / file.digest)
+        except OSError as fault:
+            raise LocalFault(f"{path}: cannot be written: {fault.strerror}") from None
+
+    def keep(self, signed: Signed, manifest: Manifest) -> None:
+        """Keeps a manifest of which all files are here, and removes those that it does not name.
+
+        Raises:
+            LocalFault: a file cannot be written or removed.
+        """
+        values = [part.hex() for part in signed]
+        write_whole(self._folder / "manifest.json", json.dumps(values).encode())
+        named = {file.digest for file in manifest.files()}
+        try:
+            for path in self._shards.iterdir():
+                if path.name not in named:
+                    path.unlink()
+        except OSError as fault:
+            raise LocalFault(f"{self._shards}: cannot be cleared: {fault.strerror}") from None
+
+    def generations(self, manifest: Manifest) -> list[Generation]:
+        """Opens a table of which all files are here; they are mapped, not read.
+
+        Raises:
+            LocalFault: a file cannot be read, or is not what it was when it was fetched.
+        """
+        return [
+            Generation(
+                [self._open(file, manifest) for file in each.shards],
+                None if each.removed is None else self._open(each.removed, manifest, members=True),
+            )
+            for each in manifest.generations
+        ]
+
+    def _open(self, file: ShardFile, manifest: Manifest, *, members: bool = False) -> Shard:
+        path = self._shards / file.digest
+        try:
+            block = np.memmap(path, np.uint8, "r")
+        except (OSError, ValueError):
+            raise LocalFault(f"{path}: cannot be read; fetch the table again") from None
+        try:
+            shard = Shard.read(block)
+        except PeerError:
+            shard = None
+        if shard is None or shard.label != (None if members else manifest.label):
+            raise TableRefused(
+                "shard-altered", "a shard of a table is not what its manifest says it is"
+            )
+        return shard
+
+    def _part(self, file: ShardFile) -> Path:
+        return self._shards / f"{file.digest}.part"
+
+    @staticmethod
+    def _size(path: Path) -> int:
+        try:
+            return path.stat().st_size
+        except OSError:
+            return 0

@@ -1,0 +1,101 @@
+"""Files of a table on this machine: whole or not there, and readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from parties.errors import LocalFault
+
+_LENGTH: Final = 4
+"""Bytes that say how long a block of a journal is."""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file that is there as a whole or not at all, whenever the machine stops.
+
+    Raises:
+        LocalFault: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(beside, "wb", opener=_for_the_owner) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _sync_folder(path.parent)
+    except OSError as fault:
+        with suppress(OSError):  # it was not made, or the disk does not let it go either
+            beside.unlink(missing_ok=True)
+        raise LocalFault(f"{path}: cannot be written: {fault.strerror}") from None
+
+
+class Journal:
+    """Blocks of bytes, one behind the other, each on the disk before `append` returns.
+
+    A block that was cut off when the machine stopped is not there.
+
+    Raises:
+        LocalFault: the file cannot be read, by any method.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._end = 0
+        self.count = 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yields all whole blocks."""
+        self._end, self.count = 0, 0
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        except OSError as fault:
+            raise self._fault(fault) from None
+        with file:
+            while True:
+                try:
+                    head = file.read(_LENGTH)
+                    block = file.read(int.from_bytes(head, "little"))
+                except OSError as fault:
+                    raise self._fault(fault) from None
+                if len(head) < _LENGTH or len(block) < int.from_bytes(head, "little"):
+                    return
+                self._end += len(head) + len(block)
+                self.count += 1
+                yield block
+
+    def append(self, block: bytes) -> None:
+        """Writes a block behind those that `blocks` gave; what was cut off there goes."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(self._path, "ab", opener=_for_the_owner) as file:
+                file.truncate(self._end)
+                file.write(len(block).to_bytes(_LENGTH, "little") + block)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as fault:
+            raise self._fault(fault) from None
+        self._end += _LENGTH + len(block)
+        self.count += 1
+
+    def _fault(self, fault: OSError) -> LocalFault:
+        return LocalFault(f"{self._path}: cannot be used: {fault.strerror}")
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

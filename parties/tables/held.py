@@ -1,0 +1,130 @@
+"""The folder of a table that this node holds for one asker and one set of identifiers.
+
+manifest.json           what is served now
+previous.json           what was served before, whose files stay for those who still fetch them
+shards/DIGEST           the files that both name
+EPOCH/key.json          the sealed key
+EPOCH/evaluated/...     what was evaluated under it, sealed
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from parties.errors import LocalFault, TableRefused
+from parties.settings import PeerSettings, TableSettings
+from parties.tables.files import Journal, write_whole
+from parties.tables.manifest import Manifest, ShardFile
+from parties.tables.sealing import Wrapping, read_key, write_key
+from psi import _core
+
+EPOCH: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+"""A name of an epoch: what is also a folder's name."""
+
+
+class Held:
+    """A table of ours.
+
+    Args:
+        settings: where tables are.
+        peer: for whom it is.
+        name: of the identifier set.
+    """
+
+    def __init__(self, settings: TableSettings, peer: PeerSettings, name: str) -> None:
+        self._folder = settings.folder / "held" / peer.name / name
+        self._shards = self._folder / "shards"
+
+    def manifest(self) -> Manifest | None:
+        """What is served now, or None.
+
+        Raises:
+            LocalFault: it cannot be read, or is damaged.
+        """
+        return self._read("manifest.json")
+
+    def key(self, epoch: str, by: Wrapping) -> _core.VoprfKey | None:
+        """The key of an epoch, or None if it has none yet.
+
+        Raises:
+            LocalFault: its file cannot be read, or is none.
+            SettingsError: it does not open.
+        """
+        path = self._folder / epoch / "key.json"
+        return read_key(path, by) if path.exists() else None
+
+    def new_key(self, epoch: str, by: Wrapping) -> _core.VoprfKey:
+        """Draws the key of an epoch, and seals it on the disk before anything is made with it.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        key = _core.VoprfKey.draw(_core.Entropy.from_os())
+        write_key(self._folder / epoch / "key.json", key, by)
+        return key
+
+    def journal(self, epoch: str, shard: int, shards: int) -> Journal:
+        """What was evaluated of one shard of so many."""
+        return Journal(self._folder / epoch / "evaluated" / f"{shard:04x}-{shards:04x}")
+
+    def write_shard(self, data: bytes) -> ShardFile:
+        """Writes a shard.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        file = ShardFile.of(data)
+        write_whole(self._shards / file.digest, data)
+        return file
+
+    def read_shard(self, file: ShardFile, start: int, size: int) -> bytes:
+        """Reads a part of a shard that is served.
+
+        Raises:
+            LocalFault: it cannot be read, or is not there.
+        """
+        try:
+            with (self._shards / file.digest).open("rb") as opened:
+                opened.seek(start)
+                return opened.read(size)
+        except OSError as fault:
+            raise LocalFault(f"{self._shards}: a shard cannot be read: {fault.strerror}") from None
+
+    def publish(self, manifest: Manifest) -> None:
+        """Serves a table from now on, and removes files that neither it nor the last one names.
+
+        Raises:
+            LocalFault: a file cannot be written or removed.
+        """
+        before = self.manifest()
+        if before is not None:
+            write_whole(self._folder / "previous.json", before.encode())
+        write_whole(self._folder / "manifest.json", manifest.encode())
+        named = {file.digest for each in self._named() for file in each.files()}
+        try:
+            for path in self._shards.iterdir():
+                if path.name not in named:
+                    path.unlink()
+        except OSError as fault:
+            raise LocalFault(f"{self._shards}: cannot be cleared: {fault.strerror}") from None
+
+    def _named(self) -> Iterator[Manifest]:
+        for name in ("manifest.json", "previous.json"):
+            if (manifest := self._read(name)) is not None:
+                yield manifest
+
+    def _read(self, name: str) -> Manifest | None:
+        path = self._folder / name
+        try:
+            return Manifest.decode(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as fault:
+            raise LocalFault(f"{path}: cannot be read: {fault.strerror}") from None
+        except TableRefused:
+            raise LocalFault(
+                f"{path}: is damaged; remove it and prepare the table again, which evaluates "
+                "nothing twice"
+            ) from None

@@ -1,0 +1,607 @@
+"""Inquiries between two nodes on the loopback: answers, tables that were tampered with, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parties.answering import answers
+from parties.channel import Identity, Node
+from parties.credentials import read_credentials
+from parties.disclosure import Column
+from parties.errors import (
+    LocalFault,
+    PartyError,
+    PeerRefused,
+    SettingsError,
+    TableRefused,
+)
+from parties.founding import FILE, found, introduce
+from parties.inquiring import InquiryReport, inquire, inquire_all, inquire_async
+from parties.limits import Limits
+from parties.preparing import prepare
+from parties.refusals import Refusal
+from parties.settings import Settings
+from parties.settings_file import load
+from parties.tables import Fetched, Held, Manifest, ShardFile, Signed, sign, verify
+from parties.tables.building import SHARD, SMALLEST, capacity_for, shards_for
+from parties.tables.files import Journal, write_whole
+from parties.tables.manifest import Files, root
+from parties.tables.sealing import Passphrase, WrappingKey, read_key, wrapping, write_key
+from psi import Meter, _core
+
+PASSPHRASE = "correct horse battery staple"
+CLAIMS = (
+    "claim_no,insured_id,driver_id,phone,plate,vin,amount\n"
+    "C-1,11010519491231002X,,13800138000,浙A12345,,100\n"
+    "C-2,11010519491231002X,,,浙A12345,,200\n"
+    "C-3,,,,粤BD12345,,300\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passphrase, and one that is quick to stretch."""
+    monkeypatch.setenv("GREENLANE_PASSPHRASE", PASSPHRASE)
+    monkeypatch.setattr("parties.tables.sealing.COST", 1 << 4)
+
+
+@dataclass
+class Pair:
+    """An insurer that holds tables and a police node that asks."""
+
+    folder: Path
+    changes: dict[str, Any]
+
+    @property
+    def insurer(self) -> Settings:
+        settings = load(self.folder / "insurer" / FILE)
+        peer = settings.peers[0]._replace(**({"may": ("inquire",)} | self.changes))
+        return settings._replace(peers=(peer,))
+
+    @property
+    def police(self) -> Settings:
+        return load(self.folder / "police" / FILE)
+
+    def prepare(self, *sets: str, epoch: str | None = None) -> None:
+        prepare(self.insurer, "police", sets, epoch, Meter())
+
+    @contextmanager
+    def serving(self) -> Iterator[Settings]:
+        """Runs the insurer; gives settings of the police that know its port."""
+        node = self.insurer.node
+        identity = Identity(node.certificate, node.key)
+        server = Node("127.0.0.1:0", identity, self.insurer.peers, answers(self.insurer))
+        port = server.start()
+        police = self.police
+        try:
+            peer = police.peers[0]._replace(address=f"127.0.0.1:{port}")
+            yield police._replace(peers=(peer,))
+        finally:
+            server.stop(0)
+
+    def ask(self, **asked: list[str]) -> InquiryReport:
+        with self.serving() as police:
+            return inquire(police, "insurer", asked, Meter())
+
+    def held(self, name: str = "plate") -> Held:
+        return Held(self.insurer.tables, self.insurer.peers[0], name)
+
+    def fetched(self, name: str = "plate") -> Fetched:
+        return Fetched(self.police.tables, self.police.peers[0], name)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    (tmp_path / "insurer").mkdir()
+    (tmp_path / "insurer/claims.csv").write_text(CLAIMS, encoding="utf-8")
+    found(tmp_path / "insurer", "insurer", "insurer", "127.0.0.1:7443")
+    found(tmp_path / "police", "police", "police", "127.0.0.1:7444")
+    introduce(tmp_path / "insurer" / FILE, tmp_path / "police" / FILE)
+    return Pair(tmp_path, {})
+
+
+def rows(report: InquiryReport) -> dict[str, list[str]]:
+    """The claims that were told, by what was asked."""
+    return {
+        each.value: [row["claim_no"] for row in each.rows or ()]
+        for each in report.told
+        if each.records
+    }
+
+
+def test_an_inquiry_tells_the_agreed_columns_of_what_was_asked_and_nothing_else(
+    pair: Pair,
+) -> None:
+    pair.prepare("plate", "person")
+    report = pair.ask(plate=["浙A12345", "浙A-12345", "京A00001"], person=["11010519491231002x"])
+    assert rows(report) == {
+        "浙A12345": ["C-1", "C-2"],
+        "浙A-12345": ["C-1", "C-2"],
+        "11010519491231002x": ["C-1", "C-2"],
+    }
+    assert [each.records for each in report.told] == [2, 2, 0, 2]
+    assert set(report.told[0].rows[0]) == {"claim_no", "amount"}
+    # Two spellings are one question; the counter has three elements.
+    limits = Limits(pair.insurer.tables.counts)
+    assert limits.asked("police") == 3
+    again = pair.ask(plate=["粤BD12345"])
+    assert rows(again) == {"粤BD12345": ["C-3"]}
+    assert again.heard_bytes < 4000 < report.heard_bytes, "the table was fetched once"
+    assert limits.asked("police") == 4
+    assert list(again.epochs) == ["plate"]
+
+
+def test_members_alone_are_told_where_nothing_is_disclosed(pair: Pair) -> None:
+    pair.changes["disclose"] = ()
+    pair.prepare("plate")
+    report = pair.ask(plate=["浙A12345", "京A00001"])
+    assert [(each.records, each.rows) for each in report.told] == [(1, None), (0, None)]
+    assert "plate 浙A12345: found" in "\n".join(report.lines())
+
+
+def test_what_is_no_identifier_is_not_asked_about(pair: Pair) -> None:
+    pair.prepare("plate")
+    report = pair.ask(plate=["nonsense", "浙A12345", ""])
+    assert [each.asked for each in report.told] == [False, True, False]
+    assert all(each.reason for each in report.told if not each.asked)
+    assert Limits(pair.insurer.tables.counts).asked("police") == 1
+    assert json.loads(json.dumps(report.as_json()))["told"][1]["records"] == 2
+
+
+def test_several_peers_are_asked_at_once_and_a_program_with_an_event_loop_goes_on(
+    pair: Pair,
+) -> None:
+    pair.prepare("plate")
+    with pair.serving() as police:
+        twice = inquire_all(police, ["insurer", "insurer"], {"plate": ["浙A12345"]}, Meter())
+        assert [rows(each) for each in twice] == [{"浙A12345": ["C-1", "C-2"]}] * 2
+
+        async def many() -> list[InquiryReport]:
+            calls = [inquire_async(police, "insurer", {"plate": [p]}) for p in ("浙A12345", "京A1")]
+            return await asyncio.gather(*calls)
+
+        assert [rows(each) for each in asyncio.run(many())] == [{"浙A12345": ["C-1", "C-2"]}, {}]
+
+
+def test_to_prepare_again_evaluates_nothing_twice_and_a_new_epoch_everything(pair: Pair) -> None:
+    pair.prepare("plate")
+    held, first = pair.held(), pair.held().manifest()
+    journal = pair.folder / f"insurer/tables/held/police/plate/{first.epoch}/evaluated/0000-0001"
+    evaluated = journal.read_bytes()
+    claims = pair.folder / "insurer/claims.csv"
+    claims.write_text(CLAIMS + "C-4,,,,京A00001,,5\n", encoding="utf-8")
+    pair.prepare("plate")
+    second = held.manifest()
+    assert journal.read_bytes().startswith(evaluated)
+    # One element more: its 64 bytes, what sealing adds, and the length of the block.
+    assert len(journal.read_bytes()) == len(evaluated) + 64 + 40 + 4
+    assert (second.number, second.public) == (first.number + 1, first.public)
+    assert rows(pair.ask(plate=["京A00001"])) == {"京A00001": ["C-4"]}
+    pair.prepare("plate", epoch="next")
+    third = held.manifest()
+    assert (third.number, third.epoch) == (second.number + 1, "next")
+    assert third.public != second.public
+    report = pair.ask(plate=["京A00001", "浙A12345"])
+    assert rows(report) == {"京A00001": ["C-4"], "浙A12345": ["C-1", "C-2"]}
+    assert report.epochs == {"plate": "next"}
+
+
+def test_a_build_that_was_cut_off_goes_on(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parties.tables.building.PART", 1)
+    appended: list[int] = []
+    append = Journal.append
+
+    def stop_at_the_second(self: Journal, block: bytes) -> None:
+        if len(appended) == 1:
+            raise KeyboardInterrupt
+        appended.append(len(block))
+        append(self, block)
+
+    monkeypatch.setattr(Journal, "append", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        pair.prepare("plate")
+    assert pair.held().manifest() is None
+    epoch = next((pair.folder / "insurer/tables/held/police/plate").glob("2*")).name
+    # The machine stopped in the middle of a block.
+    journal = pair.folder / f"insurer/tables/held/police/plate/{epoch}/evaluated/0000-0001"
+    with journal.open("ab") as file:
+        file.write((100).to_bytes(4, "little") + b"half")
+    monkeypatch.setattr(Journal, "append", append)
+    meter = Meter()
+    prepare(pair.insurer, "police", ("plate",), epoch, meter)
+    assert (meter.total, meter.done) == (2, 2)
+    assert len(list(Journal(journal).blocks())) == 2
+    assert rows(pair.ask(plate=["浙A12345"])) == {"浙A12345": ["C-1", "C-2"]}
+
+
+def test_a_damaged_journal_is_told(pair: Pair) -> None:
+    pair.prepare("plate", epoch="one")
+    journal = pair.folder / "insurer/tables/held/police/plate/one/evaluated/0000-0001"
+    data = bytearray(journal.read_bytes())
+    data[40] ^= 1
+    journal.write_bytes(data)
+    with pytest.raises(LocalFault, match="block 0 of what was evaluated for shard 0 of epoch one"):
+        pair.prepare("plate")
+
+
+# What the settings and the holder refuse.
+
+
+def test_a_peer_inquires_only_if_it_may_and_a_table_is_there(pair: Pair) -> None:
+    with pytest.raises(PeerRefused) as refused:
+        pair.ask(plate=["浙A12345"])
+    assert refused.value.code == "no-table"
+    pair.changes["may"] = ("count", "match")
+    with pytest.raises(SettingsError, match='add "inquire" to its `may`'):
+        pair.prepare("plate")
+    with pytest.raises(PeerRefused) as refused:
+        pair.ask(plate=["浙A12345"])
+    assert refused.value.code == "way-not-allowed"
+
+
+def test_the_daily_limit_is_the_holders_and_survives_it(pair: Pair) -> None:
+    pair.changes["daily_inquiries"] = 3
+    pair.prepare("plate", "person")
+    assert pair.ask(plate=["浙A12345", "京A00001"]).told
+    with pytest.raises(PeerRefused) as refused:
+        pair.ask(plate=["浙A00001", "浙A00002"])
+    assert refused.value.code == "over-limit"
+    limits = Limits(pair.insurer.tables.counts)
+    assert limits.asked("police") == 2, "what was refused is not counted"
+    # Both sets of one inquiry count; the second is refused, what the first said is counted.
+    with pytest.raises(PeerRefused):
+        pair.ask(plate=["浙A00001"], person=["11010519491231002X"])
+    assert limits.asked("police") == 3
+    report = pair.ask(plate=[])
+    assert not report.told, "to fetch costs nothing"
+
+
+def test_a_count_that_cannot_be_written_answers_nothing(pair: Pair) -> None:
+    pair.prepare("plate")
+    pair.insurer.tables.counts.mkdir()
+    with pytest.raises(PeerRefused) as refused:
+        pair.ask(plate=["浙A12345"])
+    assert refused.value.code == "local"
+
+
+def test_a_session_serves_once(tmp_path: Path) -> None:
+    limits = Limits(tmp_path / "counts.db")
+    limits.admit("police", "1" * 32)
+    limits.admit("police", "2" * 32)
+    limits.admit("other", "1" * 32)
+    with pytest.raises(Refusal) as refused:
+        limits.admit("police", "1" * 32)
+    assert refused.value.code == "replayed"
+
+
+def test_limits_hold_for_many_askers_at_once(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    stores = [Limits(tmp_path / "counts.db") for _ in range(3)]
+
+    def charge(number: int) -> bool:
+        try:
+            stores[number % 3].charge("police", 7, 500)
+        except Refusal:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        admitted = sum(threads.map(charge, range(120)))
+    assert admitted == 71
+    assert {store.asked("police") for store in stores} == {497}
+    stores[0].charge("police", 3, 500)
+    stores[0].charge("police", 499, 500, ticket="T-1")
+    assert stores[1].asked("police", ticket="T-1") == 499
+
+
+# What the asker refuses.
+
+
+def tampered(pair: Pair, change: Any) -> TableRefused:
+    """What the police says when the insurer's manifest was changed and signed again, or not."""
+    manifest = pair.held().manifest()
+    changed = change(manifest)
+    path = pair.folder / "insurer/tables/held/police/plate/manifest.json"
+    path.write_bytes(changed.encode())
+    with pytest.raises(TableRefused) as refused:
+        pair.ask(plate=["浙A12345"])
+    path.write_bytes(manifest.encode())
+    return refused.value
+
+
+def test_a_stale_or_foreign_manifest_is_refused_by_name(pair: Pair) -> None:
+    pair.prepare("plate")
+    first = pair.held().manifest()
+    pair.prepare("plate")
+    pair.ask(plate=["浙A12345"])
+    assert tampered(pair, lambda _: first).code == "manifest-stale"
+    other = lambda manifest: manifest._replace(made="2001-01-01")  # noqa: E731
+    assert tampered(pair, other).code == "manifest-stale", "another one of the same number"
+    newer = lambda **changes: lambda m: m._replace(number=m.number + 1, **changes)  # noqa: E731
+    for changes in ({"holder": "x"}, {"asker": "x"}, {"set": "person"}):
+        assert tampered(pair, newer(**changes)).code == "manifest-other"
+    assert rows(pair.ask(plate=["浙A12345"])) == {"浙A12345": ["C-1", "C-2"]}
+
+
+def test_an_altered_shard_is_refused_and_fetched_again(pair: Pair) -> None:
+    pair.prepare("plate")
+    (file,) = pair.held().manifest().files()
+    path = pair.folder / f"insurer/tables/held/police/plate/shards/{file.digest}"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(TableRefused) as refused:
+        pair.ask(plate=["浙A12345"])
+    assert refused.value.code == "shard-altered"
+    assert pair.fetched().manifest() is None
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert rows(pair.ask(plate=["浙A12345"]))
+    # One that says something else than its manifest: honest bytes, other form.
+    label = lambda m: m._replace(number=9, label=(m.label or 0) + 16)  # noqa: E731
+    assert tampered(pair, label).code == "shard-altered"
+
+
+def test_a_fetch_that_was_cut_off_goes_on_where_it_was(pair: Pair) -> None:
+    pair.prepare("plate")
+    (file,) = pair.held().manifest().files()
+    shards = pair.folder / "police/tables/fetched/insurer/plate/shards"
+    shards.mkdir(parents=True)
+    whole = (pair.folder / f"insurer/tables/held/police/plate/shards/{file.digest}").read_bytes()
+    (shards / f"{file.digest}.part").write_bytes(whole[:-100])
+    (shards / "stale").write_bytes(b"of another table")
+    report = pair.ask(plate=["浙A12345"])
+    assert rows(report)
+    assert report.heard_bytes < 4000
+    assert [path.name for path in shards.iterdir()] == [file.digest]
+    # A part that is longer than the file begins anew.
+    (shards / file.digest).rename(shards / f"{file.digest}.part")
+    (shards / f"{file.digest}.part").write_bytes(whole + b"more")
+    assert rows(pair.ask(plate=["浙A12345"]))
+
+
+def test_a_holder_that_switches_keys_is_refused(pair: Pair) -> None:
+    from psi.errors import ProofFailed
+
+    pair.prepare("plate", epoch="one")
+    folder = pair.folder / "insurer/tables/held/police/plate/one"
+    write_key(
+        folder / "key.json",
+        _core.VoprfKey.draw(_core.Entropy.from_os()),
+        wrapping(None),
+    )
+    with pytest.raises(ProofFailed):
+        pair.ask(plate=["浙A12345"])
+
+
+def test_a_forged_signature_is_refused(pair: Pair) -> None:
+    pair.prepare("plate")
+    manifest = pair.held().manifest()
+    node, other = pair.insurer.node, pair.police.node
+    credentials = read_credentials(Identity(node.certificate, node.key))
+    signed = sign(manifest, credentials)
+    assert verify(signed)[0] == manifest
+    theirs = read_credentials(Identity(other.certificate, other.key))
+    for forged in (
+        signed._replace(manifest=manifest._replace(number=7).encode()),
+        signed._replace(signature=signed.signature[:-1]),
+        signed._replace(signature=b""),
+        signed._replace(certificate=theirs.leaf_der),
+        signed._replace(certificate=b"no certificate"),
+    ):
+        with pytest.raises(TableRefused) as refused:
+            verify(forged)
+        assert refused.value.code == "manifest-forged"
+    # Signed well, by somebody whom the police has not pinned as the insurer.
+    from parties.inquiries import _checked
+
+    stranger = sign(manifest, theirs)
+    (spec,) = pair.police.sets(("plate",))
+    with pytest.raises(TableRefused, match="that signed a manifest was not issued") as refused:
+        _checked(pair.police, pair.police.peers[0], stranger, spec, None)
+    assert refused.value.code == "manifest-forged"
+
+
+# Manifests, keys and files.
+
+A_FILE = ShardFile("ab" * 32, 100)
+
+
+def manifest(**changes: Any) -> Manifest:
+    values: dict[str, Any] = {
+        "holder": "insurer",
+        "asker": "police",
+        "set": "plate",
+        "domain": "greenlane/1/plate",
+        "normaliser": "cd" * 32,
+        "epoch": "2026-11",
+        "number": 3,
+        "public": "ef" * 32,
+        "columns": (Column("claim_no", "text"), Column("金额", "number")),
+        "label": 64,
+        "made": "2026-11-30",
+        "generations": (Files((A_FILE,), A_FILE), Files((A_FILE, A_FILE))),
+    }
+    return Manifest(**(values | changes))
+
+
+def test_a_manifest_is_read_as_it_was_written_and_in_no_other_form() -> None:
+    written = manifest().encode()
+    assert Manifest.decode(written) == manifest()
+    assert written.isascii()
+    values = json.loads(written)
+    wrong = [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        written + b" ",
+        json.dumps(values).encode(),
+        *(_encoded(values | {name: None}) for name in values if name != "label"),
+        *(_encoded(values | {"number": number}) for number in (-1, True, 1.5, 1 << 63)),
+        *(_encoded(values | {"label": label}) for label in (-1, "x")),
+        *(
+            _encoded(values | {"generations": g})
+            for g in ([], [[[], None]], [[[A_FILE] * 3, None]])
+        ),
+        _encoded(values | {"columns": [["a", "blob"]]}),
+        _encoded(values | {"root": "00" * 32}),
+        _encoded(values | {"public": "EF" * 32}),
+        _encoded(values | {"more": 1}),
+        _encoded(values | {"generations": [[[["../../etc", 100]], None]]}),
+    ]
+    for data in wrong:
+        with pytest.raises(TableRefused) as refused:
+            Manifest.decode(data)
+        assert refused.value.code == "manifest-malformed"
+
+
+def _encoded(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+
+
+def test_the_root_is_that_of_rfc_6962() -> None:
+    """The tree by its definition: split at the largest power of two below the number of leaves."""
+
+    def tree(leaves: list[bytes]) -> bytes:
+        if not leaves:
+            return hashlib.sha256().digest()
+        if len(leaves) == 1:
+            return hashlib.sha256(b"\0" + leaves[0]).digest()
+        split = 1 << ((len(leaves) - 1).bit_length() - 1)
+        left, right = tree(leaves[:split]), tree(leaves[split:])
+        return hashlib.sha256(b"\1" + left + right).digest()
+
+    for count in range(20):
+        digests = [hashlib.sha256(bytes([i])).digest() for i in range(count)]
+        assert root([ShardFile(digest.hex(), 64) for digest in digests]) == tree(digests)
+
+
+def test_a_key_file_opens_by_what_sealed_it_alone(tmp_path: Path, pair: Pair) -> None:
+    key = _core.VoprfKey.draw(_core.Entropy.from_os())
+    ways = [
+        Passphrase(PASSPHRASE),
+        Passphrase(PASSPHRASE + "!"),
+        WrappingKey(pair.insurer.node.key),
+        WrappingKey(pair.police.node.key),
+    ]
+    for number, by in enumerate(ways):
+        path = tmp_path / f"{number}.json"
+        write_key(path, key, by)
+        assert path.stat().st_mode & 0o077 == 0
+        assert key.public().hex() in path.read_text()
+        for other in ways:
+            if other is by:
+                assert read_key(path, other).public() == key.public()
+            else:
+                with pytest.raises(PartyError) as refused:
+                    read_key(path, other)
+                assert "does not open" in str(refused.value) or "another way" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"greenlane_key": 2},
+        {"wrapped": {"by": "passphrase", "scrypt": 1 << 30, "salt": "00"}},
+        {"wrapped": {"by": "nobody"}},
+        {"sealed": "zz"},
+        {"public": 7},
+    ],
+)
+def test_a_damaged_key_file_is_told(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / "key.json"
+    write_key(path, _core.VoprfKey.draw(_core.Entropy.from_os()), Passphrase(PASSPHRASE))
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(LocalFault, match="is no key file"):
+        read_key(path, Passphrase(PASSPHRASE))
+    with pytest.raises(LocalFault, match="cannot be read"):
+        read_key(tmp_path / "none.json", Passphrase(PASSPHRASE))
+
+
+def test_what_seals_keys_must_be_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: Pair
+) -> None:
+    monkeypatch.setenv("GREENLANE_PASSPHRASE", "short")
+    with pytest.raises(SettingsError, match="12 characters or more"):
+        wrapping(None)
+    monkeypatch.delenv("GREENLANE_PASSPHRASE")
+    with pytest.raises(SettingsError, match=r"set tables\.wrapping_key to a PEM file"):
+        wrapping(None)
+    with pytest.raises(SettingsError, match="cannot be read"):
+        wrapping(tmp_path / "none.pem")
+    with pytest.raises(SettingsError, match="is no private key in PEM"):
+        wrapping(pair.insurer.node.certificate)
+
+
+def test_numbers_of_shards_and_capacities_are_classes() -> None:
+    assert [shards_for(n) for n in (0, 1, SHARD, SHARD + 1, 3 * SHARD, 100_000_000)] == [
+        1, 1, 1, 2, 4, 128,
+    ]  # fmt: skip
+    assert [capacity_for(n) for n in (0, 1, SMALLEST, SMALLEST + 1)] == [1024, 1024, 1024, 1056]
+    previous = 0
+    for n in range(1, 20_000, 37):
+        capacity = capacity_for(n)
+        assert capacity >= max(n, previous)
+        assert n <= SMALLEST or capacity <= n * 33 / 32 + 1
+        previous = capacity
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "folder/file"
+    write_whole(path, b"one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert [each.name for each in path.parent.iterdir()] == ["file"]
+    (tmp_path / "blocked").write_bytes(b"")
+    with pytest.raises(LocalFault, match="cannot be written"):
+        write_whole(tmp_path / "blocked/file", b"x")
+
+
+def test_a_journal_gives_whole_blocks_whatever_it_was_cut_to(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    assert list(journal.blocks()) == []
+    for block in (b"a" * 10, b"", b"c" * 5):
+        journal.append(block)
+    whole = path.read_bytes()
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        again = Journal(path)
+        blocks = list(again.blocks())
+        assert blocks == [b"a" * 10, b"", b"c" * 5][: len(blocks)]
+        again.append(b"new")
+        assert list(Journal(path).blocks()) == [*blocks, b"new"]
+
+
+def test_found_labels_are_those_of_the_records(pair: Pair) -> None:
+    """As many claims for one plate as make several steps of looking."""
+    lines = [f"C-{i},,,,浙A12345,,{i}" for i in range(100)]
+    claims = pair.folder / "insurer/claims.csv"
+    claims.write_text(CLAIMS.splitlines()[0] + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    pair.prepare("plate")
+    report = pair.ask(plate=["浙A12345"])
+    assert sorted(rows(report)["浙A12345"]) == sorted(f"C-{i}" for i in range(100))
+    assert np.unique([row["amount"] for row in report.told[0].rows or ()]).size == 100
+
+
+def test_a_signed_manifest_that_is_kept_is_checked_again(pair: Pair) -> None:
+    pair.prepare("plate")
+    pair.ask(plate=["浙A12345"])
+    path = pair.folder / "police/tables/fetched/insurer/plate/manifest.json"
+    signed = Signed(*map(bytes.fromhex, json.loads(path.read_bytes())))
+    path.write_text(json.dumps([signed.manifest.hex(), "00", signed.certificate.hex()]))
+    with pytest.raises(LocalFault, match="is damaged; remove"):
+        pair.ask(plate=["浙A12345"])
