@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
+from parties.channel.codes import TooManyCalls
 from parties.counter import Counter
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, code_of
@@ -20,6 +23,9 @@ from parties.settings import Settings
 from parties.sources import Source, open_source
 from psi import Dialogue, Meter, PsiError
 
+JOBS: Final = 4
+"""Jobs with whole sets that are answered at once: each holds a set, and an inquiry does not."""
+
 
 def answers(
     settings: Settings, source: Source | None = None
@@ -30,25 +36,41 @@ def answers(
         settings: of this node.
         source: rows to answer with, for example an `ArrowSource`; those of the settings if None.
     """
-    counter = Counter(settings)
+    counter, jobs = Counter(settings), threading.BoundedSemaphore(JOBS)
 
     def answer(peer: str, session: str) -> Dialogue[None]:
-        return _answer(settings, source, counter, peer, session)
+        return _answer(settings, source, counter, jobs, peer, session)
 
     return answer
 
 
 def _answer(
-    settings: Settings, source: Source | None, counter: Counter, name: str, session: str
+    settings: Settings,
+    source: Source | None,
+    counter: Counter,
+    jobs: threading.BoundedSemaphore,
+    name: str,
+    session: str,
 ) -> Dialogue[None]:
     log = logs.Log(peer=name, session=session)
     try:
-        yield from _converse(settings, source, counter, name, session, log)
+        yield from _converse(settings, source, counter, jobs, name, session, log)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
         event = "job_refused" if isinstance(error, Refusal) else "job_failed"
         log.warning(event, code=code_of(error), why=str(error))
         raise
+
+
+@contextmanager
+def _one_of(jobs: threading.BoundedSemaphore) -> Iterator[None]:
+    """Takes a place of a job that brings whole sets, if there is one."""
+    if not jobs.acquire(blocking=False):
+        raise TooManyCalls(f"this node runs {JOBS} jobs with whole sets at once")
+    try:
+        yield
+    finally:
+        jobs.release()
 
 
 @contextmanager
@@ -65,6 +87,7 @@ def _converse(
     settings: Settings,
     source: Source | None,
     counter: Counter,
+    jobs: threading.BoundedSemaphore,
     name: str,
     session: str,
     log: logs.Log,
@@ -78,7 +101,8 @@ def _converse(
         asked = yield from inquiries.answer(settings, peer, proposed, counter.key, counter.limits)
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
-    with session_folder(settings.node.results, session) as folder, _swept(folder):
+    folders = session_folder(settings.node.results, session)
+    with _one_of(jobs), folders as folder, _swept(folder):
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements

@@ -70,7 +70,6 @@ def answer(
         PeerError: the peer said something else than an honest one.
     """
     job = proposed.job
-    limits.admit(peer.name, job.session)
     held = [Held(settings.tables, peer, spec.name) for spec in job.sets]
     manifests = [_served(each, spec) for each, spec in zip(held, job.sets, strict=True)]
     credentials = read_credentials(Identity(settings.node.certificate, settings.node.key))
@@ -83,14 +82,15 @@ def answer(
     yield from _give(held, manifests)
     asked = 0
 
-    def charge(elements: int) -> None:
-        if elements:
-            limits.charge(peer.name, elements, peer.daily_inquiries)
-
     words = _words(job.session, proposed.said, said)
     for spec, manifest in zip(job.sets, manifests, strict=True):
         key = keys(peer, spec.name, manifest.epoch)
         agreed = _parameters(words, spec, manifest)
+
+        def charge(elements: int, question: str = f"{job.session}/{spec.name}") -> None:
+            if elements:
+                limits.charge(peer.name, question, elements, peer.daily_inquiries)
+
         asked += yield from Answerer(key, None, agreed, charge).converse()
     return asked
 
@@ -130,9 +130,11 @@ def ask(
     for own, told, question in zip(fetched, tables.manifests, questions, strict=True):
         signed = Signed(told.manifest, told.signature, told.certificate)
         with own.alone():
-            manifest = _checked(settings, peer, signed, question.spec, own.manifest())
+            known = own.manifest()
+            manifest = _checked(settings, peer, signed, question.spec, known)
             yield from _fetch(own, manifest)
-            own.keep(signed, manifest)
+            if manifest != known:
+                own.keep(signed, manifest)
         manifests.append(manifest)
     yield wire.ShardRequest().SerializeToString()
     answers = []

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from arro3.core import Array, DataType
 
@@ -106,69 +106,122 @@ class InquiryReport(NamedTuple):
         return lines
 
 
-def inquire(
-    settings: Settings, peer_name: str, asked: Mapping[str, Sequence[str]], meter: Meter
-) -> InquiryReport:
-    """Asks a peer about identifiers; the peer learns how many of each set, and nothing else.
-
-    Its tables are fetched first, as far as they are not here yet; sets without an identifier are
-    fetched only.
+class Inquirer:
+    """Asks one peer, again and again; stays connected until it is closed. For several threads.
 
     Args:
         settings: of this node.
-        peer_name: whom to ask.
-        asked: identifiers as people write them, by set.
-        meter: counts what is done.
+        peer: the name of whom to ask.
 
     Raises:
-        PartyError: see `parties.errors`; nothing was learnt.
-        PeerError: the peer said something else than an honest one; nothing was learnt.
+        SettingsError: there is no such peer.
     """
-    began, peer, session = time.monotonic(), settings.peer(peer_name), secrets.token_hex(16)
-    specs = settings.sets(tuple(asked))
-    pairs = [_question(spec, asked[spec.name]) for spec in specs]
-    questions = [question for _, question in pairs]
-    log = logs.Log(peer=peer.name, session=session)
-    sizes = [len(question.elements) for question in questions]
-    log.info("inquiry_asked", sets=[spec.name for spec in specs], elements=sizes)
-    logs.must_be_writable()
-    identity = Identity(settings.node.certificate, settings.node.key)
-    node = Peer(identity, peer, patience=settings.node.patience)
-    answers = node.call(ask(settings, peer, session, questions, meter), session)
-    told = [
-        each
-        for (given, _), answer in zip(pairs, answers, strict=True)
-        for each in _told(given, answer)
-    ]
-    log.info("inquiry_done", elements=sizes, found=sum(each.records > 0 for each in told))
-    return InquiryReport(
-        session=session,
-        peer=peer.name,
-        epochs={each.manifest.set: each.manifest.epoch for each in answers},
-        told=tuple(told),
-        said_bytes=node.carried.said_bytes,
-        heard_bytes=node.carried.heard_bytes,
-        seconds=round(time.monotonic() - began, 3),
-    )
+
+    def __init__(self, settings: Settings, peer: str) -> None:
+        self._settings = settings
+        self._peer = settings.peer(peer)
+        self._idle: list[Peer] = []  # taken and put back by one thread each
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hangs up."""
+        while self._idle:
+            self._idle.pop().__exit__()
+
+    def ask(self, asked: Mapping[str, Sequence[str]], meter: Meter | None = None) -> InquiryReport:
+        """Asks about identifiers; the peer learns how many of each set, and nothing else.
+
+        Its tables are fetched first, as far as they are not here yet; sets without an identifier
+        are fetched only.
+
+        Args:
+            asked: identifiers as people write them, by set.
+            meter: counts what is done.
+
+        Raises:
+            PartyError: see `parties.errors`; nothing was learnt.
+            PeerError: the peer said something else than an honest one; nothing was learnt.
+        """
+        began, session = time.monotonic(), secrets.token_hex(16)
+        specs = self._settings.sets(tuple(asked))
+        pairs = [_question(spec, asked[spec.name]) for spec in specs]
+        questions = [question for _, question in pairs]
+        log = logs.Log(peer=self._peer.name, session=session)
+        sizes = [len(question.elements) for question in questions]
+        log.info("inquiry_asked", sets=[spec.name for spec in specs], elements=sizes)
+        logs.must_be_writable()
+        node = self._idle.pop() if self._idle else self._connected()
+        try:
+            dialogue = ask(self._settings, self._peer, session, questions, meter or Meter())
+            answers = node.call(dialogue, session)
+            carried = node.carried
+        finally:
+            self._idle.append(node)
+        told = [
+            each
+            for (given, _), answer in zip(pairs, answers, strict=True)
+            for each in _told(given, answer)
+        ]
+        log.info("inquiry_done", elements=sizes, found=sum(each.records > 0 for each in told))
+        return InquiryReport(
+            session=session,
+            peer=self._peer.name,
+            epochs={each.manifest.set: each.manifest.epoch for each in answers},
+            told=tuple(told),
+            said_bytes=carried.said_bytes,
+            heard_bytes=carried.heard_bytes,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    def _connected(self) -> Peer:
+        node = self._settings.node
+        identity = Identity(node.certificate, node.key)
+        return Peer(identity, self._peer, patience=node.patience).__enter__()
+
+
+class AsyncInquirer:
+    """As `Inquirer`, for programs that run an event loop, which goes on meanwhile.
+
+    Several questions may be asked at once; each runs in a thread of the loop's pool.
+    """
+
+    def __init__(self, settings: Settings, peer: str) -> None:
+        self._inquirer = Inquirer(settings, peer)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._inquirer.close)
+
+    async def ask(self, asked: Mapping[str, Sequence[str]]) -> InquiryReport:
+        """As `Inquirer.ask`."""
+        return await asyncio.to_thread(self._inquirer.ask, asked)
+
+
+def inquire(
+    settings: Settings, peer: str, asked: Mapping[str, Sequence[str]], meter: Meter
+) -> InquiryReport:
+    """Asks a peer once; as `Inquirer.ask`."""
+    with Inquirer(settings, peer) as inquirer:
+        return inquirer.ask(asked, meter)
 
 
 def inquire_all(
     settings: Settings, peers: Sequence[str], asked: Mapping[str, Sequence[str]], meter: Meter
 ) -> list[InquiryReport]:
-    """Asks several peers at the same time; as `inquire`.
+    """Asks several peers at the same time; as `Inquirer.ask`.
 
     Raises:
         PartyError, PeerError: of the first peer, in their order, that did not answer.
     """
     with ThreadPoolExecutor(max(len(peers), 1), thread_name_prefix="inquiry") as threads:
         return list(threads.map(lambda peer: inquire(settings, peer, asked, meter), peers))
-
-
-async def inquire_async(
-    settings: Settings, peer_name: str, asked: Mapping[str, Sequence[str]]
-) -> InquiryReport:
-    """As `inquire`, for programs that run an event loop, which goes on meanwhile."""
-    return await asyncio.to_thread(inquire, settings, peer_name, asked, Meter())
 
 
 def _question(spec: IdentifierSettings, values: Sequence[str]) -> tuple[list[Asked], Question]:

@@ -1,8 +1,8 @@
 """How much was asked of this node, counted on disk before anything is answered.
 
-One row for each peer, ticket and day, and one for each session, which serves once. What is counted
-is written through to the disk before the answer leaves; a crash in between counts a question that
-got no answer, and never the other way.
+One row for each peer, ticket and day, and one for each question, which is answered once. What is
+counted is written through to the disk before the answer leaves; a crash in between counts a
+question that got no answer, and never the other way.
 
 The store is SQLite, through SQLAlchemy.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sql
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from parties.errors import LocalFault
 from parties.refusals import Refusal
@@ -29,8 +29,8 @@ _ASKED: Final = sql.Table(
     sql.Column("day", sql.Date, primary_key=True),
     sql.Column("elements", sql.BigInteger, nullable=False),
 )
-_SESSIONS: Final = sql.Table(
-    "sessions",
+_QUESTIONS: Final = sql.Table(
+    "questions",
     _METADATA,
     sql.Column("peer", sql.String, primary_key=True),
     sql.Column("session", sql.String, primary_key=True),
@@ -63,39 +63,25 @@ class Limits:
         except (SQLAlchemyError, OSError) as fault:
             raise self._fault(fault) from None
 
-    def admit(self, peer: str, session: str) -> None:
-        """Takes note of a session, which may be the only one of this name.
-
-        Raises:
-            Refusal: the peer has run it before.
-            LocalFault: it cannot be written down.
-        """
-        row = {"peer": peer, "session": session, "day": _today()}
-        try:
-            with self._lock, self._engine.begin() as store:
-                store.execute(_SESSIONS.insert().values(row))
-        except sql.exc.IntegrityError:
-            raise Refusal("replayed", f"{peer} asks again in a session that is over") from None
-        except SQLAlchemyError as fault:
-            raise self._fault(fault) from None
-
-    def charge(self, peer: str, elements: int, most: int, ticket: str = "") -> None:
-        """Counts elements that a peer asks about; on disk when this returns.
+    def charge(self, peer: str, session: str, elements: int, most: int, ticket: str = "") -> None:
+        """Counts the elements of one question; on disk when this returns.
 
         Args:
             peer: who asks.
-            elements: how many, of one question.
-            most: how many a day it may ask about, under this ticket.
+            session: of the question, which may be counted once.
+            elements: how many it is about.
+            most: how many a day the peer may ask about, under this ticket.
             ticket: under which it asks.
 
         Raises:
-            Refusal: it would be more; nothing is counted.
+            Refusal: it would be more, or was asked before; nothing is counted.
             LocalFault: it cannot be written down.
         """
         key = {"peer": peer, "ticket": ticket, "day": _today()}
         where = sql.and_(*(_ASKED.c[name] == value for name, value in key.items()))
         try:
             with self._lock, self._engine.begin() as store:
+                store.execute(_QUESTIONS.insert().values(peer=peer, session=session, day=_today()))
                 asked = store.scalar(sql.select(_ASKED.c.elements).where(where))
                 if (asked or 0) + elements > most:
                     raise Refusal(
@@ -107,6 +93,8 @@ class Limits:
                     store.execute(_ASKED.insert().values(elements=elements, **key))
                 else:
                     store.execute(_ASKED.update().where(where).values(elements=asked + elements))
+        except IntegrityError:
+            raise Refusal("replayed", f"{peer} asks again in a session that is over") from None
         except SQLAlchemyError as fault:
             raise self._fault(fault) from None
 

@@ -14,9 +14,9 @@ from parties.identifiers import domain, identify
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.sources import Source, open_source
 from parties.tables import Held, Manifest, wrapping
-from parties.tables.building import build_files, shards_for
 from parties.tables.held import EPOCH
-from psi import Labels, Meter, _core
+from parties.tables.making import make
+from psi import Meter, _core
 
 
 class Prepared(NamedTuple):
@@ -28,6 +28,7 @@ class Prepared(NamedTuple):
         number: of the table.
         identifiers: how many are in it.
         records: how many; None if members alone are told.
+        generations: how many changes it holds, and what they were made to.
         shards: how many files.
         size: their bytes together.
         seconds: what it took.
@@ -38,6 +39,7 @@ class Prepared(NamedTuple):
     number: int
     identifiers: int
     records: int | None
+    generations: int
     shards: int
     size: int
     seconds: float
@@ -62,6 +64,8 @@ def prepare(
     epoch: str | None,
     meter: Meter,
     source: Source | None = None,
+    *,
+    whole: bool = False,
 ) -> list[Prepared]:
     """Prepares tables for a peer, and serves them from then on.
 
@@ -76,6 +80,7 @@ def prepare(
         epoch: the name of the key; None for the one that is served, or else today's date.
         meter: counts what is done.
         source: the rows; those of the settings if None.
+        whole: whether to build each table anew, where else what has changed is added to it.
 
     Raises:
         SettingsError: the peer may not inquire, or a name or a key is not one.
@@ -95,7 +100,7 @@ def prepare(
     made = []
     for spec in chosen:
         log.info("table_begun", set=spec.name)
-        each = _prepare(settings, peer, spec, source, columns, epoch, meter)
+        each = _prepare(settings, peer, spec, source, columns, epoch, meter, whole=whole)
         log.info(
             "table_made",
             set=each.set,
@@ -103,6 +108,7 @@ def prepare(
             number=each.number,
             identifiers=each.identifiers,
             records=each.records,
+            generations=each.generations,
             shards=each.shards,
             size=each.size,
             seconds=each.seconds,
@@ -119,6 +125,8 @@ def _prepare(
     columns: Sequence[Column],
     epoch: str | None,
     meter: Meter,
+    *,
+    whole: bool,
 ) -> Prepared:
     began = time.monotonic()
     held, by = Held(settings.tables, peer, spec.name), wrapping(settings.tables.wrapping_key)
@@ -126,33 +134,30 @@ def _prepare(
     epoch = epoch or (before.epoch if before else today)
     key = held.key(epoch, by) or held.new_key(epoch, by)
     own = identify(source, spec)  # 2 identifiers, 3 elements
-    labels: Labels | None = records(source, spec, own, columns) if columns else None
-    entries = len(own) if labels is None else len(labels)
-    # Within an epoch the number of shards stays: what was evaluated is kept shard by shard.
-    same = before is not None and before.epoch == epoch
-    shards = len(before.generations[-1].shards) if before and same else shards_for(entries)
-    files = build_files(held, key, epoch, own.elements, labels, shards, meter)  # 4 shards
-    manifest = Manifest(
+    labels = records(source, spec, own, columns) if columns else None
+    described = Manifest(
         holder=settings.node.name,
         asker=peer.san,
         set=spec.name,
         domain=domain(spec),
         normaliser=_core.normaliser_digest().hex(),
         epoch=epoch,
-        number=before.number + 1 if before else 1,
+        number=0,
         public=key.public().hex(),
         columns=tuple(columns),
-        label=None if labels is None else labels.width,
+        label=None,
         made=today,
-        generations=(files,),
+        generations=(),
     )
-    held.publish(manifest)  # 5 served
+    # 4 shards, 5 served
+    manifest = make(held, key, described, own.elements, labels, meter, whole=whole)
     return Prepared(
         set=spec.name,
         epoch=epoch,
         number=manifest.number,
         identifiers=len(own),
         records=None if labels is None else len(labels),
+        generations=len(manifest.generations),
         shards=len(manifest.files()),
         size=sum(file.size for file in manifest.files()),
         seconds=round(time.monotonic() - began, 3),

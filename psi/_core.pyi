@@ -23,6 +23,7 @@ __all__ = [
     "Rows",
     "Shuffle",
     "SolveError",
+    "TableContents",
     "TagJoin",
     "VoleCode",
     "VoleReceiver",
@@ -54,6 +55,7 @@ __all__ = [
     "pack_labels",
     "read_rows",
     "reasons",
+    "record_digests",
     "seal",
     "take_texts",
     "total",
@@ -270,6 +272,23 @@ class Wanted:
     def places(self, shape: tuple[int, int], seed: int) -> bytes: ...
     def open(self, sums: bytes, label: int | None) -> tuple[bytes, bytes]: ...
 
+@final
+class TableContents:
+    def __new__(cls, key: VoprfKey) -> TableContents: ...
+    def read(self, block: bytes, context: bytes) -> int: ...
+    def compare(self, elements: bytes | Block, digests: bytes) -> tuple[bytes, bytes]: ...
+    def advance(
+        self,
+        number: int,
+        elements: bytes | Block,
+        digests: bytes,
+        changed: bytes,
+        gone: bytes,
+        context: bytes,
+        entropy: Entropy,
+    ) -> bytes: ...
+
+def record_digests(count: int, positions: list[int], labels: bytes, width: int) -> bytes: ...
 def entry_width(label: int | None) -> int: ...
 def fuse_places(shape: tuple[int, int]) -> int: ...
 def fuse_shape(capacity: int) -> tuple[int, int]: ...

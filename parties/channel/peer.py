@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from time import monotonic
-from typing import Final, TypeVar, cast
+from typing import Final, Self, TypeVar, cast
 
 import grpc
 
@@ -17,7 +17,7 @@ from parties.channel.line import Carried, Line
 from parties.channel.options import METHOD, client_options
 from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import explain, learn_leaf
-from parties.credentials import Identity, read_credentials
+from parties.credentials import Credentials, Identity, read_credentials
 from parties.errors import CertificateError, PartyError, PeerLost, PeerUnreachable, SettingsError
 from parties.logs import Log
 from parties.settings import PeerSettings
@@ -36,6 +36,8 @@ _FAREWELL_SECONDS: Final = 2.0
 class Peer:
     """Another node, to be called. One call at a time.
 
+    As a context manager it stays connected between calls, until the block ends.
+
     Args:
         identity: our certificate and key, which the peer must have pinned.
         settings: where the peer is, and the pin of its certificate.
@@ -50,6 +52,16 @@ class Peer:
         self._settings = settings
         self._patience = patience
         self._carried = Carried()
+        self._stays = False
+        self._connected: tuple[tuple[object, ...], grpc.Channel] | None = None
+
+    def __enter__(self) -> Self:
+        self._stays = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stays = False
+        self._disconnect()
 
     @property
     def carried(self) -> Carried:
@@ -103,13 +115,9 @@ class Peer:
         credentials = read_credentials(self._identity)
         pin = self._pin()
         line.open(session)
-        tls = grpc.ssl_channel_credentials(
-            pin.anchors_pem, credentials.key_pem, credentials.chain_pem
-        )
         address = self._settings.address
         try:
-            with grpc.secure_channel(address, tls, client_options(pin.san)) as channel:
-                return _converse(channel, dialogue, line)
+            return _converse(self._connect(pin, credentials), dialogue, line)
         except grpc.RpcError as error:
             # What gRPC raises from a call carries its status.
             raise self._error(cast("grpc.Call", error), pin, opened=line.opened) from None
@@ -117,6 +125,26 @@ class Peer:
             if line.opened:
                 raise
             raise explain(address, pin, self._identity) from None
+        finally:
+            if not self._stays:
+                self._disconnect()
+
+    def _connect(self, pin: Pin, credentials: Credentials) -> grpc.Channel:
+        """Returns a channel that shows these credentials and trusts this pin."""
+        shown = (pin.anchors_pem, credentials.key_pem, credentials.chain_pem)
+        if self._connected is not None:
+            if self._connected[0] == shown:
+                return self._connected[1]
+            self._disconnect()  # files have been renewed
+        tls = grpc.ssl_channel_credentials(*shown)
+        channel = grpc.secure_channel(self._settings.address, tls, client_options(pin.san))
+        self._connected = shown, channel
+        return channel
+
+    def _disconnect(self) -> None:
+        if self._connected is not None:
+            self._connected[1].close()
+            self._connected = None
 
     def _pin(self) -> Pin:
         try:

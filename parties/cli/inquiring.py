@@ -26,6 +26,9 @@ def prepare(
     epoch: Annotated[
         str | None, typer.Option(help="Name of the key; a new name draws a new one.")
     ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Build tables anew, not only what has changed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Prepares tables of our records for a peer, which may then inquire."""
@@ -36,7 +39,7 @@ def prepare(
     loaded = start(settings)
     meter = Meter()
     with Progress(meter):
-        made = prepare_tables(loaded, peer, tuple(sets or ()), epoch, meter)
+        made = prepare_tables(loaded, peer, tuple(sets or ()), epoch, meter, whole=whole)
     values = {"peer": peer, "tables": [each.as_json() for each in made]}
     give(values, [each.line() for each in made], as_json=as_json)
 

@@ -19,6 +19,8 @@ GRACE: Final = 30.0
 they kill. A second signal ends the node at once."""
 
 STOP: Final = (signal.SIGTERM, signal.SIGINT)
+CALLS: Final = 80
+"""Calls at once: 64 inquirers, a few jobs with whole sets, and room to say that all is taken."""
 LOOK_SECONDS: Final = 0.1
 """Between two looks at whether the node has stopped; a person takes it for at once."""
 
@@ -53,7 +55,14 @@ def _serve(settings: SettingsPath, *, as_json: bool) -> None:
 
         metrics.serve(node.metrics)
     identity = Identity(node.certificate, node.key)
-    server = Node(node.listen, identity, loaded.peers, answers(loaded), patience=node.patience)
+    server = Node(
+        node.listen,
+        identity,
+        loaded.peers,
+        answers(loaded),
+        patience=node.patience,
+        most_calls=CALLS,
+    )
     port = server.start()
     host = node.listen.rpartition(":")[0]
     give(

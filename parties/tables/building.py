@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from parties.errors import LocalFault
+from parties.tables.changes import Change
 from parties.tables.held import Held
 from parties.tables.manifest import Files
 from psi import Elements, Labels, Meter, _core
@@ -40,7 +41,7 @@ def capacity_for(entries: int) -> int:
     """The class of a shard of so many entries: the smallest capacity that holds them."""
     if entries <= SMALLEST:
         return SMALLEST
-    step = (1 << (entries - 1).bit_length()) // (2 * STEPS)
+    step = max(1, (1 << (entries - 1).bit_length()) // (2 * STEPS))
     return -(-entries // step) * step
 
 
@@ -88,6 +89,49 @@ def build_files(
     return Files(tuple(files))
 
 
+def build_change(
+    held: Held,
+    key: _core.VoprfKey,
+    epoch: str,
+    change: Change,
+    labels: Labels | None,
+    meter: Meter,
+) -> Files:
+    """Builds a generation that says what has changed, and writes it.
+
+    Args:
+        held: where its files go.
+        key: of the function.
+        epoch: its name.
+        change: what has changed. Secret.
+        labels: of the records of what is new or other, by its place among them; None to tell
+            members alone.
+        meter: counts elements that are evaluated.
+
+    Raises:
+        LocalFault: a file cannot be read or written.
+    """
+    entropy = _core.Entropy.from_os()
+    known = _core.Evaluations(key, Function(key.public()).suite)
+    meter.total += len(change.elements) + len(change.gone)
+    for shard, part in change.by_shard():
+        place = (shard, change.shards)
+        journal = held.journal(epoch, *place)
+        journal.append(known.evaluate(part, _context(place, len(journal)), entropy))
+        meter.done += len(part) // WIDTH
+    empty = np.empty(0, np.uint32)
+    positions, told = (empty, None) if labels is None else (labels.positions, labels.block)
+    entries = len(change.elements) if labels is None else len(labels)
+    new = build(known, change.elements, positions, told, capacity_for(entries), entropy)
+    files = Files((held.write_shard(new),))
+    if not len(change.gone):
+        return files
+    known.evaluate(bytes(change.gone.block), b"", entropy)  # what is gone need not be kept
+    meter.done += len(change.gone)
+    removed = build(known, change.gone, empty, None, capacity_for(len(change.gone)), entropy)
+    return files._replace(removed=held.write_shard(removed))
+
+
 def _evaluated(
     held: Held,
     key: _core.VoprfKey,
@@ -100,9 +144,9 @@ def _evaluated(
     """Evaluates what the journal of a shard does not hold, part by part."""
     journal = held.journal(epoch, *place)
     known = _core.Evaluations(key, Function(key.public()).suite)
-    for number, sealed in enumerate(journal.blocks()):
+    for number, block in enumerate(journal.blocks()):
         try:
-            known.read(sealed, _context(place, number))
+            known.read(block, _context(place, number))
         except ValueError:
             raise LocalFault(
                 f"block {number} of what was evaluated for shard {place[0]} of epoch {epoch} is "
@@ -112,7 +156,7 @@ def _evaluated(
     meter.done += len(elements) - len(missing) // WIDTH
     for start in range(0, len(missing), PART * WIDTH):
         part = missing[start : start + PART * WIDTH]
-        journal.append(known.evaluate(part, _context(place, journal.count), entropy))
+        journal.append(known.evaluate(part, _context(place, len(journal)), entropy))
         meter.done += len(part) // WIDTH
     return known
 

@@ -41,49 +41,71 @@ class Journal:
     A block that was cut off when the machine stopped is not there.
 
     Raises:
-        LocalFault: the file cannot be read, by any method.
+        LocalFault: the file cannot be used, by any method.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._end = 0
-        self.count = 0
+        self._places: list[tuple[int, int]] | None = None
+
+    def __len__(self) -> int:
+        """How many whole blocks there are."""
+        return len(self._known())
 
     def blocks(self) -> Iterator[bytes]:
         """Yields all whole blocks."""
-        self._end, self.count = 0, 0
-        try:
-            file = self._path.open("rb")
-        except FileNotFoundError:
+        places = list(self._known())
+        if not places:
             return
+        try:
+            with self._path.open("rb") as file:
+                for start, length in places:
+                    file.seek(start)
+                    yield file.read(length)
         except OSError as fault:
             raise self._fault(fault) from None
-        with file:
-            while True:
-                try:
-                    head = file.read(_LENGTH)
-                    block = file.read(int.from_bytes(head, "little"))
-                except OSError as fault:
-                    raise self._fault(fault) from None
-                if len(head) < _LENGTH or len(block) < int.from_bytes(head, "little"):
-                    return
-                self._end += len(head) + len(block)
-                self.count += 1
-                yield block
 
     def append(self, block: bytes) -> None:
-        """Writes a block behind those that `blocks` gave; what was cut off there goes."""
+        """Writes a block behind the whole ones; what was cut off there goes."""
+        places = self._known()
+        end = sum(places[-1]) if places else 0
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with open(self._path, "ab", opener=_for_the_owner) as file:
-                file.truncate(self._end)
+                file.truncate(end)
                 file.write(len(block).to_bytes(_LENGTH, "little") + block)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as fault:
             raise self._fault(fault) from None
-        self._end += _LENGTH + len(block)
-        self.count += 1
+        places.append((end + _LENGTH, len(block)))
+
+    def clear(self) -> None:
+        """Removes all blocks."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as fault:
+            raise self._fault(fault) from None
+        self._places = []
+
+    def _known(self) -> list[tuple[int, int]]:
+        """Where each whole block begins, and how long it is."""
+        if self._places is None:
+            self._places = []
+            try:
+                with self._path.open("rb") as file:
+                    end, start = os.fstat(file.fileno()).st_size, 0
+                    while len(head := file.read(_LENGTH)) == _LENGTH:
+                        length = int.from_bytes(head, "little")
+                        if (start := start + _LENGTH) + length > end:
+                            break
+                        self._places.append((start, length))
+                        start = file.seek(start + length)
+            except FileNotFoundError:
+                pass
+            except OSError as fault:
+                raise self._fault(fault) from None
+        return self._places
 
     def _fault(self, fault: OSError) -> LocalFault:
         return LocalFault(f"{self._path}: cannot be used: {fault.strerror}")

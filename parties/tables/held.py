@@ -5,6 +5,7 @@ previous.json           what was served before, whose files stay for those who s
 shards/DIGEST           the files that both name
 EPOCH/key.json          the sealed key
 EPOCH/evaluated/...     what was evaluated under it, sealed
+EPOCH/contents/...      what its tables hold, sealed
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class Held:
     def journal(self, epoch: str, shard: int, shards: int) -> Journal:
         """What was evaluated of one shard of so many."""
         return Journal(self._folder / epoch / "evaluated" / f"{shard:04x}-{shards:04x}")
+
+    def contents(self, epoch: str, shard: int, shards: int) -> Journal:
+        """What the tables of an epoch hold of one shard of so many."""
+        return Journal(self._folder / epoch / "contents" / f"{shard:04x}-{shards:04x}")
 
     def write_shard(self, data: bytes) -> ShardFile:
         """Writes a shard.

@@ -19,6 +19,13 @@ const STORE: &[u8] = b"greenlane/table/1/store";
 /// Bytes of an element and its secret in a block.
 const ROW: usize = 64;
 
+/// The key under which a holder keeps what belongs to a function: nobody else has it.
+pub(crate) fn store_key(key: &SecretKey) -> Zeroizing<[u8; 32]> {
+    let hash = Sha512::new_with_prefix(STORE).chain_update(*key.to_bytes()).finalize();
+    let hash: Zeroizing<[u8; 64]> = Zeroizing::new(hash.into());
+    Zeroizing::new(hash.as_chunks().0[0])
+}
+
 /// Secrets by their elements. Wiped on drop.
 pub struct Evaluations {
     store: Zeroizing<[u8; 32]>,
@@ -28,10 +35,7 @@ pub struct Evaluations {
 impl Evaluations {
     /// No evaluations of a key yet.
     pub fn new(key: &SecretKey) -> Self {
-        let hash: Zeroizing<[u8; 64]> = Zeroizing::new(
-            Sha512::new_with_prefix(STORE).chain_update(*key.to_bytes()).finalize().into(),
-        );
-        Self { store: Zeroizing::new(hash.as_chunks().0[0]), known: HashMap::new() }
+        Self { store: store_key(key), known: HashMap::new() }
     }
 
     /// How many there are.

@@ -4,6 +4,7 @@ pub mod aes;
 pub mod base_ot;
 pub mod bits;
 pub mod code;
+pub mod contents;
 pub mod cot;
 pub mod curve25519;
 pub mod delimited;

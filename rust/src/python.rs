@@ -524,8 +524,8 @@ mod _core {
 
     #[pymodule_export]
     use super::inquiring::{
-        Evaluations, VoprfBlinds, VoprfKey, VoprfOutputs, VoprfSuite, Wanted, entry_width,
-        fuse_places, fuse_shape,
+        Evaluations, TableContents, VoprfBlinds, VoprfKey, VoprfOutputs, VoprfSuite, Wanted,
+        entry_width, fuse_places, fuse_shape, record_digests,
     };
 
     #[pymodule_export]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from parties.errors import (
     TableRefused,
 )
 from parties.founding import FILE, found, introduce
-from parties.inquiring import InquiryReport, inquire, inquire_all, inquire_async
+from parties.inquiring import AsyncInquirer, Inquirer, InquiryReport, inquire, inquire_all
 from parties.limits import Limits
 from parties.preparing import prepare
 from parties.refusals import Refusal
@@ -72,8 +73,8 @@ class Pair:
     def police(self) -> Settings:
         return load(self.folder / "police" / FILE)
 
-    def prepare(self, *sets: str, epoch: str | None = None) -> None:
-        prepare(self.insurer, "police", sets, epoch, Meter())
+    def prepare(self, *sets: str, epoch: str | None = None, whole: bool = False) -> None:
+        prepare(self.insurer, "police", sets, epoch, Meter(), whole=whole)
 
     @contextmanager
     def serving(self) -> Iterator[Settings]:
@@ -167,10 +168,28 @@ def test_several_peers_are_asked_at_once_and_a_program_with_an_event_loop_goes_o
         assert [rows(each) for each in twice] == [{"浙A12345": ["C-1", "C-2"]}] * 2
 
         async def many() -> list[InquiryReport]:
-            calls = [inquire_async(police, "insurer", {"plate": [p]}) for p in ("浙A12345", "京A1")]
-            return await asyncio.gather(*calls)
+            async with AsyncInquirer(police, "insurer") as inquirer:
+                calls = [inquirer.ask({"plate": [plate]}) for plate in ("浙A12345", "京A1")]
+                return await asyncio.gather(*calls)
 
         assert [rows(each) for each in asyncio.run(many())] == [{"浙A12345": ["C-1", "C-2"]}, {}]
+
+
+def test_an_inquirer_stays_connected_and_survives_errors_and_restarts(pair: Pair) -> None:
+    pair.changes["daily_inquiries"] = 3
+    pair.prepare("plate")
+    with pair.serving() as police:
+        with Inquirer(police, "insurer") as inquirer:
+            for _ in range(3):
+                assert rows(inquirer.ask({"plate": ["浙A12345"]}))
+            with pytest.raises(PeerRefused, match="no more today"):
+                inquirer.ask({"plate": ["浙A12345"]})
+            assert inquirer.ask({"plate": []}).told == ()
+            (node,) = inquirer._idle
+            assert node._connected is not None
+        assert node._connected is None
+    with pytest.raises(SettingsError, match="no peer"):
+        Inquirer(pair.police, "nobody")
 
 
 def test_to_prepare_again_evaluates_nothing_twice_and_a_new_epoch_everything(pair: Pair) -> None:
@@ -231,7 +250,124 @@ def test_a_damaged_journal_is_told(pair: Pair) -> None:
     data[40] ^= 1
     journal.write_bytes(data)
     with pytest.raises(LocalFault, match="block 0 of what was evaluated for shard 0 of epoch one"):
+        pair.prepare("plate", whole=True)
+    contents = pair.folder / "insurer/tables/held/police/plate/one/contents/0000-0001"
+    data = bytearray(contents.read_bytes())
+    data[40] ^= 1
+    contents.write_bytes(data)
+    with pytest.raises(LocalFault, match="block 0 of what shard 0 of epoch one holds is damaged"):
         pair.prepare("plate")
+    contents.unlink()
+    journal.unlink()
+    pair.prepare("plate")
+    assert rows(pair.ask(plate=["浙A12345"])) == {"浙A12345": ["C-1", "C-2"]}
+
+
+# What has changed.
+
+
+def write_claims(pair: Pair, told: dict[str, list[str]]) -> None:
+    """Claims of these numbers for these plates."""
+    lines = [f"{number},,,,{plate},,1" for plate, numbers in told.items() for number in numbers]
+    text = "\n".join([CLAIMS.splitlines()[0], *lines]) + "\n"
+    (pair.folder / "insurer/claims.csv").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_any_sequence_of_changes_reads_as_the_records_are(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, shards: int
+) -> None:
+    """A model is a dictionary; what was asked for is all plates that ever were."""
+    monkeypatch.setattr("parties.tables.building.SMALLEST", 4)
+    monkeypatch.setattr("parties.tables.making.shards_for", lambda entries: shards)
+    pair.changes["daily_inquiries"] = 10_000
+    random = Random(7)
+    told = {f"浙A{n:05d}": [f"C-{n}"] for n in range(120)}
+    ever, generations, number = dict.fromkeys(told), set[int](), 1000
+    write_claims(pair, told)
+    with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
+        for step in range(12):
+            pair.prepare("plate", whole=step == 8)
+            manifest = pair.held().manifest()
+            assert manifest.number == step + 1
+            generations.add(len(manifest.generations))
+            report = inquirer.ask({"plate": list(ever)})
+            found = {plate: sorted(numbers) for plate, numbers in rows(report).items()}
+            assert found == {plate: sorted(numbers) for plate, numbers in told.items()}, (7, step)
+            for plate in random.sample(sorted(ever), 4):
+                number += 1
+                match random.choice(("gone", "other", "more", "back")):
+                    case "gone":
+                        told.pop(plate, None)
+                    case "other" | "back":
+                        told[plate] = [f"C-{number}"]
+                    case _:
+                        told[plate] = [*told.get(plate, []), f"C-{number}"]
+            new = f"粤B{step:05d}"
+            told[new], ever[new] = [f"C-{number}x{i}" for i in range(random.randrange(1, 4))], None
+            write_claims(pair, told)
+    assert max(generations) >= 3, "most changes were generations of their own"
+
+
+def test_nothing_new_is_no_new_table_and_much_is_a_whole_one(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parties.tables.building.SMALLEST", 4)
+    told = {f"浙A{n:05d}": [f"C-{n}"] for n in range(100)}
+    write_claims(pair, told)
+    pair.prepare("plate")
+    first = pair.held().manifest()
+    pair.prepare("plate")
+    assert pair.held().manifest() == first
+    told["浙A00001"] = ["C-x"]
+    write_claims(pair, told)
+    pair.prepare("plate")
+    assert len(pair.held().manifest().generations) == 2
+    told |= {f"浙A{n:05d}": [f"D-{n}"] for n in range(50)}
+    write_claims(pair, told)
+    pair.prepare("plate")
+    assert len(pair.held().manifest().generations) == 1
+    # A longer record than the labels have room for, other columns, another epoch: as a whole.
+    for change in ("long", "columns", "epoch"):
+        told["浙A00002"] = ["C-" + "9" * 80] if change == "long" else told["浙A00002"]
+        write_claims(pair, told)
+        if change == "columns":
+            pair.changes["disclose"] = ("claim_no",)
+        pair.prepare("plate", epoch="other" if change == "epoch" else None)
+        assert len(pair.held().manifest().generations) == 1, change
+        assert rows(pair.ask(plate=["浙A00002"])) == {"浙A00002": told["浙A00002"]}
+
+
+@pytest.mark.parametrize("place", ["publish", "remember"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_table_that_was_stopped_anywhere_is_made_right_the_next_time(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, place: str, whole: bool
+) -> None:
+    """Stopped before it is served, or before what it holds was written down."""
+    monkeypatch.setattr("parties.tables.building.SMALLEST", 4)
+    told = {f"浙A{n:05d}": [f"C-{n}"] for n in range(100)}
+    write_claims(pair, told)
+    pair.prepare("plate")
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    told["浙A00001"] = ["D-1"]
+    del told["浙A00002"]
+    write_claims(pair, told)
+    with monkeypatch.context() as patch:
+        if place == "publish":
+            patch.setattr(Held, "publish", stop)
+        else:
+            patch.setattr("parties.tables.making.remember", stop)
+        with pytest.raises(KeyboardInterrupt):
+            pair.prepare("plate", whole=whole)
+    # Back to what it was: what the stopped table said of it must not stand.
+    told["浙A00001"], told["浙A00003"] = ["C-1"], ["E-3"]
+    write_claims(pair, told)
+    pair.prepare("plate")
+    report = pair.ask(plate=[f"浙A{n:05d}" for n in range(100)])
+    assert rows(report) == told
 
 
 # What the settings and the holder refuse.
@@ -274,14 +410,19 @@ def test_a_count_that_cannot_be_written_answers_nothing(pair: Pair) -> None:
     assert refused.value.code == "local"
 
 
-def test_a_session_serves_once(tmp_path: Path) -> None:
+def test_a_question_is_answered_once(tmp_path: Path) -> None:
     limits = Limits(tmp_path / "counts.db")
-    limits.admit("police", "1" * 32)
-    limits.admit("police", "2" * 32)
-    limits.admit("other", "1" * 32)
+    limits.charge("police", "1", 1, 10)
+    limits.charge("police", "2", 1, 10)
+    limits.charge("other", "1", 1, 10)
     with pytest.raises(Refusal) as refused:
-        limits.admit("police", "1" * 32)
+        limits.charge("police", "1", 1, 10)
     assert refused.value.code == "replayed"
+    with pytest.raises(Refusal) as refused:
+        limits.charge("police", "3", 9, 10)
+    assert refused.value.code == "over-limit"
+    limits.charge("police", "3", 8, 10)  # what was refused has not been answered
+    assert limits.asked("police") == 10
 
 
 def test_limits_hold_for_many_askers_at_once(tmp_path: Path) -> None:
@@ -291,7 +432,7 @@ def test_limits_hold_for_many_askers_at_once(tmp_path: Path) -> None:
 
     def charge(number: int) -> bool:
         try:
-            stores[number % 3].charge("police", 7, 500)
+            stores[number % 3].charge("police", str(number), 7, 500)
         except Refusal:
             return False
         return True
@@ -300,8 +441,8 @@ def test_limits_hold_for_many_askers_at_once(tmp_path: Path) -> None:
         admitted = sum(threads.map(charge, range(120)))
     assert admitted == 71
     assert {store.asked("police") for store in stores} == {497}
-    stores[0].charge("police", 3, 500)
-    stores[0].charge("police", 499, 500, ticket="T-1")
+    stores[0].charge("police", "a", 3, 500)
+    stores[0].charge("police", "b", 499, 500, ticket="T-1")
     assert stores[1].asked("police", ticket="T-1") == 499
 
 
@@ -323,7 +464,7 @@ def tampered(pair: Pair, change: Any) -> TableRefused:
 def test_a_stale_or_foreign_manifest_is_refused_by_name(pair: Pair) -> None:
     pair.prepare("plate")
     first = pair.held().manifest()
-    pair.prepare("plate")
+    pair.prepare("plate", whole=True)
     pair.ask(plate=["浙A12345"])
     assert tampered(pair, lambda _: first).code == "manifest-stale"
     other = lambda manifest: manifest._replace(made="2001-01-01")  # noqa: E731

@@ -8,7 +8,7 @@ use super::{Entropy, detached, rows};
 use crate::error::Error;
 use crate::fuse::Shape;
 use crate::table::{self, Form};
-use crate::{evaluations, sealed, voprf};
+use crate::{contents, evaluations, sealed, voprf};
 
 /// What of RFC 9497 both sides run.
 #[pyclass(frozen, module = "psi._core")]
@@ -211,6 +211,72 @@ impl Evaluations {
         })?;
         Ok((seed, PyBytes::new(py, &rows)))
     }
+}
+
+/// What a table holds, as its holder remembers it.
+#[pyclass(module = "psi._core")]
+pub struct TableContents(contents::Contents);
+
+#[pymethods]
+impl TableContents {
+    #[new]
+    fn new(key: &VoprfKey) -> Self {
+        Self(contents::Contents::new(&key.0))
+    }
+
+    /// The number of the table of which a block tells.
+    fn read(&mut self, py: Python<'_>, block: &[u8], context: &[u8]) -> PyResult<u64> {
+        Ok(detached(py, || self.0.read(block, context))?)
+    }
+
+    /// Positions that changed, n x 4 bytes, and elements that are gone.
+    fn compare<'py>(
+        &self,
+        py: Python<'py>,
+        elements: Elements,
+        digests: &[u8],
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let (elements, digests) = (elements.rows()?, rows(digests, "digests")?);
+        let contents::Change { changed, gone } =
+            detached(py, || self.0.compare(elements, digests))?;
+        let changed: Vec<u8> = changed.into_iter().flat_map(u32::to_le_bytes).collect();
+        Ok((PyBytes::new(py, &changed), PyBytes::new(py, gone.as_flattened())))
+    }
+
+    /// The sealed block of a change that the table with this number tells.
+    #[expect(clippy::too_many_arguments, reason = "a change crosses the border in two parts")]
+    fn advance<'py>(
+        &mut self,
+        py: Python<'py>,
+        number: u64,
+        elements: Elements,
+        digests: &[u8],
+        changed: &[u8],
+        gone: &[u8],
+        context: &[u8],
+        entropy: &mut Entropy,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (elements, digests) = (elements.rows()?, rows(digests, "digests")?);
+        let changed = rows(changed, "changed")?.iter().copied().map(u32::from_le_bytes).collect();
+        let change = contents::Change { changed, gone: rows(gone, "gone")?.to_vec() };
+        let block = detached(py, || {
+            self.0.advance(number, elements, digests, &change, context, &mut entropy.0)
+        })?;
+        Ok(PyBytes::new(py, &block))
+    }
+}
+
+/// A digest of the records of each of `count` elements, n x 16 bytes.
+#[pyfunction]
+pub fn record_digests<'py>(
+    py: Python<'py>,
+    count: usize,
+    positions: Vec<u32>,
+    labels: &[u8],
+    width: usize,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let digests = detached(py, || contents::digests(count, &positions, labels, width))?;
+    Ok(PyBytes::new(py, digests.as_flattened()))
 }
 
 /// Entries of a shard that are looked for.

@@ -1,0 +1,191 @@
+"""Inquiries between two processes over mutual TLS on the loopback: preparing, asking, many askers.
+
+Prints one JSON object for each: what a prepared record costs and takes up, how long one identifier
+and a thousand take once the table is at the asker, and what many askers at once get. Made-up
+plates; one in two that is asked about is there.
+
+    python tests/performance/bench_inquiries.py --records 1048576 --runs 5 --seconds 10
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from parties import logs
+from parties.founding import FILE, found, introduce
+from parties.inquiring import Inquirer
+from parties.machine import use
+from parties.preparing import prepare
+from parties.settings_file import load
+from psi import Meter
+
+PREFIXES = [a + b for a in "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋" for b in "ABCDEFGHJK"]
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
+
+
+def plate(number: int) -> str:
+    """A plate for each number below 200 x 34^5."""
+    prefix, rest = PREFIXES[number % len(PREFIXES)], number // len(PREFIXES)
+    # The last of five is a digit or letter of the rest; the first ones vary fastest.
+    return prefix + "".join(LETTERS[rest // 34**i % 34] for i in range(5))
+
+
+def found_pair(folder: Path, records: int, disclose: bool) -> tuple[Path, Path]:
+    """Makes both nodes; the insurer's file has so many plates."""
+    pq.write_table(
+        pa.table({"plate": [plate(n) for n in range(records)], "claim_no": range(records)}),
+        folder / "claims.parquet",
+    )
+    for role, port in (("insurer", 0), ("police", 1)):
+        found(folder / role, role, role, f"127.0.0.1:{7643 + port}")  # type: ignore[arg-type]
+    introduce(folder / "insurer" / FILE, folder / "police" / FILE)
+    path = folder / "insurer" / FILE
+    text = path.read_text(encoding="utf-8").replace('may = ["count", "match"]', 'may = ["inquire"]')
+    head, rest = text.split("[source]")
+    peer = rest[rest.index("[peers.") :].replace(
+        '["claim_no", "amount"]', '["claim_no"]' if disclose else "[]"
+    )
+    sets = '[source]\nformat = "parquet"\npaths = ["../claims.parquet"]\n\n'
+    sets += '[identifiers.plate]\nkind = "plate"\ncolumns = ["plate"]\n\n'
+    path.write_text(head + sets + peer + "daily_inquiries = 1000000000\n", encoding="utf-8")
+    return path, folder / "police" / FILE
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[None]:
+    """Runs the insurer as a process."""
+    command = [sys.executable, "-m", "parties", "serve", "--settings", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Seconds, CPU seconds of this process, and the result."""
+    began, cpu = time.monotonic(), time.process_time()
+    result = work()
+    return time.monotonic() - began, time.process_time() - cpu, result
+
+
+def ask(inquirer: Inquirer, numbers: range, known: int) -> None:
+    """Asks about plates and checks the answers."""
+    plates = [plate(n) for n in numbers]
+    report = inquirer.ask({"plate": plates})
+    wrong = [
+        each
+        for each, n in zip(report.told, numbers, strict=True)
+        if bool(each.records) != (n < known)
+    ]
+    assert not wrong, f"{len(wrong)} wrong answers"
+
+
+def main() -> None:
+    """Prints the figures."""
+    arguments = argparse.ArgumentParser(description="Inquiries, timed.")
+    arguments.add_argument("--records", type=int, default=1 << 20)
+    arguments.add_argument("--runs", type=int, default=5)
+    arguments.add_argument("--asked", type=int, default=1000)
+    arguments.add_argument("--askers", type=int, default=64)
+    arguments.add_argument("--seconds", type=float, default=10, help="for how long they ask")
+    arguments.add_argument("--threads", type=int, default=0, help="of the kernels; 0 for all")
+    arguments.add_argument("--labels", action="store_true", help="tell a column, not members alone")
+    given = arguments.parse_args()
+    os.environ["GREENLANE_PASSPHRASE"] = "made up for a benchmark"
+    use(given.threads)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        insurer, police = found_pair(folder, given.records, given.labels)
+        settings = load(insurer)
+        seconds, cpu, (made,) = timed(
+            lambda: prepare(settings, "police", ("plate",), None, Meter())
+        )
+        _, cpu_again, _ = timed(lambda: prepare(settings, "police", ("plate",), None, Meter()))
+        show(
+            what="prepare",
+            records=given.records,
+            threads=given.threads,
+            seconds=round(seconds, 2),
+            cpu_seconds=round(cpu, 2),
+            cpu_us_a_record=round(cpu / given.records * 1e6, 2),
+            again_cpu_seconds=round(cpu_again, 2),
+            bytes_a_record=round(made.size / given.records, 2),
+        )
+        logs.set_up(folder / "police.log")
+        with serving(insurer), Inquirer(load(police), "insurer") as asker:
+            fetched, _, _ = timed(lambda: ask(asker, range(0), given.records))
+            show(what="fetch", seconds=round(fetched, 3), bytes=made.size)
+            for count in (1, given.asked):
+                start = given.records - count // 2
+                runs = [
+                    timed(lambda n=count, s=start: ask(asker, range(s, s + n), given.records))
+                    for _ in range(given.runs)
+                ]
+                show(
+                    what="inquire",
+                    asked=count,
+                    runs=given.runs,
+                    seconds=round(statistics.median(run[0] for run in runs), 4),
+                    asker_cpu_seconds=round(statistics.median(run[1] for run in runs), 4),
+                )
+            show(**crowd(asker, given.askers, given.seconds, given.records))
+
+
+def crowd(inquirer: Inquirer, askers: int, seconds: float, known: int) -> dict[str, Any]:
+    """Many askers at once, each with one identifier after the other."""
+    until, times, errors = time.monotonic() + seconds, list[float](), list[str]()
+
+    def run(number: int) -> None:
+        at = number
+        while time.monotonic() < until:
+            began = time.monotonic()
+            try:
+                ask(inquirer, range(at % known, at % known + 1), known)
+            except Exception as error:
+                errors.append(type(error).__name__)
+            times.append(time.monotonic() - began)
+            at += askers
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(askers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    quantiles = statistics.quantiles(times, n=100)
+    return {
+        "what": "crowd",
+        "askers": askers,
+        "seconds": seconds,
+        "answers": len(times),
+        "errors": len(errors),
+        "kinds_of_errors": sorted(set(errors)),
+        "p50_seconds": round(quantiles[49], 3),
+        "p99_seconds": round(quantiles[98], 3),
+    }
+
+
+def show(**values: Any) -> None:
+    """Prints one JSON object."""
+    print(json.dumps(values), flush=True)
+
+
+if __name__ == "__main__":
+    main()
