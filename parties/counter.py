@@ -7,7 +7,7 @@ import threading
 from parties.errors import LocalFault
 from parties.limits import Limits
 from parties.settings import PeerSettings, Settings
-from parties.tables import Held, wrapping
+from parties.tables import Held, Manifest, wrapping
 from psi import _core
 
 
@@ -36,23 +36,23 @@ class Counter:
                 self._limits = Limits(self._settings.tables.counts)
             return self._limits
 
-    def key(self, peer: PeerSettings, name: str, epoch: str) -> _core.VoprfKey:
+    def key(self, peer: PeerSettings, manifest: Manifest) -> _core.VoprfKey:
         """The key of a table, unsealed once.
 
         Raises:
             SettingsError: it does not open.
-            LocalFault: its file cannot be read, or is not there.
+            LocalFault: its file cannot be read, or is not there, or has another key than the table.
         """
         with self._lock:
-            place = (peer.name, name, epoch)
+            place = (peer.name, manifest.set, manifest.public)
             if place not in self._keys:
                 tables = self._settings.tables
-                held = Held(tables, peer, name)
-                key = held.key(epoch, wrapping(tables.wrapping_key))
-                if key is None:
+                held = Held(tables, peer, manifest.set)
+                key = held.key(manifest.epoch, wrapping(tables.wrapping_key))
+                if key is None or key.public().hex() != manifest.public:
                     raise LocalFault(
-                        f"the key of epoch {epoch} of identifiers.{name} for {peer.name} is gone; "
-                        "prepare a new epoch"
+                        f"the key of epoch {manifest.epoch} of identifiers.{manifest.set} for "
+                        f"{peer.name} is gone or is another; prepare a new epoch"
                     )
                 self._keys[place] = key
             return self._keys[place]

@@ -7,8 +7,10 @@ labels of matches and no others (`psi.protocols.dh`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
 
 from arro3.core import DataType, RecordBatch
 
@@ -35,6 +37,11 @@ STEP: Final = 16
 """Widths of labels are multiples of this: the peer learns the longest row to 16 bytes."""
 WIDEST: Final = 1024
 """Bytes of the widest label: a dozen columns. The sender says this much for each of its records."""
+
+LONGEST_NAME: Final = 128
+"""Characters of a column's name; databases allow 63 to 128."""
+MOST_COLUMNS: Final = 256
+"""Columns that a node discloses; a label of 1,024 bytes holds fewer."""
 
 
 class Column(NamedTuple):
@@ -126,6 +133,32 @@ def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table:
     if texts is None or any(pc.any(pc.match_substring_regex(t, CONTROL)).as_py() for t in texts):
         raise MalformedMessage("a label does not hold the columns that were agreed")
     return pa.table(cells, names=[each.name for each in columns])
+
+
+def cells(
+    labels: npt.NDArray[np.uint8], columns: Sequence[Column]
+) -> list[dict[str, str | int | float | bool | None]]:
+    """Returns the peer's records from their labels, as JSON can hold them.
+
+    Days and times are as in ISO 8601; a number that is none is its name.
+
+    Raises:
+        MalformedMessage: a label does not hold what was agreed.
+    """
+    rows = None
+    with suppress(ValueError, OverflowError, pa.ArrowException):  # raised below: may hold a value
+        rows = table(labels, columns).to_pylist()
+    if rows is None:
+        raise MalformedMessage("a label does not hold the columns that were agreed")
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> str | int | float | bool | None:
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return str(value.isoformat())
 
 
 def _packed(batch: RecordBatch, names: Sequence[str], label: str) -> npt.NDArray[np.uint8]:

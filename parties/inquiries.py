@@ -21,19 +21,22 @@ from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.standing import check_standing, hear, parse, standing
 from parties.tables import Fetched, Held, Manifest, ShardFile, Signed, sign, verify
+from parties.tables.building import SMALLEST
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Elements, Meter, Output, Parameters, _core
 from psi.errors import BoundExceeded, MalformedMessage, PeerIncompatible
 from psi.protocols.inquiry import Answerer, Asker
-from psi.tables import Found, find
+from psi.tables import Found, Generation, find
 
+PLACES: Final = 2
+"""Places of a map for each of its entries, at most: 1.25 from a thousand on, and a class more."""
 PART: Final = 1 << 20
 """Bytes of a part of a file: what is the fastest on the channel, and the bound on what waits."""
 MOST_ASKED: Final = 1 << 20
 """Elements of one question: at 30 us each, half a minute of one core of the holder."""
 
-Keys = Callable[[PeerSettings, str, str], _core.VoprfKey]
-"""Gives the key of a table: for whom it is, the set's name, the epoch."""
+Keys = Callable[[PeerSettings, Manifest], _core.VoprfKey]
+"""Gives the key of a table that this node holds for a peer."""
 
 
 class Question(NamedTuple):
@@ -52,12 +55,24 @@ class Answer(NamedTuple):
     """What was learnt of one set.
 
     Attributes:
-        manifest: of the table that was read.
-        found: in it, by the elements of the question.
+        manifest: of the table that answers.
+        elements: of the question. Secret.
+        outputs: of them. Secret.
+        generations: the table, opened before anything was asked.
     """
 
     manifest: Manifest
-    found: Found
+    elements: Elements
+    outputs: _core.VoprfOutputs
+    generations: Sequence[Generation]
+
+    def found(self) -> Found:
+        """Reads the table. Not within the dialogue: how long it takes depends on what is found.
+
+        Raises:
+            CheckFailed: the table does not hold what it says.
+        """
+        return find(self.generations, self.elements, self.outputs)
 
 
 def answer(
@@ -71,7 +86,9 @@ def answer(
     """
     job = proposed.job
     held = [Held(settings.tables, peer, spec.name) for spec in job.sets]
-    manifests = [_served(each, spec) for each, spec in zip(held, job.sets, strict=True)]
+    manifests = [
+        _served(settings, peer, each, spec) for each, spec in zip(held, job.sets, strict=True)
+    ]
     credentials = read_credentials(Identity(settings.node.certificate, settings.node.key))
     signed = [sign(manifest, credentials)._asdict() for manifest in manifests]
     said = wire.Tables(
@@ -84,7 +101,7 @@ def answer(
 
     words = _words(job.session, proposed.said, said)
     for spec, manifest in zip(job.sets, manifests, strict=True):
-        key = keys(peer, spec.name, manifest.epoch)
+        key = keys(peer, manifest)
         agreed = _parameters(words, spec, manifest)
 
         def charge(elements: int, question: str = f"{job.session}/{spec.name}") -> None:
@@ -125,41 +142,50 @@ def ask(
         raise PeerIncompatible(str(refusal)) from refusal
     if len(tables.manifests) != len(questions):
         raise MalformedMessage("Tables: not one manifest for each set")
-    fetched = [Fetched(settings.tables, peer, each.spec.name) for each in questions]
-    manifests = []
-    for own, told, question in zip(fetched, tables.manifests, questions, strict=True):
+    opened = []
+    for told, question in zip(tables.manifests, questions, strict=True):
         signed = Signed(told.manifest, told.signature, told.certificate)
+        own = Fetched(settings.tables, peer, question.spec.name)
         with own.alone():
             known = own.manifest()
             manifest = _checked(settings, peer, signed, question.spec, known)
             yield from _fetch(own, manifest)
             if manifest != known:
                 own.keep(signed, manifest)
-        manifests.append(manifest)
+            opened.append((manifest, own.generations(manifest, question.elements)))
     yield wire.ShardRequest().SerializeToString()
     answers = []
     words = _words(session, proposal, heard)
-    for own, manifest, question in zip(fetched, manifests, questions, strict=True):
+    for (manifest, generations), question in zip(opened, questions, strict=True):
         agreed = _parameters(words, question.spec, manifest)
         asker = Asker(question.elements, manifest.function, agreed, meter=meter)
         outputs = yield from asker.converse()
-        generations = own.generations(manifest) if len(outputs) else ()
-        answers.append(Answer(manifest, find(generations, question.elements, outputs)))
+        answers.append(Answer(manifest, question.elements, outputs, generations))
     return answers
 
 
-def _served(held: Held, spec: IdentifierSettings) -> Manifest:
-    manifest = held.manifest()
+def _served(
+    settings: Settings, peer: PeerSettings, held: Held, spec: IdentifierSettings
+) -> Manifest:
+    """The table that a peer may have, if the settings still say what they said when it was made."""
+    manifest, why = held.manifest(), None
     if manifest is None:
-        raise Refusal(
-            "no-table", f"no table of identifiers.{spec.name} was prepared: greenlane prepare"
-        )
-    if manifest.domain != domain(spec) or manifest.normaliser != _core.normaliser_digest().hex():
+        why = "was never prepared"
+    elif manifest[:5] != _names(settings.node.name, peer.san, spec):
+        why = "was prepared under other names or by other rules"
+    elif [column.name for column in manifest.columns] != list(peer.disclose):
+        why = "tells other columns than `disclose` of the peer"
+    if manifest is None or why:
         raise Refusal(
             "no-table",
-            f"the table of identifiers.{spec.name} was prepared by other rules: greenlane prepare",
+            f"the table of identifiers.{spec.name} for {peer.name} {why}: greenlane prepare",
         )
     return manifest
+
+
+def _names(holder: str, asker: str, spec: IdentifierSettings) -> tuple[str, ...]:
+    """What the first fields of a manifest say."""
+    return holder, asker, spec.name, domain(spec), _core.normaliser_digest().hex()
 
 
 def _checked(
@@ -173,10 +199,21 @@ def _checked(
     manifest, certificate = verify(signed)
     if why := read_pin(peer).why_not(certificate):
         raise TableRefused("manifest-forged", f"a certificate that signed a manifest {why}")
-    due = (peer.san, settings.node.name, spec.name, domain(spec), _core.normaliser_digest().hex())
-    if due != manifest[: len(due)]:
+    if manifest[:5] != _names(peer.san, settings.node.name, spec):
         raise TableRefused(
             "manifest-other", f"the manifest of identifiers.{spec.name} is that of another table"
+        )
+    if known and known.epoch == manifest.epoch and known.public != manifest.public:
+        raise TableRefused(
+            "manifest-other",
+            f"{peer.name} offers a table of identifiers.{spec.name} with another key in one epoch",
+        )
+    width = _core.entry_width(manifest.label)
+    most = len(manifest.generations) * SMALLEST + 2 * peer.max_elements
+    if sum(file.size for file in manifest.files()) > most * PLACES * width:
+        raise BoundExceeded(
+            f"{peer.name} offers a table of more than the {peer.max_elements} records of "
+            f"peers.{peer.name}.max_elements"
         )
     if known is not None and (
         manifest.number < known.number

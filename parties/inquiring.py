@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Self
 
 from arro3.core import Array, DataType
 
 from parties import logs
 from parties.channel import Identity, Peer
-from parties.disclosure import table
-from parties.errors import SettingsError
+from parties.disclosure import cells
+from parties.errors import PartyError, SettingsError, code_of, exit_code
 from parties.identifiers import domain
 from parties.identifiers.sets import WARNING
-from parties.inquiries import Answer, Question, ask
+from parties.inquiries import MOST_ASKED, Answer, Question, ask
 from parties.settings import IdentifierSettings, Settings
-from psi import Elements, Meter, _core
+from psi import Elements, Meter, PsiError, _core
 from psi.lazily import np
 
 
@@ -97,13 +97,43 @@ class InquiryReport(NamedTuple):
                 count = "found" if each.rows is None else f"{each.records:,} records"
                 lines.append(f"  {each.set} {each.value}: {count}{doubt}")
                 for row in each.rows or ():
-                    cells = (f"{name} {value}" for name, value in row.items() if value is not None)
-                    lines.append(f"    {', '.join(cells)}")
+                    told = (f"{name} {value}" for name, value in row.items() if value is not None)
+                    lines.append(f"    {_printable(', '.join(told))}")
         lines += [f"  epoch of {name}: {epoch}" for name, epoch in self.epochs.items()]
         lines.append(
             f"  {self.said_bytes:,} bytes said, {self.heard_bytes:,} heard, {self.seconds:.2f} s"
         )
         return lines
+
+
+class InquiryFailure(NamedTuple):
+    """A peer that did not answer.
+
+    Attributes:
+        peer: its name.
+        error: why not.
+    """
+
+    peer: str
+    error: PartyError | PsiError
+
+    def as_json(self) -> dict[str, Any]:
+        """The error as plain values, as every command tells one."""
+        error = {
+            "code": code_of(self.error),
+            "message": str(self.error),
+            "exit_code": exit_code(self.error),
+        }
+        return {"peer": self.peer, "error": error}
+
+    def lines(self) -> list[str]:
+        """The error as a line for people."""
+        return [f"{self.peer}: no answer, {self.error}"]
+
+
+def _printable(text: str) -> str:
+    """What a peer says, without what would steer a terminal."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 class Inquirer:
@@ -214,14 +244,34 @@ def inquire(
 
 def inquire_all(
     settings: Settings, peers: Sequence[str], asked: Mapping[str, Sequence[str]], meter: Meter
-) -> list[InquiryReport]:
-    """Asks several peers at the same time; as `Inquirer.ask`.
+) -> list[InquiryReport | InquiryFailure]:
+    """Asks several peers at once; as `Inquirer.ask`, but one's error is not the others'."""
+    if len(peers) == 1:
+        return [_one(settings, peers[0], asked, meter)]
+    answers: dict[int, InquiryReport | InquiryFailure] = {}
 
-    Raises:
-        PartyError, PeerError: of the first peer, in their order, that did not answer.
-    """
-    with ThreadPoolExecutor(max(len(peers), 1), thread_name_prefix="inquiry") as threads:
-        return list(threads.map(lambda peer: inquire(settings, peer, asked, meter), peers))
+    def ask_one(number: int) -> None:
+        answers[number] = _one(settings, peers[number], asked, meter)
+
+    # Daemons: who interrupts the program does not wait for a peer.
+    threads = [
+        threading.Thread(target=ask_one, args=(number,), name="inquiry", daemon=True)
+        for number in range(len(peers))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [answers[number] for number in range(len(peers))]
+
+
+def _one(
+    settings: Settings, peer: str, asked: Mapping[str, Sequence[str]], meter: Meter
+) -> InquiryReport | InquiryFailure:
+    try:
+        return inquire(settings, peer, asked, meter)
+    except (PartyError, PsiError) as error:
+        return InquiryFailure(peer, error)
 
 
 def _question(spec: IdentifierSettings, values: Sequence[str]) -> tuple[list[Asked], Question]:
@@ -229,6 +279,11 @@ def _question(spec: IdentifierSettings, values: Sequence[str]) -> tuple[list[Ask
     if spec.parts:
         raise SettingsError(
             f"identifiers.{spec.name}: a composite cannot be asked about by one text; use match"
+        )
+    if len(values) > MOST_ASKED:
+        raise SettingsError(
+            f"identifiers.{spec.name}: {len(values)} are asked about at once, at most {MOST_ASKED} "
+            "may be; ask in parts, or use match"
         )
     given = Array(list(values), DataType.large_string())
     normalised, reasons, _ = _core.normalise(spec.kind, given)
@@ -241,11 +296,11 @@ def _question(spec: IdentifierSettings, values: Sequence[str]) -> tuple[list[Ask
 
 
 def _told(asked: Sequence[Asked], answer: Answer) -> list[Told]:
-    manifest, found = answer
+    manifest, found = answer.manifest, answer.found()
     rows: list[list[dict[str, Any]]] = [[] for _ in found.counts]
     if manifest.label is not None:
-        cells = table(np.ascontiguousarray(found.labels), manifest.columns).to_pylist()
-        for position, row in zip(found.positions.tolist(), cells, strict=True):
+        records = cells(np.ascontiguousarray(found.labels), manifest.columns)
+        for position, row in zip(found.positions.tolist(), records, strict=True):
             rows[position].append(row)
     return [
         Told(

@@ -10,7 +10,7 @@ The store is SQLite, through SQLAlchemy.
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,9 @@ _QUESTIONS: Final = sql.Table(
     sql.Column("session", sql.String, primary_key=True),
     sql.Column("day", sql.Date, nullable=False),
 )
+KEPT: Final = timedelta(days=7)
+"""How long a question is remembered. A call whose messages are a week old is none: TLS has no
+replays, and this is for a peer that has kept its own."""
 PATIENCE_MS: Final = 10_000
 """How long one charge waits for another; each takes a write to the disk, some milliseconds."""
 
@@ -81,7 +84,9 @@ class Limits:
         where = sql.and_(*(_ASKED.c[name] == value for name, value in key.items()))
         try:
             with self._lock, self._engine.begin() as store:
-                store.execute(_QUESTIONS.insert().values(peer=peer, session=session, day=_today()))
+                today = _today()
+                store.execute(_QUESTIONS.delete().where(_QUESTIONS.c.day < today - KEPT))
+                store.execute(_QUESTIONS.insert().values(peer=peer, session=session, day=today))
                 asked = store.scalar(sql.select(_ASKED.c.elements).where(where))
                 if (asked or 0) + elements > most:
                     raise Refusal(

@@ -14,8 +14,8 @@ from parties.identifiers import domain, identify
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.sources import Source, open_source
 from parties.tables import Held, Manifest, wrapping
-from parties.tables.held import EPOCH
 from parties.tables.making import make
+from parties.tables.manifest import EPOCH
 from psi import Meter, _core
 
 
@@ -130,27 +130,34 @@ def _prepare(
 ) -> Prepared:
     began = time.monotonic()
     held, by = Held(settings.tables, peer, spec.name), wrapping(settings.tables.wrapping_key)
-    before, today = held.manifest(), datetime.now(UTC).date().isoformat()
-    epoch = epoch or (before.epoch if before else today)
-    key = held.key(epoch, by) or held.new_key(epoch, by)
-    own = identify(source, spec)  # 2 identifiers, 3 elements
-    labels = records(source, spec, own, columns) if columns else None
-    described = Manifest(
-        holder=settings.node.name,
-        asker=peer.san,
-        set=spec.name,
-        domain=domain(spec),
-        normaliser=_core.normaliser_digest().hex(),
-        epoch=epoch,
-        number=0,
-        public=key.public().hex(),
-        columns=tuple(columns),
-        label=None,
-        made=today,
-        generations=(),
-    )
-    # 4 shards, 5 served
-    manifest = make(held, key, described, own.elements, labels, meter, whole=whole)
+    with held.alone():
+        before, today = held.manifest(), datetime.now(UTC).date().isoformat()
+        epoch = epoch or (before.epoch if before else today)
+        if before and before.epoch == epoch and not set(before.columns) <= set(columns):
+            raise SettingsError(
+                f"peers.{peer.name}.disclose: tells less of identifiers.{spec.name} than the table "
+                "that is served, which the peer may keep; give an --epoch, whose key does not open "
+                "that one"
+            )
+        key = held.key(epoch, by) or held.new_key(epoch, by)
+        own = identify(source, spec)  # 2 identifiers, 3 elements
+        labels = records(source, spec, own, columns) if columns else None
+        described = Manifest(
+            holder=settings.node.name,
+            asker=peer.san,
+            set=spec.name,
+            domain=domain(spec),
+            normaliser=_core.normaliser_digest().hex(),
+            epoch=epoch,
+            number=0,
+            public=key.public().hex(),
+            columns=tuple(columns),
+            label=None,
+            made=today,
+            generations=(),
+        )
+        # 4 shards, 5 served
+        manifest = make(held, key, described, own.elements, labels, meter, whole=whole)
     return Prepared(
         set=spec.name,
         epoch=epoch,

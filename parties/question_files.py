@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
 from pathlib import Path
 
 from parties.errors import SourceError
 
 
-def read_questions(path: Path) -> dict[str, list[str]]:
+def read_questions(path: Path, sets: Collection[str]) -> dict[str, list[str]]:
     """Returns the cells of each column that are not empty, in their order.
+
+    Args:
+        path: of the file.
+        sets: names that a column may have. Other names are not repeated: where the header is
+            missing, the first row stands in its place.
 
     Raises:
         SourceError: the file cannot be read, is not UTF-8, has no header, or a row has another
@@ -21,6 +27,10 @@ def read_questions(path: Path) -> dict[str, list[str]]:
             header = next(rows, [])
             if not header or not all(header) or len(set(header)) < len(header):
                 raise SourceError(f"{path}: the first row must name a set for each column, once")
+            if not set(header) <= set(sets):
+                raise SourceError(
+                    f"{path}: the first row names a column as no set is; sets are {', '.join(sets)}"
+                )
             asked: dict[str, list[str]] = {name: [] for name in header}
             for row in rows:
                 if row and len(row) != len(header):

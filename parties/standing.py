@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from parties.disclosure import TYPES, Column
+from parties.disclosure import LONGEST_NAME, MOST_COLUMNS, TYPES, Column
 from parties.identifiers import domain
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
@@ -17,10 +17,6 @@ from psi import Dialogue, _core
 from psi.dialogue import HEAR
 from psi.errors import ApiMisuse, MalformedMessage
 
-LONGEST_NAME: Final = 128
-"""Characters of a column's name; databases allow 63 to 128."""
-MOST_COLUMNS: Final = 256
-"""Columns that a node discloses; a label of 1,024 bytes holds fewer."""
 MOST_PROTOCOLS: Final = 64
 """Names of protocols that a node lists; there are fewer."""
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from psi import _core
@@ -34,6 +34,8 @@ SALT: Final = 32
 MEMBERS: Final = (1 << 32) - 1
 WIDEST: Final = 1 << 16
 """Bytes of the widest label."""
+GATHERED: Final = 1 << 24
+"""Bytes of a map that are looked at together."""
 _HEADER: Final = struct.Struct(f"<8sIIIIQ{SALT}s")
 HEADER: Final = _HEADER.size
 MOST_SHARDS: Final = 1 << 16
@@ -100,12 +102,18 @@ class Shard(NamedTuple):
             label, n x label bytes, zeros where it is not there. Of members alone: 1 or 0, and no
             bytes.
         """
-        wanted = _core.Wanted(outputs, positions.tolist(), numbers.tolist(), self.salt)
-        places = np.frombuffer(wanted.places(self.shape, self.seed), np.uint32).reshape(-1, 3)
-        sums = np.bitwise_xor.reduce(self.rows[places], axis=1)
-        counts, labels = wanted.open(sums.tobytes(), self.label)
-        block = np.frombuffer(labels, np.uint8).reshape(len(positions), self.label or 0)
-        return np.frombuffer(counts, np.uint32), block
+        counts, labels = [np.empty(0, np.uint32)], [np.empty((0, self.label or 0), np.uint8)]
+        step = max(1, GATHERED // (3 * self.rows.shape[1]))
+        for start in range(0, len(positions), step):
+            part = slice(start, start + step)
+            chosen, entries = positions[part].tolist(), numbers[part].tolist()
+            wanted = _core.Wanted(outputs, chosen, entries, self.salt)
+            places = np.frombuffer(wanted.places(self.shape, self.seed), np.uint32).reshape(-1, 3)
+            sums = np.bitwise_xor.reduce(self.rows[places], axis=1)
+            found, told = wanted.open(sums.tobytes(), self.label)
+            counts.append(np.frombuffer(found, np.uint32))
+            labels.append(np.frombuffer(told, np.uint8).reshape(len(chosen), self.label or 0))
+        return np.concatenate(counts), np.concatenate(labels)
 
 
 def build(
@@ -150,11 +158,14 @@ class Generation(NamedTuple):
     """What was added to a table at one time, and what was taken out.
 
     Attributes:
-        shards: a power of two of them; the first bits of an element say in which it stands.
+        shards: by their numbers; those in which nothing is looked for may be missing.
+        parts: how many there are, a power of two; the first bits of an element say in which it
+            stands.
         removed: members that older generations hold and that are there no more; None for none.
     """
 
-    shards: Sequence[Shard]
+    shards: Mapping[int, Shard]
+    parts: int = 1
     removed: Shard | None = None
 
 
@@ -211,9 +222,9 @@ def find(
     records: list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]] = []
     open_still = np.arange(len(elements), dtype=np.uint32)
     for generation in generations:
-        where = shard_of(block, len(generation.shards))[open_still]
+        where = shard_of(block, generation.parts)[open_still]
         for number in np.unique(where):
-            shard = generation.shards[number]
+            shard = generation.shards[int(number)]
             positions = open_still[where == number]
             found, labels = shard.find(outputs, positions, np.zeros_like(positions))
             counts[positions] = found

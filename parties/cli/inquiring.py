@@ -13,6 +13,8 @@ from parties.cli.output import give
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from parties.settings import Settings
+
 Peers = Annotated[
     list[str] | None,
     typer.Option("--peer", help="A node to ask, as in [peers.NAME]; default: all."),
@@ -50,7 +52,7 @@ def fetch(
     """Fetches what is new of the tables that peers have prepared for us; asks nothing."""
     loaded = start(settings)
     names = [each.name for each in loaded.sets(tuple(sets or ()))]
-    _inquire(settings, peers, {name: () for name in names}, as_json=as_json)
+    _inquire(loaded, peers, {name: () for name in names}, as_json=as_json)
 
 
 def inquire(
@@ -74,30 +76,37 @@ def inquire(
     for each in ids or ():
         name, equals, value = each.partition("=")
         if not equals:
-            raise typer.BadParameter(f"--id {name}: is SET=VALUE")
+            raise typer.BadParameter("--id: is SET=VALUE, and one has no =")
         asked.setdefault(name, []).append(value)
+    if not asked and file is None:
+        raise typer.BadParameter("nothing is asked; give --plate, --person, --id or --file")
+    loaded = start(settings)
     if file is not None:
         from parties.question_files import read_questions
 
-        for name, values in read_questions(file).items():
+        sets = [each.name for each in loaded.identifiers]
+        for name, values in read_questions(file, sets).items():
             asked.setdefault(name, []).extend(values)
-    if not asked:
-        raise typer.BadParameter("nothing is asked; give --plate, --person, --id or --file")
-    _inquire(settings, peers, asked, as_json=as_json)
+    _inquire(loaded, peers, asked, as_json=as_json)
 
 
 def _inquire(
-    path: Path, peers: list[str] | None, asked: Mapping[str, Sequence[str]], *, as_json: bool
+    loaded: Settings, peers: list[str] | None, asked: Mapping[str, Sequence[str]], *, as_json: bool
 ) -> None:
     from parties.cli.progress import Progress
-    from parties.inquiring import inquire_all
+    from parties.errors import exit_code
+    from parties.inquiring import InquiryFailure, inquire_all
     from psi import Meter
 
-    loaded = start(path)
     meter = Meter()
     with Progress(meter):
         names = peers or [peer.name for peer in loaded.peers]
         reports = inquire_all(loaded, names, asked, meter)
+    failed = [each.error for each in reports if isinstance(each, InquiryFailure)]
+    if failed and len(names) == 1:
+        raise failed[0]
     values = {"peers": [report.as_json() for report in reports]}
     lines = [line for report in reports for line in report.lines()]
     give(values, lines, as_json=as_json)
+    if failed:
+        raise typer.Exit(exit_code(failed[0]))

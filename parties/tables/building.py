@@ -148,6 +148,9 @@ def _evaluated(
         try:
             known.read(block, _context(place, number))
         except ValueError:
+            if number == len(journal) - 1:
+                journal.drop()
+                break
             raise LocalFault(
                 f"block {number} of what was evaluated for shard {place[0]} of epoch {epoch} is "
                 "damaged; remove that file, and its elements are evaluated anew"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from parties.errors import LocalFault
 from parties.tables.held import Held
 from parties.tables.manifest import Manifest
 from psi import Elements, Labels, _core
@@ -64,24 +63,22 @@ def find_change(
 
     Returns:
         What has changed; None if it is not known what the table holds, because the machine stopped
-        before that was written down. The table is then to be built as a whole.
+        before that was written down, or a file is damaged. The table is then to be built as a
+        whole.
 
     Raises:
-        LocalFault: a file cannot be read, or is damaged.
+        LocalFault: a file cannot be read.
     """
     shards, block = len(before.generations[-1].shards), bytes(elements.block)
     digests = _rows(_digests(elements, labels), DIGEST)
     changed, gone = [np.empty(0, np.uint32)], list[bytes]()
     for shard, inside in _inside(block, shards):
         contents, number = _core.TableContents(key), 0
-        for at, sealed in enumerate(held.contents(before.epoch, shard, shards).blocks()):
-            try:
+        try:
+            for at, sealed in enumerate(held.contents(before.epoch, shard, shards).blocks()):
                 number = contents.read(sealed, _context(shard, shards, at))
-            except ValueError:
-                raise LocalFault(
-                    f"block {at} of what shard {shard} of epoch {before.epoch} holds is damaged; "
-                    "remove that file, and the table is built as a whole"
-                ) from None
+        except ValueError:
+            return None
         if number != before.number:
             return None
         own = _rows(block, WIDTH)[inside].tobytes()

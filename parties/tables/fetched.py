@@ -8,7 +8,6 @@ lock                held by who fetches
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,11 +17,12 @@ from pathlib import Path
 
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
-from parties.tables.files import write_whole
+from parties.tables.files import alone, write_whole
 from parties.tables.manifest import Manifest, ShardFile, Signed, verify
+from psi import Elements
 from psi.errors import PeerError
 from psi.lazily import np
-from psi.tables import Generation, Shard
+from psi.tables import Generation, Shard, shard_of
 
 
 class Fetched:
@@ -45,14 +45,11 @@ class Fetched:
         Raises:
             LocalFault: the folder cannot be used.
         """
-        path = self._folder / "lock"
-        try:
-            self._shards.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = path.open("ab")
-        except OSError as fault:
-            raise LocalFault(f"{path}: cannot be used: {fault.strerror}") from None
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        with alone(self._folder):
+            try:
+                self._shards.mkdir(exist_ok=True, mode=0o700)
+            except OSError as fault:
+                raise LocalFault(f"{self._shards}: cannot be made: {fault.strerror}") from None
             yield
 
     def manifest(self) -> Manifest | None:
@@ -135,15 +132,23 @@ class Fetched:
         except OSError as fault:
             raise LocalFault(f"{self._shards}: cannot be cleared: {fault.strerror}") from None
 
-    def generations(self, manifest: Manifest) -> list[Generation]:
-        """Opens a table of which all files are here; they are mapped, not read.
+    def generations(self, manifest: Manifest, elements: Elements) -> list[Generation]:
+        """Opens what a question needs of a table of which all files are here; mapped, not read.
 
         Raises:
-            LocalFault: a file cannot be read, or is not what it was when it was fetched.
+            LocalFault: a file cannot be read.
+            TableRefused: a file is not what the manifest says.
         """
+        block = bytes(elements.block)
+        if not block:
+            return []
         return [
             Generation(
-                [self._open(file, manifest) for file in each.shards],
+                {
+                    int(number): self._open(each.shards[number], manifest)
+                    for number in np.unique(shard_of(block, len(each.shards)))
+                },
+                len(each.shards),
                 None if each.removed is None else self._open(each.removed, manifest, members=True),
             )
             for each in manifest.generations

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +16,33 @@ _LENGTH: Final = 4
 """Bytes that say how long a block of a journal is."""
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keeps other threads and processes out of a folder meanwhile, if they ask as well; they wait.
+
+    Raises:
+        LocalFault: the folder cannot be used.
+    """
+    path = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _for_the_owner(str(path), os.O_RDWR | os.O_CREAT)
+    except OSError as fault:
+        raise LocalFault(f"{path}: cannot be used: {fault.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        yield
+    finally:
+        os.close(lock)
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file that is there as a whole or not at all, whenever the machine stops.
 
     Raises:
         LocalFault: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(beside, "wb", opener=_for_the_owner) as file:
@@ -38,7 +60,7 @@ def write_whole(path: Path, data: bytes) -> None:
 class Journal:
     """Blocks of bytes, one behind the other, each on the disk before `append` returns.
 
-    A block that was cut off when the machine stopped is not there.
+    A block that was cut off when the machine stopped is not there. No block is empty.
 
     Raises:
         LocalFault: the file cannot be used, by any method.
@@ -76,9 +98,15 @@ class Journal:
                 file.write(len(block).to_bytes(_LENGTH, "little") + block)
                 file.flush()
                 os.fsync(file.fileno())
+            if not places:
+                _sync_folder(self._path.parent)
         except OSError as fault:
             raise self._fault(fault) from None
         places.append((end + _LENGTH, len(block)))
+
+    def drop(self) -> None:
+        """Takes the last block for one that was cut off: a disk may have its length alone."""
+        self._known().pop()
 
     def clear(self) -> None:
         """Removes all blocks."""
@@ -97,7 +125,7 @@ class Journal:
                     end, start = os.fstat(file.fileno()).st_size, 0
                     while len(head := file.read(_LENGTH)) == _LENGTH:
                         length = int.from_bytes(head, "little")
-                        if (start := start + _LENGTH) + length > end:
+                        if not length or (start := start + _LENGTH) + length > end:
                             break
                         self._places.append((start, length))
                         start = file.seek(start + length)

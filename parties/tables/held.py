@@ -3,26 +3,23 @@
 manifest.json           what is served now
 previous.json           what was served before, whose files stay for those who still fetch them
 shards/DIGEST           the files that both name
-EPOCH/key.json          the sealed key
-EPOCH/evaluated/...     what was evaluated under it, sealed
-EPOCH/contents/...      what its tables hold, sealed
+epochs/EPOCH/key.json   the sealed key
+epochs/.../evaluated/   what was evaluated under it, sealed
+epochs/.../contents/    what its tables hold, sealed
+lock                    held by who prepares
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final
+from contextlib import contextmanager
 
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
-from parties.tables.files import Journal, write_whole
+from parties.tables.files import Journal, alone, write_whole
 from parties.tables.manifest import Manifest, ShardFile
 from parties.tables.sealing import Wrapping, read_key, write_key
 from psi import _core
-
-EPOCH: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
-"""A name of an epoch: what is also a folder's name."""
 
 
 class Held:
@@ -37,6 +34,16 @@ class Held:
     def __init__(self, settings: TableSettings, peer: PeerSettings, name: str) -> None:
         self._folder = settings.folder / "held" / peer.name / name
         self._shards = self._folder / "shards"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other threads and processes from preparing this table meanwhile; they wait.
+
+        Raises:
+            LocalFault: the folder cannot be used.
+        """
+        with alone(self._folder):
+            yield
 
     def manifest(self) -> Manifest | None:
         """What is served now, or None.
@@ -53,7 +60,7 @@ class Held:
             LocalFault: its file cannot be read, or is none.
             SettingsError: it does not open.
         """
-        path = self._folder / epoch / "key.json"
+        path = self._folder / "epochs" / epoch / "key.json"
         return read_key(path, by) if path.exists() else None
 
     def new_key(self, epoch: str, by: Wrapping) -> _core.VoprfKey:
@@ -63,16 +70,16 @@ class Held:
             LocalFault: it cannot be written.
         """
         key = _core.VoprfKey.draw(_core.Entropy.from_os())
-        write_key(self._folder / epoch / "key.json", key, by)
+        write_key(self._folder / "epochs" / epoch / "key.json", key, by)
         return key
 
     def journal(self, epoch: str, shard: int, shards: int) -> Journal:
         """What was evaluated of one shard of so many."""
-        return Journal(self._folder / epoch / "evaluated" / f"{shard:04x}-{shards:04x}")
+        return Journal(self._folder / "epochs" / epoch / "evaluated" / f"{shard:04x}-{shards:04x}")
 
     def contents(self, epoch: str, shard: int, shards: int) -> Journal:
         """What the tables of an epoch hold of one shard of so many."""
-        return Journal(self._folder / epoch / "contents" / f"{shard:04x}-{shards:04x}")
+        return Journal(self._folder / "epochs" / epoch / "contents" / f"{shard:04x}-{shards:04x}")
 
     def write_shard(self, data: bytes) -> ShardFile:
         """Writes a shard.
@@ -130,6 +137,6 @@ class Held:
             raise LocalFault(f"{path}: cannot be read: {fault.strerror}") from None
         except TableRefused:
             raise LocalFault(
-                f"{path}: is damaged; remove it and prepare the table again, which evaluates "
-                "nothing twice"
+                f"{path}: is damaged; put {path.with_name('previous.json')} in its place, or else "
+                "prepare with a new epoch until its number is above the last one that was served"
             ) from None

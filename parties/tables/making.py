@@ -7,7 +7,7 @@ from typing import Final
 from parties.tables.building import build_change, build_files, shards_for
 from parties.tables.changes import Change, find_change, remember, whole_change
 from parties.tables.held import Held
-from parties.tables.manifest import Manifest
+from parties.tables.manifest import LABEL_STEP, Manifest
 from psi import Elements, Labels, Meter, _core
 from psi.lazily import np
 
@@ -16,9 +16,6 @@ MOST_GENERATIONS: Final = 32
 MOST_CHANGED: Final = 8
 """What has changed since a table was built as a whole is at most one in so many of its bytes; to
 fetch it all again would then cost little more."""
-LABEL_STEP: Final = 64
-"""Widths of labels are multiples of this, so that one longer record does not show, or make the
-whole table be built anew."""
 
 
 def make(

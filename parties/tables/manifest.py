@@ -15,21 +15,28 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from parties.credentials import Credentials
-from parties.disclosure import TYPES, Column
+from parties.disclosure import LONGEST_NAME, MOST_COLUMNS, TYPES, WIDEST, Column
 from parties.errors import TableRefused
 from psi.protocols.inquiry import Function
 from psi.tables import HEADER, MOST_SHARDS
 
 FORM: Final = 1
+LABEL_STEP: Final = 64
+"""Widths of labels are multiples of this, so that one longer record does not show, or make the
+whole table be built anew."""
 MOST_GENERATIONS: Final = 64
 """Of a table: a question looks into each."""
+WIDEST_LABEL: Final = -(-WIDEST // LABEL_STEP) * LABEL_STEP
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+EPOCH: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
+"""A name of an epoch: what is also a folder's name."""
 
 
 class ShardFile(NamedTuple):
@@ -142,6 +149,13 @@ class Manifest(NamedTuple):
         )
         if not 0 < len(files) <= MOST_GENERATIONS or not DIGEST.fullmatch(manifest.public):
             raise ValueError("generations or key")
+        if not EPOCH.fullmatch(manifest.epoch) or not DATE.fullmatch(manifest.made):
+            raise ValueError("epoch or day")
+        names = {column.name for column in manifest.columns}
+        if len(names) < len(manifest.columns) or len(names) > MOST_COLUMNS:
+            raise ValueError("columns")
+        if bool(names) != (label is not None) or (label or 0) > WIDEST_LABEL:
+            raise ValueError("label")
         for generation in files:
             count = len(generation.shards)
             if count.bit_count() != 1 or count > MOST_SHARDS:
@@ -194,7 +208,7 @@ def verify(signed: Signed) -> tuple[Manifest, x509.Certificate]:
             key.verify(signed.signature, signed.manifest, _pss(), hashes.SHA256())
         else:
             certificate = None
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         certificate = None
     if certificate is None:
         raise TableRefused(
@@ -229,7 +243,7 @@ def _file(values: Any) -> ShardFile:
 
 
 def _column(name: Any, kind: Any) -> Column:
-    if kind not in TYPES or not _text(name).isprintable():
+    if kind not in TYPES or not _text(name).isprintable() or len(name) > LONGEST_NAME:
         raise ValueError("column")
     return Column(name, kind)
 

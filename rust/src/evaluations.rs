@@ -1,7 +1,8 @@
 //! What a party has evaluated of its own elements, so that each costs its multiplication once.
 //!
 //! Evaluations leave memory in sealed blocks, under a key that only the holder of the function's key
-//! has, and come back from them.
+//! has, and come back from them. What the table of secrets leaves behind in memory when it grows is not
+//! wiped; a holder has the records themselves beside it.
 
 use std::collections::HashMap;
 
@@ -99,8 +100,11 @@ impl Evaluations {
     /// # Errors
     /// [`Error::Early`] with the number of the first element that is not known.
     pub fn secrets(&self, elements: &[Element]) -> Result<Zeroizing<Vec<Secret>>, Error> {
-        let secret = |(bin, element)| self.known.get(element).copied().ok_or(Error::Early { bin });
-        elements.iter().enumerate().map(secret).collect::<Result<Vec<_>, _>>().map(Zeroizing::new)
+        let mut secrets = Zeroizing::new(Vec::with_capacity(elements.len()));
+        for (bin, element) in elements.iter().enumerate() {
+            secrets.push(*self.known.get(element).ok_or(Error::Early { bin })?);
+        }
+        Ok(secrets)
     }
 }
 

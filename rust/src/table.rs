@@ -87,8 +87,8 @@ impl Derived {
     }
 
     fn cipher(&self) -> ChaCha20Poly1305 {
-        let key: [u8; 32] = self.0[16..].as_chunks().0[0];
-        ChaCha20Poly1305::new(&key.into())
+        let key: &[u8; 32] = &self.0[16..].as_chunks().0[0];
+        ChaCha20Poly1305::new(key.into())
     }
 
     fn fingerprint(&self) -> &[u8] {
@@ -210,7 +210,8 @@ impl Wanted {
     /// Shapes: `sums`, n rows of an entry's width, each the sum of its three places. With labels, of
     /// each entry that is there: how many records its identifier has, and its label; both are 0 for
     /// the others.
-    /// Secret: what is found, and the time depends on it; it happens at home.
+    /// Secret: what is found, and the time depends on it. So it happens at home, when the dialogue is
+    /// over.
     ///
     /// # Errors
     /// [`Error::Length`] if there is not a row an entry.

@@ -95,7 +95,9 @@ impl SecretKey {
             } else {
                 (blinded, evaluated.as_slice())
             };
-            dleq::prove(suite, &factor.proven, from, to, &draw_scalar(entropy))
+            // With the proof, which is public, this scalar gives the key.
+            let r = Zeroizing::new(draw_scalar(entropy));
+            dleq::prove(suite, &factor.proven, from, to, &r)
         });
         Ok((evaluated, proof.transpose()?))
     }

@@ -78,7 +78,7 @@ def shard(info: bytes | None, names: list[str] = HELD) -> tables.Shard:
 def found(outputs: _core.VoprfOutputs, table: tables.Shard) -> set[str]:
     """Which of `ASKED` the outputs find."""
     answer = tables.find(
-        [tables.Generation([table])], Elements.hash(ASKED[: len(outputs)], "test"), outputs
+        [tables.Generation({0: table})], Elements.hash(ASKED[: len(outputs)], "test"), outputs
     )
     return {ASKED[i] for i in np.flatnonzero(answer.counts)}
 

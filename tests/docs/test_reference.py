@@ -27,7 +27,6 @@ from parties.settings import (
     SourceSettings,
     TableSettings,
 )
-from parties.standing import MOST_COLUMNS
 from psi import _core
 from psi.errors import PeerError, PeerIncompatible, PsiError
 from psi.parameters import Offer, Role
@@ -243,7 +242,7 @@ NUMBERS = [
     ("docs/protocols.md", f"| queue | {line.QUEUE} messages"),
     ("docs/protocols.md", f"| heartbeat | {line.HEARTBEAT_SECONDS:g} s"),
     ("docs/protocols.md", f"| sets of a job | at most {MOST_SETS} |"),
-    ("docs/protocols.md", f"| columns | at most {MOST_COLUMNS} |"),
+    ("docs/protocols.md", f"| columns | at most {disclosure.MOST_COLUMNS} |"),
 ]
 
 

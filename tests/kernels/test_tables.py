@@ -76,12 +76,12 @@ def read(generations: list[tables.Generation], *names: object) -> dict[str, list
 
 
 def test_a_shard_tells_members_or_records() -> None:
-    table = [tables.Generation([members(*range(50))])]
+    table = [tables.Generation({0: members(*range(50))})]
     assert read(table, 3, 50, 49, "x") == {"3": [0], "49": [0]}
     told = {"a": [7], "b": [1, 2, 3], "c": list(range(40))}
-    assert read([tables.Generation([records(told)])], "c", "x", "a", "b") == told
-    assert read([tables.Generation([records(told)])]) == {}
-    assert read([tables.Generation([records(told)])], "x") == {}
+    assert read([tables.Generation({0: records(told)})], "c", "x", "a", "b") == told
+    assert read([tables.Generation({0: records(told)})]) == {}
+    assert read([tables.Generation({0: records(told)})], "x") == {}
 
 
 @pytest.mark.parametrize("shards", [1, 2, 16, 256])
@@ -95,7 +95,11 @@ def test_shards_share_elements_out_by_their_first_bits(shards: int) -> None:
     parts = [
         [name for name, at in zip(names, where, strict=True) if at == s] for s in range(shards)
     ]
-    table = [tables.Generation([members(*part, seed=9, capacity=400) for part in parts])]
+    table = [
+        tables.Generation(
+            dict(enumerate(members(*part, seed=9, capacity=400) for part in parts)), shards
+        )
+    ]
     assert set(read(table, *range(250, 400))) == {str(name) for name in range(250, 300)}
 
 
@@ -106,9 +110,11 @@ def test_other_numbers_of_shards_are_refused(shards: int) -> None:
 
 
 def test_a_younger_generation_speaks_first() -> None:
-    base = tables.Generation([records({"a": [1], "b": [2], "c": [3, 4]})])
-    first = tables.Generation([records({"b": [20, 21], "d": [30]}, 7)], members("c", "b"))
-    second = tables.Generation([records({"c": [9]}, 8)], members("d"))
+    base = tables.Generation({0: records({"a": [1], "b": [2], "c": [3, 4]})})
+    first = tables.Generation(
+        {0: records({"b": [20, 21], "d": [30]}, 7)}, removed=members("c", "b")
+    )
+    second = tables.Generation({0: records({"c": [9]}, 8)}, removed=members("d"))
     assert read([base], *"abcd") == {"a": [1], "b": [2], "c": [3, 4]}
     assert read([first, base], *"abcd") == {"a": [1], "b": [20, 21], "d": [30]}
     assert read([second, first, base], *"abcd") == {"a": [1], "b": [20, 21], "c": [9]}
@@ -146,7 +152,7 @@ def test_a_table_with_fewer_records_than_it_says_is_refused() -> None:
     kept = np.frombuffer(first.places(whole.shape, whole.seed), np.uint32)
     lying.rows[next(place for place in places if place not in kept)] ^= 1
     with pytest.raises(CheckFailed, match="fewer records of an element than it says"):
-        read([tables.Generation([lying])], "a")
+        read([tables.Generation({0: lying})], "a")
 
 
 def test_generations_of_different_widths_are_refused() -> None:
@@ -157,7 +163,7 @@ def test_generations_of_different_widths_are_refused() -> None:
         tables.build(known(elements), elements, np.zeros(1, np.uint32), labels, 5, entropy())
     )
     with pytest.raises(CheckFailed, match="different widths"):
-        read([tables.Generation([wide]), tables.Generation([narrow])], "a", "b")
+        read([tables.Generation({0: wide}), tables.Generation({0: narrow})], "a", "b")
 
 
 def test_outputs_of_other_elements_are_a_wrong_call() -> None:
@@ -177,7 +183,7 @@ def test_a_changed_header_is_refused_or_reads_as_another_shard(
         shard = tables.Shard.read(bytes(data))
     except MalformedMessage:
         return
-    read([tables.Generation([shard])], "a")
+    read([tables.Generation({0: shard})], "a")
     with pytest.raises(MalformedMessage):
         tables.Shard.read(bytes(data[: -1 - cut]))
 

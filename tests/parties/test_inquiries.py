@@ -13,6 +13,8 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from parties.answering import answers
@@ -27,18 +29,28 @@ from parties.errors import (
     TableRefused,
 )
 from parties.founding import FILE, found, introduce
-from parties.inquiring import AsyncInquirer, Inquirer, InquiryReport, inquire, inquire_all
+from parties.inquiring import (
+    AsyncInquirer,
+    Inquirer,
+    InquiryFailure,
+    InquiryReport,
+    inquire,
+    inquire_all,
+)
 from parties.limits import Limits
 from parties.preparing import prepare
 from parties.refusals import Refusal
-from parties.settings import Settings
+from parties.settings import Settings, SourceSettings
 from parties.settings_file import load
+from parties.sources import open_source
 from parties.tables import Fetched, Held, Manifest, ShardFile, Signed, sign, verify
 from parties.tables.building import SHARD, SMALLEST, capacity_for, shards_for
 from parties.tables.files import Journal, write_whole
 from parties.tables.manifest import Files, root
 from parties.tables.sealing import Passphrase, WrappingKey, read_key, wrapping, write_key
-from psi import Meter, _core
+from psi import Elements, Meter, _core
+from psi.errors import BoundExceeded, CheckFailed, ProofFailed
+from psi.tables import Shard
 
 PASSPHRASE = "correct horse battery staple"
 CLAIMS = (
@@ -77,11 +89,12 @@ class Pair:
         prepare(self.insurer, "police", sets, epoch, Meter(), whole=whole)
 
     @contextmanager
-    def serving(self) -> Iterator[Settings]:
+    def serving(self, **options: Any) -> Iterator[Settings]:
         """Runs the insurer; gives settings of the police that know its port."""
         node = self.insurer.node
         identity = Identity(node.certificate, node.key)
-        server = Node("127.0.0.1:0", identity, self.insurer.peers, answers(self.insurer))
+        answer, peers = answers(self.insurer), self.insurer.peers
+        server = Node("127.0.0.1:0", identity, peers, answer, **options)
         port = server.start()
         police = self.police
         try:
@@ -195,7 +208,9 @@ def test_an_inquirer_stays_connected_and_survives_errors_and_restarts(pair: Pair
 def test_to_prepare_again_evaluates_nothing_twice_and_a_new_epoch_everything(pair: Pair) -> None:
     pair.prepare("plate")
     held, first = pair.held(), pair.held().manifest()
-    journal = pair.folder / f"insurer/tables/held/police/plate/{first.epoch}/evaluated/0000-0001"
+    journal = (
+        pair.folder / f"insurer/tables/held/police/plate/epochs/{first.epoch}/evaluated/0000-0001"
+    )
     evaluated = journal.read_bytes()
     claims = pair.folder / "insurer/claims.csv"
     claims.write_text(CLAIMS + "C-4,,,,京A00001,,5\n", encoding="utf-8")
@@ -230,9 +245,9 @@ def test_a_build_that_was_cut_off_goes_on(pair: Pair, monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         pair.prepare("plate")
     assert pair.held().manifest() is None
-    epoch = next((pair.folder / "insurer/tables/held/police/plate").glob("2*")).name
+    epoch = next((pair.folder / "insurer/tables/held/police/plate/epochs").glob("2*")).name
     # The machine stopped in the middle of a block.
-    journal = pair.folder / f"insurer/tables/held/police/plate/{epoch}/evaluated/0000-0001"
+    journal = pair.folder / f"insurer/tables/held/police/plate/epochs/{epoch}/evaluated/0000-0001"
     with journal.open("ab") as file:
         file.write((100).to_bytes(4, "little") + b"half")
     monkeypatch.setattr(Journal, "append", append)
@@ -243,22 +258,27 @@ def test_a_build_that_was_cut_off_goes_on(pair: Pair, monkeypatch: pytest.Monkey
     assert rows(pair.ask(plate=["浙A12345"])) == {"浙A12345": ["C-1", "C-2"]}
 
 
-def test_a_damaged_journal_is_told(pair: Pair) -> None:
+def test_a_damaged_journal_is_told_unless_a_stop_may_have_done_it(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parties.tables.building.PART", 1)
     pair.prepare("plate", epoch="one")
-    journal = pair.folder / "insurer/tables/held/police/plate/one/evaluated/0000-0001"
-    data = bytearray(journal.read_bytes())
-    data[40] ^= 1
-    journal.write_bytes(data)
+    epoch = pair.folder / "insurer/tables/held/police/plate/epochs/one"
+    whole = (epoch / "evaluated/0000-0001").read_bytes()
+
+    def damage(path: Path, at: int) -> None:
+        data = bytearray(path.read_bytes())
+        data[at] ^= 1
+        path.write_bytes(data)
+
+    damage(epoch / "evaluated/0000-0001", 40)
     with pytest.raises(LocalFault, match="block 0 of what was evaluated for shard 0 of epoch one"):
         pair.prepare("plate", whole=True)
-    contents = pair.folder / "insurer/tables/held/police/plate/one/contents/0000-0001"
-    data = bytearray(contents.read_bytes())
-    data[40] ^= 1
-    contents.write_bytes(data)
-    with pytest.raises(LocalFault, match="block 0 of what shard 0 of epoch one holds is damaged"):
-        pair.prepare("plate")
-    contents.unlink()
-    journal.unlink()
+    for tail in (whole[:-3], whole[:-1] + b"x", whole + bytes(500)):
+        (epoch / "evaluated/0000-0001").write_bytes(tail)
+        pair.prepare("plate", whole=True)
+        assert len(list(Journal(epoch / "evaluated/0000-0001").blocks())) == 2
+    damage(epoch / "contents/0000-0001", 40)
     pair.prepare("plate")
     assert rows(pair.ask(plate=["浙A12345"])) == {"浙A12345": ["C-1", "C-2"]}
 
@@ -332,7 +352,7 @@ def test_nothing_new_is_no_new_table_and_much_is_a_whole_one(
         told["浙A00002"] = ["C-" + "9" * 80] if change == "long" else told["浙A00002"]
         write_claims(pair, told)
         if change == "columns":
-            pair.changes["disclose"] = ("claim_no",)
+            pair.changes["disclose"] = ("claim_no", "amount", "vin")
         pair.prepare("plate", epoch="other" if change == "epoch" else None)
         assert len(pair.held().manifest().generations) == 1, change
         assert rows(pair.ask(plate=["浙A00002"])) == {"浙A00002": told["浙A00002"]}
@@ -455,8 +475,11 @@ def tampered(pair: Pair, change: Any) -> TableRefused:
     changed = change(manifest)
     path = pair.folder / "insurer/tables/held/police/plate/manifest.json"
     path.write_bytes(changed.encode())
-    with pytest.raises(TableRefused) as refused:
-        pair.ask(plate=["浙A12345"])
+    with pytest.MonkeyPatch.context() as patch:
+        # The holder says whatever stands there.
+        patch.setattr("parties.inquiries._served", lambda *given: given[2].manifest())
+        with pytest.raises(TableRefused) as refused:
+            pair.ask(plate=["浙A12345"])
     path.write_bytes(manifest.encode())
     return refused.value
 
@@ -470,7 +493,7 @@ def test_a_stale_or_foreign_manifest_is_refused_by_name(pair: Pair) -> None:
     other = lambda manifest: manifest._replace(made="2001-01-01")  # noqa: E731
     assert tampered(pair, other).code == "manifest-stale", "another one of the same number"
     newer = lambda **changes: lambda m: m._replace(number=m.number + 1, **changes)  # noqa: E731
-    for changes in ({"holder": "x"}, {"asker": "x"}, {"set": "person"}):
+    for changes in ({"holder": "x"}, {"asker": "x"}, {"set": "person"}, {"public": "ab" * 32}):
         assert tampered(pair, newer(**changes)).code == "manifest-other"
     assert rows(pair.ask(plate=["浙A12345"])) == {"浙A12345": ["C-1", "C-2"]}
 
@@ -512,18 +535,146 @@ def test_a_fetch_that_was_cut_off_goes_on_where_it_was(pair: Pair) -> None:
     assert rows(pair.ask(plate=["浙A12345"]))
 
 
-def test_a_holder_that_switches_keys_is_refused(pair: Pair) -> None:
-    from psi.errors import ProofFailed
-
+def test_a_key_that_is_not_the_tables_answers_nothing_and_counts_nothing(pair: Pair) -> None:
     pair.prepare("plate", epoch="one")
-    folder = pair.folder / "insurer/tables/held/police/plate/one"
+    folder = pair.folder / "insurer/tables/held/police/plate/epochs/one"
     write_key(
         folder / "key.json",
         _core.VoprfKey.draw(_core.Entropy.from_os()),
         wrapping(None),
     )
+    with pytest.raises(PeerRefused) as refused:
+        pair.ask(plate=["浙A12345"])
+    assert refused.value.code == "local"
+    assert Limits(pair.insurer.tables.counts).asked("police") == 0
+
+
+def test_a_holder_that_switches_keys_is_refused(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = _core.VoprfKey.draw(_core.Entropy.from_os())
+    pair.prepare("plate")
+    monkeypatch.setattr("parties.counter.Counter.key", lambda *_: other)
     with pytest.raises(ProofFailed):
         pair.ask(plate=["浙A12345"])
+
+
+def test_what_is_found_does_not_show_at_the_holder(pair: Pair) -> None:
+    """A table that counts two records of a plate and has one: it is read when the call is over."""
+    pair.prepare("plate", epoch="one")
+    held, manifest = pair.held(), pair.held().manifest()
+    (file,) = manifest.files()
+    shard = Shard.read(held.read_shard(file, 0, file.size))
+    key = held.key("one", wrapping(None))
+    known = _core.Evaluations(key, manifest.function.suite)
+    element = Elements.hash(["浙A12345"], manifest.domain)
+    known.evaluate(bytes(element.block), b"", _core.Entropy.from_os())
+    # The second record of the plate is built into a shard of the same salt, then taken out.
+    blinds = _core.VoprfBlinds.draw(
+        manifest.function.suite, bytes(element.block), _core.Entropy.from_os()
+    )
+    points, proof = key.evaluate(manifest.function.suite, blinds.points(), _core.Entropy.from_os())
+    outputs = blinds.finalize(manifest.function.suite, points, proof, key.public())
+    places = [
+        set(
+            np.frombuffer(
+                _core.Wanted(outputs, [0], [n], shard.salt).places(shard.shape, shard.seed),
+                np.uint32,
+            ).tolist()
+        )
+        for n in (0, 1)
+    ]
+    path = pair.folder / f"insurer/tables/held/police/plate/shards/{file.digest}"
+    data = bytearray(path.read_bytes())
+    place = (places[1] - places[0]).pop()
+    data[64 + place * shard.rows.shape[1]] ^= 1
+    altered = held.write_shard(bytes(data))
+    changed = manifest._replace(generations=(Files((altered,)),), number=manifest.number + 1)
+    (path.parents[1] / "manifest.json").write_bytes(changed.encode())
+    ends: list[str] = []
+    for plate, learnt in (("京A00001", True), ("浙A12345", False)):
+        with pair.serving(on_end=lambda ended: ends.append(ended.code)) as police:
+            if learnt:
+                inquire(police, "insurer", {"plate": [plate]}, Meter())
+            else:
+                with pytest.raises(CheckFailed, match="fewer records"):
+                    inquire(police, "insurer", {"plate": [plate]}, Meter())
+    assert ends == ["done", "done"]
+
+
+def test_what_a_holder_may_not_tell_any_more_it_does_not_answer_with(pair: Pair) -> None:
+    pair.prepare("plate", epoch="one")
+    assert pair.ask(plate=["浙A12345"]).told[0].rows[0].keys() == {"claim_no", "amount"}
+    pair.changes["disclose"] = ("claim_no",)
+    with pytest.raises(PeerRefused) as refused:
+        pair.ask(plate=["浙A12345"])
+    assert refused.value.code == "no-table"
+    with pytest.raises(SettingsError, match="give an --epoch"):
+        pair.prepare("plate")
+    pair.prepare("plate", epoch="two")
+    assert pair.ask(plate=["浙A12345"]).told[0].rows[0].keys() == {"claim_no"}
+
+
+def test_a_table_larger_than_was_agreed_is_not_fetched(pair: Pair) -> None:
+    pair.prepare("plate")
+    manifest = pair.held().manifest()
+    (file,) = manifest.files()
+    large = manifest._replace(number=9, generations=(Files((file._replace(size=1 << 50),)),))
+    path = pair.folder / "insurer/tables/held/police/plate/manifest.json"
+    path.write_bytes(large.encode())
+    with pytest.raises(BoundExceeded, match=r"peers\.insurer\.max_elements"):
+        pair.ask(plate=["浙A12345"])
+
+
+def test_days_times_and_numbers_that_are_none_are_told_as_json(pair: Pair) -> None:
+    claims = pa.table(
+        {
+            "plate": ["浙A12345", "粤BD12345"],
+            "claim_no": pa.array([1.5, float("nan")]),
+            "amount": pa.array(["2026-11-30", None]).cast(pa.date32()),
+        }
+    )
+    path = pair.folder / "insurer/claims.parquet"
+    pq.write_table(claims, path)
+    source = open_source(SourceSettings("parquet", (path,)))
+    prepare(pair.insurer, "police", ("plate",), None, Meter(), source)
+    report = pair.ask(plate=["浙A12345", "粤BD12345"])
+    told = json.loads(json.dumps(report.as_json(), allow_nan=False))["told"]
+    assert [each["rows"] for each in told] == [
+        [{"claim_no": 1.5, "amount": "2026-11-30"}],
+        [{"claim_no": "nan", "amount": None}],
+    ]
+
+
+def test_what_a_holder_tells_does_not_steer_a_terminal(pair: Pair) -> None:
+    claims = CLAIMS.replace("C-1", '"C\n  plate 京A00001: 7 records\x85"')
+    (pair.folder / "insurer/claims.csv").write_text(claims, encoding="utf-8")
+    pair.prepare("plate")
+    lines = "\n".join(pair.ask(plate=["浙A12345"]).lines())
+    assert "\n  plate 京A00001" not in lines
+    assert "\x85" not in lines
+
+
+def test_one_peer_that_fails_does_not_take_the_others_answers(pair: Pair) -> None:
+    pair.prepare("plate")
+    with pair.serving() as police:
+        silent = police.peers[0]._replace(name="silent", address="127.0.0.1:1")
+        both = police._replace(peers=(silent, *police.peers))
+        failed, answer = inquire_all(both, ["silent", "insurer"], {"plate": ["浙A12345"]}, Meter())
+    assert isinstance(failed, InquiryFailure)
+    assert failed.as_json()["error"]["code"] == "peer-unreachable"
+    assert "silent: no answer" in failed.lines()[0]
+    assert isinstance(answer, InquiryReport)
+    assert rows(answer)
+
+
+def test_two_preparations_at_once_are_one_after_the_other(pair: Pair) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: pair.prepare("plate", epoch="one", whole=True), range(4)))
+    assert pair.held().manifest().number == 4
+    assert rows(pair.ask(plate=["浙A12345"])) == {"浙A12345": ["C-1", "C-2"]}
 
 
 def test_a_forged_signature_is_refused(pair: Pair) -> None:
@@ -715,14 +866,14 @@ def test_a_journal_gives_whole_blocks_whatever_it_was_cut_to(tmp_path: Path) -> 
     path = tmp_path / "journal"
     journal = Journal(path)
     assert list(journal.blocks()) == []
-    for block in (b"a" * 10, b"", b"c" * 5):
+    for block in (b"a" * 10, b"b", b"c" * 5):
         journal.append(block)
     whole = path.read_bytes()
     for cut in range(len(whole) + 1):
         path.write_bytes(whole[:cut])
         again = Journal(path)
         blocks = list(again.blocks())
-        assert blocks == [b"a" * 10, b"", b"c" * 5][: len(blocks)]
+        assert blocks == [b"a" * 10, b"b", b"c" * 5][: len(blocks)]
         again.append(b"new")
         assert list(Journal(path).blocks()) == [*blocks, b"new"]
 

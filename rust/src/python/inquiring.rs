@@ -82,7 +82,7 @@ impl VoprfKey {
 #[pyclass(frozen, module = "psi._core")]
 pub struct VoprfBlinds {
     blinds: voprf::Blinds,
-    elements: Vec<[u8; 32]>,
+    elements: zeroize::Zeroizing<Vec<[u8; 32]>>,
 }
 
 #[pymethods]
@@ -94,7 +94,7 @@ impl VoprfBlinds {
         elements: &[u8],
         entropy: &mut Entropy,
     ) -> PyResult<Self> {
-        let elements = rows(elements, "elements")?.to_vec();
+        let elements = zeroize::Zeroizing::new(rows(elements, "elements")?.to_vec());
         let blinds = detached(py, || voprf::Blinds::draw(&suite.0, &elements, &mut entropy.0))?;
         Ok(Self { blinds, elements })
     }
@@ -141,7 +141,11 @@ impl VoprfOutputs {
     }
 
     fn extend(&mut self, other: &Self) {
-        self.secrets.extend_from_slice(&other.secrets);
+        // Into a new place, so that the old one is wiped; a growing `Vec` would not do that.
+        let mut joined = Vec::with_capacity(self.secrets.len() + other.secrets.len());
+        joined.extend_from_slice(&self.secrets);
+        joined.extend_from_slice(&other.secrets);
+        zeroize::Zeroize::zeroize(&mut std::mem::replace(&mut self.secrets, joined));
     }
 }
 
@@ -295,13 +299,12 @@ impl Wanted {
         salt: [u8; 32],
     ) -> PyResult<Self> {
         let bound = outputs.secrets.len();
-        let secret = |position: &u32| {
+        let mut secrets = zeroize::Zeroizing::new(Vec::with_capacity(positions.len()));
+        for position in &positions {
             let actual = *position as usize;
             let index = Error::Index { argument: "positions", bound, actual };
-            outputs.secrets.get(actual).copied().ok_or(index)
-        };
-        let secrets = positions.iter().map(secret).collect::<Result<Vec<_>, _>>()?;
-        let secrets = zeroize::Zeroizing::new(secrets);
+            secrets.push(*outputs.secrets.get(actual).ok_or(index)?);
+        }
         Ok(Self(detached(py, || table::Wanted::of(&secrets, &numbers, &salt))?))
     }
 
