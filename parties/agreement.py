@@ -1,4 +1,4 @@
-"""Two nodes agree on a job: the first three messages of every dialogue between them.
+"""Two nodes agree on a job with whole sets: the first three messages of its dialogue.
 
 The caller says a proposal; the answering node refuses it with a code word, or accepts and says the
 sizes of its sets, as it would show them anyway. The caller then chooses how each set is matched.

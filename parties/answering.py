@@ -11,10 +11,10 @@ from typing import Final
 from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
 from parties.channel.codes import TooManyCalls
-from parties.counter import Counter
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, code_of
 from parties.folders import session_folder
+from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
 from parties.jobs import deliver, prepare, run, sizes
 from parties.refusals import Refusal
@@ -36,10 +36,10 @@ def answers(
         settings: of this node.
         source: rows to answer with, for example an `ArrowSource`; those of the settings if None.
     """
-    counter, jobs = Counter(settings), threading.BoundedSemaphore(JOBS)
+    holdings, jobs = Holdings(settings), threading.BoundedSemaphore(JOBS)
 
     def answer(peer: str, session: str) -> Dialogue[None]:
-        return _answer(settings, source, counter, jobs, peer, session)
+        return _answer(settings, source, holdings, jobs, peer, session)
 
     return answer
 
@@ -47,14 +47,14 @@ def answers(
 def _answer(
     settings: Settings,
     source: Source | None,
-    counter: Counter,
+    holdings: Holdings,
     jobs: threading.BoundedSemaphore,
     name: str,
     session: str,
 ) -> Dialogue[None]:
     log = logs.Log(peer=name, session=session)
     try:
-        yield from _converse(settings, source, counter, jobs, name, session, log)
+        yield from _converse(settings, source, holdings, jobs, name, session, log)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
         event = "job_refused" if isinstance(error, Refusal) else "job_failed"
@@ -86,7 +86,7 @@ def _swept(folder: Path) -> Iterator[None]:
 def _converse(
     settings: Settings,
     source: Source | None,
-    counter: Counter,
+    holdings: Holdings,
     jobs: threading.BoundedSemaphore,
     name: str,
     session: str,
@@ -98,7 +98,7 @@ def _converse(
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
     if job.way == "inquire":
-        asked = yield from inquiries.answer(settings, peer, proposed, counter.key, counter.limits)
+        asked = yield from inquiries.answer(settings, peer, proposed, holdings.key, holdings.limits)
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
     folders = session_folder(settings.node.results, session)

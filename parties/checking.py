@@ -14,9 +14,11 @@ from parties.credentials import Identity, read_credentials
 from parties.disclosure import disclosed
 from parties.errors import LocalFault, PartyError, SettingsError
 from parties.identifiers import identify
-from parties.settings import PeerSettings, Settings
+from parties.inquiries import why_not_served
+from parties.limits import Limits
+from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.sources import Source, open_source
-from parties.tables import Held, wrapping
+from parties.tables import Held, Wrapping, wrapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +83,39 @@ def _node(settings: Settings) -> Iterator[Finding]:
 
 def _inquiries(settings: Settings, peer: PeerSettings) -> Iterator[Finding]:
     where, tables = f"peers.{peer.name}.may", settings.tables
+    if not peer.may_receive:
+        yield Finding("doubt", where, "may inquire, but may_receive is false, so it cannot")
+    yield _writable("tables.folder", tables.folder)
     try:
-        wrapping(tables.wrapping_key)
-        held = {
-            spec.name: Held(tables, peer, spec.name).manifest() for spec in settings.identifiers
-        }
+        by = wrapping(tables.wrapping_key)
+        limits = Limits(tables.counts)
+        asked = limits.asked(peer.name)
+        limits.close()
     except PartyError as error:
         yield _wrong(where, error)
         return
-    ready = [f"{name} {table.epoch}" for name, table in held.items() if table]
-    if ready:
-        yield Finding("fine", where, f"tables to inquire: {', '.join(ready)}")
-    else:
-        text = f"no table to inquire yet: greenlane prepare --peer {peer.name}"
-        yield Finding("doubt", where, text)
-    yield _writable("tables.folder", tables.folder)
-    yield _writable("tables.counts", tables.counts.parent)
+    yield Finding("fine", where, f"has inquired {asked} of {peer.daily_inquiries} of today")
+    for spec in settings.identifiers:
+        if not spec.parts:
+            yield _table(settings, peer, spec, by)
+
+
+def _table(
+    settings: Settings, peer: PeerSettings, spec: IdentifierSettings, by: Wrapping
+) -> Finding:
+    where = f"identifiers.{spec.name} for {peer.name}"
+    held = Held(settings.tables, peer, spec.name)
+    try:
+        manifest = held.manifest()
+        if manifest is None or (why := why_not_served(settings, peer, manifest, spec)):
+            text = f"no table to inquire: greenlane prepare --peer {peer.name}"
+            return Finding("doubt", where, text if manifest is None else str(why))
+        key = held.key(manifest.epoch, by)
+    except PartyError as error:
+        return _wrong(where, error)
+    if key is None or key.public().hex() != manifest.public:
+        return _wrong(where, LocalFault(f"the key of epoch {manifest.epoch} is gone or another"))
+    return Finding("fine", where, f"table {manifest.number} of epoch {manifest.epoch}")
 
 
 def _writable(where: str, wanted: Path) -> Finding:

@@ -96,20 +96,19 @@ def answer(
         manifests=[wire.SignedManifest(**each) for each in signed],
     ).SerializeToString(deterministic=True)
     yield said
-    yield from _give(held, manifests)
-    asked = 0
-
+    counts = yield from _give(held, manifests)
+    opened = [keys(peer, manifest) for manifest in manifests]
+    if sum(counts):
+        limits.charge(peer.name, job.session, sum(counts), peer.daily_inquiries)
     words = _words(job.session, proposed.said, said)
-    for spec, manifest in zip(job.sets, manifests, strict=True):
-        key = keys(peer, manifest)
-        agreed = _parameters(words, spec, manifest)
+    for spec, manifest, key, count in zip(job.sets, manifests, opened, counts, strict=True):
+        agreed = _parameters(words, spec, manifest, count)
+        yield from Answerer(key, None, agreed, _was_charged).converse()
+    return sum(counts)
 
-        def charge(elements: int, question: str = f"{job.session}/{spec.name}") -> None:
-            if elements:
-                limits.charge(peer.name, question, elements, peer.daily_inquiries)
 
-        asked += yield from Answerer(key, None, agreed, charge).converse()
-    return asked
+def _was_charged(_: int) -> None:
+    """All sets were, together; none brings more than was said, which is its `max_elements`."""
 
 
 def ask(
@@ -148,38 +147,52 @@ def ask(
         own = Fetched(settings.tables, peer, question.spec.name)
         with own.alone():
             known = own.manifest()
-            manifest = _checked(settings, peer, signed, question.spec, known)
+            if known is not None and known.encode() == signed.manifest:
+                manifest = known  # checked when it was kept
+            else:
+                manifest = _checked(settings, peer, signed, question.spec, known)
             yield from _fetch(own, manifest)
             if manifest != known:
                 own.keep(signed, manifest)
             opened.append((manifest, own.generations(manifest, question.elements)))
-    yield wire.ShardRequest().SerializeToString()
+    counts = [len(question.elements) for question in questions]
+    yield wire.ShardRequest(elements=counts).SerializeToString(deterministic=True)
     answers = []
     words = _words(session, proposal, heard)
     for (manifest, generations), question in zip(opened, questions, strict=True):
-        agreed = _parameters(words, question.spec, manifest)
+        agreed = _parameters(words, question.spec, manifest, len(question.elements))
         asker = Asker(question.elements, manifest.function, agreed, meter=meter)
         outputs = yield from asker.converse()
         answers.append(Answer(manifest, question.elements, outputs, generations))
     return answers
 
 
-def _served(
-    settings: Settings, peer: PeerSettings, held: Held, spec: IdentifierSettings
-) -> Manifest:
-    """The table that a peer may have, if the settings still say what they said when it was made."""
-    manifest, why = held.manifest(), None
+def why_not_served(
+    settings: Settings, peer: PeerSettings, manifest: Manifest | None, spec: IdentifierSettings
+) -> str | None:
+    """Why a table is not offered to a peer; None if it is.
+
+    The settings must still say what they said when it was made.
+    """
+    why = None
     if manifest is None:
         why = "was never prepared"
     elif manifest[:5] != _names(settings.node.name, peer.san, spec):
         why = "was prepared under other names or by other rules"
     elif [column.name for column in manifest.columns] != list(peer.disclose):
         why = "tells other columns than `disclose` of the peer"
-    if manifest is None or why:
-        raise Refusal(
-            "no-table",
-            f"the table of identifiers.{spec.name} for {peer.name} {why}: greenlane prepare",
-        )
+    if why is None:
+        return None
+    return f"the table of identifiers.{spec.name} for {peer.name} {why}: greenlane prepare"
+
+
+def _served(
+    settings: Settings, peer: PeerSettings, held: Held, spec: IdentifierSettings
+) -> Manifest:
+    manifest = held.manifest()
+    why = why_not_served(settings, peer, manifest, spec)
+    if manifest is None or why is not None:
+        raise Refusal("no-table", str(why))
     return manifest
 
 
@@ -241,8 +254,8 @@ def _fetch(own: Fetched, manifest: Manifest) -> Dialogue[None]:
         own.complete(file)
 
 
-def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[None]:
-    """Gives the files that the asker requests, until it has all."""
+def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[list[int]]:
+    """Gives the files that the asker requests; returns about how many it asks of each set."""
     named: dict[bytes, tuple[Held, ShardFile]] = {}
     for own, manifest in zip(held, manifests, strict=True):
         named |= {bytes.fromhex(file.digest): (own, file) for file in manifest.files()}
@@ -256,6 +269,9 @@ def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[None]
         for start in range(request.start, file.size, PART):
             data = own.read_shard(file, start, min(PART, file.size - start))
             yield wire.ShardPart(data=data).SerializeToString()
+    if len(request.elements) != len(manifests) or max(request.elements) > MOST_ASKED:
+        raise MalformedMessage("ShardRequest: not one number for each set, or one too large")
+    return list(request.elements)
 
 
 def _words(session: str, proposal: bytes, tables: bytes) -> bytes:
@@ -263,13 +279,15 @@ def _words(session: str, proposal: bytes, tables: bytes) -> bytes:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
 
 
-def _parameters(words: bytes, spec: IdentifierSettings, manifest: Manifest) -> Parameters:
+def _parameters(
+    words: bytes, spec: IdentifierSettings, manifest: Manifest, count: int
+) -> Parameters:
     """What both sides of one set's dialogue must agree on."""
     return Parameters(
         protocol="inquiry",
         output=Output.RECEIVER,
         domain=domain(spec),
         context=words + manifest.digest + spec.name.encode(),
-        max_elements=MOST_ASKED,
+        max_elements=count,
         max_label_width=0,
     )

@@ -14,7 +14,7 @@ from arro3.core import Array, DataType
 from parties import logs
 from parties.channel import Identity, Peer
 from parties.disclosure import cells
-from parties.errors import PartyError, SettingsError, code_of, exit_code
+from parties.errors import PartyError, SettingsError, SourceError, code_of, exit_code
 from parties.identifiers import domain
 from parties.identifiers.sets import WARNING
 from parties.inquiries import MOST_ASKED, Answer, Question, ask
@@ -281,7 +281,7 @@ def _question(spec: IdentifierSettings, values: Sequence[str]) -> tuple[list[Ask
             f"identifiers.{spec.name}: a composite cannot be asked about by one text; use match"
         )
     if len(values) > MOST_ASKED:
-        raise SettingsError(
+        raise SourceError(
             f"identifiers.{spec.name}: {len(values)} are asked about at once, at most {MOST_ASKED} "
             "may be; ask in parts, or use match"
         )

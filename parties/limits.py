@@ -9,6 +9,7 @@ The store is SQLite, through SQLAlchemy.
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -60,9 +61,10 @@ class Limits:
         sql.event.listen(self._engine, "connect", _prepare)
         sql.event.listen(self._engine, "begin", _begin)
         try:
+            # SQLite makes the files beside it as readable as this one.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             with self._engine.begin() as store:
                 _METADATA.create_all(store)
-            path.chmod(0o600)
         except (SQLAlchemyError, OSError) as fault:
             raise self._fault(fault) from None
 
@@ -74,7 +76,7 @@ class Limits:
             session: of the question, which may be counted once.
             elements: how many it is about.
             most: how many a day the peer may ask about, under this ticket.
-            ticket: under which it asks.
+            ticket: under which it asks; none as long as nodes know no tickets.
 
         Raises:
             Refusal: it would be more, or was asked before; nothing is counted.
@@ -91,8 +93,8 @@ class Limits:
                 if (asked or 0) + elements > most:
                     raise Refusal(
                         "over-limit",
-                        f"{peer} asks about {elements} more, has asked about {asked or 0} of the "
-                        f"{most} of today",
+                        f"{peer} asks about {elements} more, and has asked about {asked or 0} of "
+                        f"the {most} of a day",
                     )
                 if asked is None:
                     store.execute(_ASKED.insert().values(elements=elements, **key))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from parties import logs
 from parties.disclosure import Column, disclosed, records
-from parties.errors import SettingsError
+from parties.errors import LocalFault, SettingsError
 from parties.identifiers import domain, identify
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.sources import Source, open_source
@@ -27,6 +27,7 @@ class Prepared(NamedTuple):
         epoch: the name of its key.
         number: of the table.
         identifiers: how many are in it.
+        rejected: cells that were not identifiers, by reason.
         records: how many; None if members alone are told.
         generations: how many changes it holds, and what they were made to.
         shards: how many files.
@@ -38,6 +39,7 @@ class Prepared(NamedTuple):
     epoch: str
     number: int
     identifiers: int
+    rejected: Mapping[str, int]
     records: int | None
     generations: int
     shards: int
@@ -48,13 +50,19 @@ class Prepared(NamedTuple):
         """The report as plain values."""
         return self._asdict()
 
-    def line(self) -> str:
-        """The report as a line for people."""
+    def lines(self) -> list[str]:
+        """The report as lines for people."""
         told = "members" if self.records is None else f"{self.records:,} records"
-        return (
+        lines = [
             f"{self.set}: table {self.number} of epoch {self.epoch}, {self.identifiers:,} "
             f"identifiers, {told}, {self.shards} files of {self.size:,} bytes, {self.seconds:.1f} s"
-        )
+        ]
+        if self.rejected:
+            counts = ", ".join(f"{n:,} {reason}" for reason, n in sorted(self.rejected.items()))
+            lines.append(
+                f"  rejected here, so nobody finds them: {counts}; greenlane check says more"
+            )
+        return lines
 
 
 def prepare(
@@ -92,7 +100,13 @@ def prepare(
         raise SettingsError(f'peers.{peer.name}: may not inquire; add "inquire" to its `may`')
     if epoch is not None and not EPOCH.fullmatch(epoch):
         raise SettingsError("a name of an epoch has small letters, digits, dots and hyphens only")
-    chosen = settings.sets(sets)
+    # A composite is not asked about by one text.
+    chosen = [each for each in settings.sets(sets) if sets or not each.parts]
+    for spec in chosen:
+        if spec.parts:
+            raise SettingsError(
+                f"identifiers.{spec.name}: a composite cannot be inquired; use match"
+            )
     log = logs.Log(peer=peer.name)
     logs.must_be_writable()
     source = source or open_source(settings.source)  # 1 rows
@@ -107,6 +121,7 @@ def prepare(
             epoch=each.epoch,
             number=each.number,
             identifiers=each.identifiers,
+            rejected=sum(each.rejected.values()),
             records=each.records,
             generations=each.generations,
             shards=each.shards,
@@ -139,7 +154,13 @@ def _prepare(
                 "that is served, which the peer may keep; give an --epoch, whose key does not open "
                 "that one"
             )
-        key = held.key(epoch, by) or held.new_key(epoch, by)
+        key = held.key(epoch, by)
+        if key is None and (held.has_evaluated(epoch) or (before and before.epoch == epoch)):
+            raise LocalFault(
+                f"the key of epoch {epoch} of identifiers.{spec.name} for {peer.name} is gone; put "
+                "it back, or give a new --epoch"
+            )
+        key = key or held.new_key(epoch, by)
         own = identify(source, spec)  # 2 identifiers, 3 elements
         labels = records(source, spec, own, columns) if columns else None
         described = Manifest(
@@ -163,6 +184,7 @@ def _prepare(
         epoch=epoch,
         number=manifest.number,
         identifiers=len(own),
+        rejected=dict(own.rejected),
         records=None if labels is None else len(labels),
         generations=len(manifest.generations),
         shards=len(manifest.files()),

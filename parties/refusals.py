@@ -21,7 +21,7 @@ SENTENCES: Final = {
     "compare `protocols` on both nodes",
     "set-too-large": "has or accepts no set as large as that; compare max_elements on both nodes",
     "no-table": "has prepared no table for us of an identifier set that is asked about",
-    "over-limit": "lets us inquire no more today; its setting `daily_inquiries` says how much",
+    "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
     "replayed": "has answered in this session already; ask in a new one",
     "source": "cannot read its own data; its operator finds the reason in its log",
     "settings": "has settings that do not fit; its operator finds the reason in its log",

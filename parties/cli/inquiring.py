@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,16 +43,39 @@ def prepare(
     with Progress(meter):
         made = prepare_tables(loaded, peer, tuple(sets or ()), epoch, meter, whole=whole)
     values = {"peer": peer, "tables": [each.as_json() for each in made]}
-    give(values, [each.line() for each in made], as_json=as_json)
+    give(values, [line for each in made for line in each.lines()], as_json=as_json)
 
 
 def fetch(
-    settings: SettingsPath, peers: Peers = None, sets: Sets = None, as_json: AsJson = False
+    settings: SettingsPath,
+    peers: Annotated[
+        list[str] | None, typer.Option("--peer", help="Whose tables; default: all peers'.")
+    ] = None,
+    sets: Sets = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fetches what is new of the tables that peers have prepared for us; asks nothing."""
+    from parties.errors import PeerRefused
+
     loaded = start(settings)
-    names = [each.name for each in loaded.sets(tuple(sets or ()))]
-    _inquire(loaded, peers, {name: () for name in names}, as_json=as_json)
+    named = loaded.sets(tuple(sets or ()))
+    wanted = [each.name for each in named if sets or not each.parts]
+    reports, lines = [], []
+    for peer in _peers(loaded, peers):
+        for name in wanted:
+            try:
+                (report,) = _asked(loaded, [peer], {name: ()})
+            except PeerRefused as refused:
+                # Of all sets, those that were prepared; of one that is named, the reason.
+                if sets or refused.code != "no-table":
+                    raise
+                lines.append(f"{peer}: has prepared no table of {name}")
+                continue
+            reports.append(report.as_json())
+            lines.append(
+                f"{peer}: {name} of epoch {report.epochs[name]}, {report.heard_bytes:,} bytes heard"
+            )
+    give({"peers": reports}, lines, as_json=as_json)
 
 
 def inquire(
@@ -93,20 +116,33 @@ def inquire(
 def _inquire(
     loaded: Settings, peers: list[str] | None, asked: Mapping[str, Sequence[str]], *, as_json: bool
 ) -> None:
-    from parties.cli.progress import Progress
     from parties.errors import exit_code
-    from parties.inquiring import InquiryFailure, inquire_all
-    from psi import Meter
+    from parties.inquiring import InquiryFailure
 
-    meter = Meter()
-    with Progress(meter):
-        names = peers or [peer.name for peer in loaded.peers]
-        reports = inquire_all(loaded, names, asked, meter)
+    reports = _asked(loaded, _peers(loaded, peers), asked)
     failed = [each.error for each in reports if isinstance(each, InquiryFailure)]
-    if failed and len(names) == 1:
-        raise failed[0]
     values = {"peers": [report.as_json() for report in reports]}
     lines = [line for report in reports for line in report.lines()]
     give(values, lines, as_json=as_json)
     if failed:
         raise typer.Exit(exit_code(failed[0]))
+
+
+def _asked(loaded: Settings, peers: list[str], asked: Mapping[str, Sequence[str]]) -> list[Any]:
+    """Asks, and shows how far it is; the error of the one peer that was to be asked is raised."""
+    from parties.cli.progress import Progress
+    from parties.inquiring import InquiryFailure, inquire_all
+    from psi import Meter
+
+    meter = Meter()
+    with Progress(meter):
+        reports = inquire_all(loaded, peers, asked, meter)
+    if len(reports) == 1 and isinstance(reports[0], InquiryFailure):
+        raise reports[0].error
+    return reports
+
+
+def _peers(loaded: Settings, named: list[str] | None) -> list[str]:
+    """The peers to ask, each once; wrong names are told before anybody is."""
+    names = list(dict.fromkeys(named or [peer.name for peer in loaded.peers]))
+    return [loaded.peer(name).name for name in names]

@@ -29,6 +29,11 @@ _OF_THIS_MACHINE: Final = (
 """What the operating system says when no code of ours is wrong."""
 
 
+_INTERRUPTED: Final = {
+    "prepare": "interrupted; run it again, and it goes on where it was",
+    "inquire": "interrupted; what was asked may have been counted",
+}
+"""What an interrupted command says that is not one whose sets are matched."""
 INTERRUPTED: Final = 130
 """As `parties.errors` has it, which is not read before it is needed."""
 
@@ -75,7 +80,8 @@ def run(app: Callable[..., Any]) -> None:
     except Exception as error:
         _say(*_described(error), as_json=as_json)
     if status == INTERRUPTED:
-        _say("interrupted; nothing was learnt", "interrupted", status, as_json=as_json)
+        words = _INTERRUPTED.get("".join(sys.argv[1:2]), "interrupted; nothing was learnt")
+        _say(words, "interrupted", status, as_json=as_json)
     raise SystemExit(status)
 
 

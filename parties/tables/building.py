@@ -2,7 +2,8 @@
 
 Shard by shard: what was evaluated before comes from the journal, the rest is evaluated and written
 to it in parts, so that a build that was stopped goes on where it was; then the map is built. So
-memory is bounded by the largest shard.
+what evaluations and maps take is bounded by the largest shard; identifiers and labels are all
+there.
 """
 
 from __future__ import annotations
@@ -152,8 +153,8 @@ def _evaluated(
                 journal.drop()
                 break
             raise LocalFault(
-                f"block {number} of what was evaluated for shard {place[0]} of epoch {epoch} is "
-                "damaged; remove that file, and its elements are evaluated anew"
+                f"{journal.path}: block {number} is damaged; remove the file, and its elements are "
+                "evaluated anew"
             ) from None
     missing = known.missing(elements.block)
     meter.done += len(elements) - len(missing) // WIDTH

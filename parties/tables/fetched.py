@@ -14,15 +14,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
-from parties.tables.files import alone, write_whole
+from parties.tables.files import alone, for_the_owner, write_whole
 from parties.tables.manifest import Manifest, ShardFile, Signed, verify
 from psi import Elements
 from psi.errors import PeerError
 from psi.lazily import np
 from psi.tables import Generation, Shard, shard_of
+
+_sound: Final[set[tuple[int, int, int, int]]] = set()
+"""Files that this process has found to be what they are named by; a change shows in the numbers."""
 
 
 class Fetched:
@@ -88,7 +92,7 @@ class Fetched:
         """
         path = self._part(file)
         try:
-            with path.open("ab") as opened:
+            with open(path, "ab", opener=for_the_owner) as opened:
                 opened.truncate(start)
                 opened.write(data)
         except OSError as fault:
@@ -110,7 +114,7 @@ class Fetched:
                 path.unlink()
                 raise TableRefused(
                     "shard-altered",
-                    "a shard of a table is not the one that its manifest names; it was removed",
+                    f"{path.name}: what came is not the shard that its manifest names; removed",
                 )
             path.replace(self._shards / file.digest)
         except OSError as fault:
@@ -157,16 +161,29 @@ class Fetched:
     def _open(self, file: ShardFile, manifest: Manifest, *, members: bool = False) -> Shard:
         path = self._shards / file.digest
         try:
-            block = np.memmap(path, np.uint8, "r")
+            with path.open("rb") as opened:
+                status = os.fstat(opened.fileno())
+                stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+                if stamp not in _sound:
+                    if hashlib.file_digest(opened, "sha256").hexdigest() != file.digest:
+                        path.unlink()
+                        raise LocalFault(
+                            f"{path}: is not any more what it was when it was fetched, and was "
+                            "removed; ask again, it is fetched anew"
+                        )
+                    _sound.add(stamp)
+                block = np.memmap(opened, np.uint8, "r")
         except (OSError, ValueError):
-            raise LocalFault(f"{path}: cannot be read; fetch the table again") from None
+            raise LocalFault(f"{path}: cannot be read; ask again, it is fetched anew") from None
         try:
             shard = Shard.read(block)
         except PeerError:
             shard = None
         if shard is None or shard.label != (None if members else manifest.label):
             raise TableRefused(
-                "shard-altered", "a shard of a table is not what its manifest says it is"
+                "shard-altered",
+                f"a shard of {manifest.holder}'s table of identifiers.{manifest.set} is not what "
+                "its manifest says it is",
             )
         return shard
 

@@ -26,7 +26,7 @@ def alone(folder: Path) -> Iterator[None]:
     path = folder / "lock"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = _for_the_owner(str(path), os.O_RDWR | os.O_CREAT)
+        lock = for_the_owner(str(path), os.O_RDWR | os.O_CREAT)
     except OSError as fault:
         raise LocalFault(f"{path}: cannot be used: {fault.strerror}") from None
     try:
@@ -45,7 +45,7 @@ def write_whole(path: Path, data: bytes) -> None:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(beside, "wb", opener=_for_the_owner) as file:
+        with open(beside, "wb", opener=for_the_owner) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -60,6 +60,9 @@ def write_whole(path: Path, data: bytes) -> None:
 class Journal:
     """Blocks of bytes, one behind the other, each on the disk before `append` returns.
 
+    Attributes:
+        path: of the file.
+
     A block that was cut off when the machine stopped is not there. No block is empty.
 
     Raises:
@@ -67,7 +70,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._places: list[tuple[int, int]] | None = None
 
     def __len__(self) -> int:
@@ -80,7 +83,7 @@ class Journal:
         if not places:
             return
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 for start, length in places:
                     file.seek(start)
                     yield file.read(length)
@@ -92,14 +95,14 @@ class Journal:
         places = self._known()
         end = sum(places[-1]) if places else 0
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with open(self._path, "ab", opener=_for_the_owner) as file:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(self.path, "ab", opener=for_the_owner) as file:
                 file.truncate(end)
                 file.write(len(block).to_bytes(_LENGTH, "little") + block)
                 file.flush()
                 os.fsync(file.fileno())
             if not places:
-                _sync_folder(self._path.parent)
+                _sync_folder(self.path.parent)
         except OSError as fault:
             raise self._fault(fault) from None
         places.append((end + _LENGTH, len(block)))
@@ -111,7 +114,7 @@ class Journal:
     def clear(self) -> None:
         """Removes all blocks."""
         try:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
         except OSError as fault:
             raise self._fault(fault) from None
         self._places = []
@@ -121,7 +124,7 @@ class Journal:
         if self._places is None:
             self._places = []
             try:
-                with self._path.open("rb") as file:
+                with self.path.open("rb") as file:
                     end, start = os.fstat(file.fileno()).st_size, 0
                     while len(head := file.read(_LENGTH)) == _LENGTH:
                         length = int.from_bytes(head, "little")
@@ -136,10 +139,11 @@ class Journal:
         return self._places
 
     def _fault(self, fault: OSError) -> LocalFault:
-        return LocalFault(f"{self._path}: cannot be used: {fault.strerror}")
+        return LocalFault(f"{self.path}: cannot be used: {fault.strerror}")
 
 
-def _for_the_owner(path: str, flags: int) -> int:
+def for_the_owner(path: str, flags: int) -> int:
+    """Opens a file that, if it is made, nobody else may read."""
     return os.open(path, flags, 0o600)
 
 

@@ -63,6 +63,10 @@ class Held:
         path = self._folder / "epochs" / epoch / "key.json"
         return read_key(path, by) if path.exists() else None
 
+    def has_evaluated(self, epoch: str) -> bool:
+        """Whether anything was evaluated under the key of an epoch."""
+        return (self._folder / "epochs" / epoch / "evaluated").exists()
+
     def new_key(self, epoch: str, by: Wrapping) -> _core.VoprfKey:
         """Draws the key of an epoch, and seals it on the disk before anything is made with it.
 
@@ -97,12 +101,16 @@ class Held:
         Raises:
             LocalFault: it cannot be read, or is not there.
         """
+        path = self._shards / file.digest
         try:
-            with (self._shards / file.digest).open("rb") as opened:
+            with path.open("rb") as opened:
                 opened.seek(start)
-                return opened.read(size)
+                data = opened.read(size)
         except OSError as fault:
-            raise LocalFault(f"{self._shards}: a shard cannot be read: {fault.strerror}") from None
+            raise LocalFault(f"{path}: cannot be read: {fault.strerror}") from None
+        if len(data) < size:
+            raise LocalFault(f"{path}: is cut off; prepare the table again with --whole")
+        return data
 
     def publish(self, manifest: Manifest) -> None:
         """Serves a table from now on, and removes files that neither it nor the last one names.

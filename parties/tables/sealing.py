@@ -61,7 +61,7 @@ class Passphrase:
     def __init__(self, passphrase: str) -> None:
         if len(passphrase) < SHORTEST:
             raise SettingsError(f"{PASSPHRASE}: a passphrase has {SHORTEST} characters or more")
-        self._passphrase = passphrase.encode()
+        self._passphrase = passphrase.encode(errors="surrogateescape")  # whatever bytes it had
 
     def new(self) -> tuple[dict[str, Any], bytes]:
         """See `Wrapping`."""
@@ -164,7 +164,8 @@ def read_key(path: Path, by: Wrapping) -> _core.VoprfKey:
         raise LocalFault(f"{path}: the key file cannot be read: {fault.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise LocalFault(
-            f"{path}: is no key file, or was sealed in another way than this node opens them"
+            f"{path}: is no key file, or was sealed by a passphrase where tables.wrapping_key is "
+            "set, or the other way round"
         ) from None
     try:
         key = _core.VoprfKey.unseal(secret, _INFO + public, sealed)

@@ -93,12 +93,14 @@ class Tables(_message.Message):
     def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., manifests: _Optional[_Iterable[_Union[SignedManifest, _Mapping]]] = ...) -> None: ...
 
 class ShardRequest(_message.Message):
-    __slots__ = ("digest", "start")
+    __slots__ = ("digest", "start", "elements")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
     digest: bytes
     start: int
-    def __init__(self, digest: _Optional[bytes] = ..., start: _Optional[int] = ...) -> None: ...
+    elements: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, digest: _Optional[bytes] = ..., start: _Optional[int] = ..., elements: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ShardPart(_message.Message):
     __slots__ = ("data",)

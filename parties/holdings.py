@@ -11,7 +11,7 @@ from parties.tables import Held, Manifest, wrapping
 from psi import _core
 
 
-class Counter:
+class Holdings:
     """Opened when the first inquiry comes; a node that answers none needs neither.
 
     Args:
