@@ -1,0 +1,160 @@
+"""Real processes killed while they prepare, fetch and answer: no wrong answer, no count lost."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from parties.errors import PartyError
+from parties.inquiring import Inquirer, InquiryReport
+from parties.limits import Limits
+from parties.preparing import prepare
+from psi import Meter
+
+RECORDS = 6000
+HEAD = "claim_no,insured_id,driver_id,phone,plate,vin,amount\n"
+
+
+@pytest.fixture
+def green(two: Any) -> Any:
+    """Two nodes of which the police may inquire a few thousand plates; a key seals the keys."""
+    two.killed = True
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (two.insurer.folder / "tables.pem").write_bytes(pem)
+    two.insurer.change('may = ["count", "match"]', 'daily_inquiries = 1000000\nmay = ["inquire"]')
+    with two.insurer.file.open("a", encoding="utf-8") as file:
+        file.write('[tables]\nwrapping_key = "tables.pem"\n')
+    two.told = {plate(n): [f"C-{n}"] for n in range(RECORDS)}
+    write(two)
+    return two
+
+
+def plate(number: int) -> str:
+    return f"浙A{number:05d}"
+
+
+def write(green: Any) -> None:
+    lines = [f"{n},,,,{at},,1\n" for at, numbers in green.told.items() for n in numbers]
+    green.insurer.rows.write_text(HEAD + "".join(lines), encoding="utf-8")
+
+
+def rows(report: InquiryReport) -> dict[str, list[str]]:
+    return {
+        each.value: sorted(row["claim_no"] for row in each.rows or ())
+        for each in report.told
+        if each.records
+    }
+
+
+def asked(green: Any, plates: list[str]) -> dict[str, list[str]]:
+    with Inquirer(green.police.settings, "insurer") as inquirer:
+        return rows(inquirer.ask({"plate": plates}))
+
+
+def run(start: Any, party: Any, way: str, peer: str, *options: str) -> Any:
+    return start(way, "--settings", str(party.file), "--peer", peer, "--set", "plate", *options)
+
+
+def killed(started: Any, seconds: float) -> bool:
+    """Kills a process after so long; whether it was still there."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        started.process.wait(seconds)
+        return False
+    started.send(signal.SIGKILL)
+    started.process.wait()
+    return True
+
+
+def took(started: Any) -> float:
+    """Waits for a process, which must do well; how long that took."""
+    began = time.monotonic()
+    ending = started.end(60)
+    assert ending.status == 0, ending
+    return time.monotonic() - began
+
+
+def test_prepare_killed_at_any_moment_goes_on_and_serves_what_is_right(
+    green: Any, start: Any
+) -> None:
+    seed = 20
+    random, kills = Random(seed), 0
+    whole = took(run(start, green.insurer, "prepare", "police", "--epoch", "tried"))
+    prepared: list[dict[str, list[str]]] = [dict(green.told)]
+    for turn in range(10):
+        for _ in range(20):
+            at = plate(random.randrange(RECORDS + 50))
+            match random.choice(("gone", "other")):
+                case "gone":
+                    green.told.pop(at, None)
+                case _:
+                    green.told[at] = [f"D-{turn}-{n}" for n in range(random.randrange(1, 3))]
+        write(green)
+        prepared.append(dict(green.told))
+        # The first half of the time is the start of the program.
+        more = ("--whole",) if turn % 3 == 1 else ("--epoch", f"e{turn}") if turn % 3 == 2 else ()
+        process = run(start, green.insurer, "prepare", "police", *more)
+        kills += killed(process, random.uniform(0.5, 1.0) * whole)
+        # What is served is one of the tables that were to be made, and none in between.
+        if turn % 4 == 3:
+            with green.answering(role="insurer"):
+                served = asked(green, [plate(n) for n in range(RECORDS + 50)])
+            assert any(served == {k: sorted(v) for k, v in each.items()} for each in prepared), seed
+    assert kills >= 3, f"seed {seed}: only {kills} were killed"
+    prepare(green.insurer.settings, "police", ("plate",), None, Meter())
+    with green.answering(role="insurer"):
+        served = asked(green, [plate(n) for n in range(RECORDS + 50)])
+    assert served == {at: sorted(numbers) for at, numbers in green.told.items()}, seed
+
+
+def test_fetch_killed_at_any_moment_goes_on(green: Any, start: Any) -> None:
+    seed = 21
+    random, kills = Random(seed), 0
+    prepare(green.insurer.settings, "police", ("plate",), None, Meter())
+    with green.answering(role="insurer"):
+        whole = took(run(start, green.police, "fetch", "insurer"))
+        for turn in range(6):
+            prepare(green.insurer.settings, "police", ("plate",), f"e{turn}", Meter())
+            process = run(start, green.police, "fetch", "insurer")
+            kills += killed(process, random.uniform(0.6, 1.0) * whole)
+            some = random.sample(sorted(green.told), 20)
+            expected = {at: green.told[at] for at in some}
+            assert asked(green, some) == expected, f"seed {seed}, turn {turn}"
+    assert kills >= 2, f"seed {seed}: only {kills} were killed"
+    assert list(Path(green.police.folder).rglob("*.part")) == []
+
+
+def test_no_count_is_lost_when_the_holder_is_killed(green: Any, serve: Any) -> None:
+    seed = 22
+    random, answered, tried = Random(seed), 0, 0
+    prepare(green.insurer.settings, "police", ("plate",), None, Meter())
+    for _ in range(4):
+        node = serve(green.insurer)
+        until = time.monotonic() + random.uniform(0.3, 1.2)
+        with Inquirer(green.police.settings, "insurer") as inquirer:
+            while True:
+                some = random.sample(sorted(green.told), 7)
+                if time.monotonic() > until and node.process.poll() is None:
+                    node.send(signal.SIGKILL)
+                tried += 7
+                try:
+                    report = inquirer.ask({"plate": some})
+                except PartyError:
+                    break
+                assert rows(report) == {at: green.told[at] for at in some}, f"seed {seed}"
+                answered += 7
+        node.process.wait()
+        limits = Limits(green.insurer.settings.tables.counts)
+        counted = limits.asked("police")
+        limits.close()
+        assert answered <= counted <= tried, f"seed {seed}"
+    assert answered > 7 * 8, f"seed {seed}: {answered}"
