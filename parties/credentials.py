@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -62,6 +62,23 @@ class Credentials:
 
     def __repr__(self) -> str:
         return f"Credentials({fingerprint(self.leaf)})"
+
+
+Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
+"""Of some files, what changes when one of them does: time, size and place on the disk."""
+
+
+def stamp_of(*paths: Path | None) -> Stamp:
+    """Returns the stamp of files; of one that is not there None, and reading it will say why."""
+    return tuple(_stamp(path) for path in paths if path is not None)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def read_credentials(files: Identity) -> Credentials:

@@ -37,6 +37,23 @@ _QUESTIONS: Final = sql.Table(
     sql.Column("session", sql.String, primary_key=True),
     sql.Column("day", sql.Date, nullable=False),
 )
+# Made once: to make a statement takes SQLAlchemy longer than to run it.
+_HERE: Final = sql.and_(
+    _ASKED.c.peer == sql.bindparam("of_peer"),
+    _ASKED.c.ticket == sql.bindparam("of_ticket"),
+    _ASKED.c.day == sql.bindparam("of_day"),
+)
+_FIND: Final = sql.select(_ASKED.c.elements).where(_HERE)
+_COUNT: Final = _ASKED.update().where(_HERE).values(elements=sql.bindparam("count"))
+_BEGIN: Final = _ASKED.insert().values(
+    peer=sql.bindparam("of_peer"),
+    ticket=sql.bindparam("of_ticket"),
+    day=sql.bindparam("of_day"),
+    elements=sql.bindparam("count"),
+)
+_NOTE: Final = _QUESTIONS.insert()
+_FORGET: Final = _QUESTIONS.delete().where(_QUESTIONS.c.day < sql.bindparam("before"))
+
 KEPT: Final = timedelta(days=7)
 """How long a question is remembered. A call whose messages are a week old is none: TLS has no
 replays, and this is for a peer that has kept its own."""
@@ -57,6 +74,7 @@ class Limits:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._forgot: date | None = None
         self._engine = sql.create_engine(f"sqlite:///{path}")
         sql.event.listen(self._engine, "connect", _prepare)
         sql.event.listen(self._engine, "begin", _begin)
@@ -82,14 +100,15 @@ class Limits:
             Refusal: it would be more, or was asked before; nothing is counted.
             LocalFault: it cannot be written down.
         """
-        key = {"peer": peer, "ticket": ticket, "day": _today()}
-        where = sql.and_(*(_ASKED.c[name] == value for name, value in key.items()))
+        today = _today()
+        key = {"of_peer": peer, "of_ticket": ticket, "of_day": today}
         try:
             with self._lock, self._engine.begin() as store:
-                today = _today()
-                store.execute(_QUESTIONS.delete().where(_QUESTIONS.c.day < today - KEPT))
-                store.execute(_QUESTIONS.insert().values(peer=peer, session=session, day=today))
-                asked = store.scalar(sql.select(_ASKED.c.elements).where(where))
+                if self._forgot != today:
+                    store.execute(_FORGET, {"before": today - KEPT})
+                    self._forgot = today
+                store.execute(_NOTE, {"peer": peer, "session": session, "day": today})
+                asked = store.scalar(_FIND, key)
                 if (asked or 0) + elements > most:
                     raise Refusal(
                         "over-limit",
@@ -97,9 +116,9 @@ class Limits:
                         f"the {most} of a day",
                     )
                 if asked is None:
-                    store.execute(_ASKED.insert().values(elements=elements, **key))
+                    store.execute(_BEGIN, {**key, "count": elements})
                 else:
-                    store.execute(_ASKED.update().where(where).values(elements=asked + elements))
+                    store.execute(_COUNT, {**key, "count": asked + elements})
         except IntegrityError:
             raise Refusal("replayed", f"{peer} asks again in a session that is over") from None
         except SQLAlchemyError as fault:
@@ -107,11 +126,10 @@ class Limits:
 
     def asked(self, peer: str, day: date | None = None, ticket: str = "") -> int:
         """Returns about how many elements a peer has asked on a day, by default today."""
-        key = {"peer": peer, "ticket": ticket, "day": day or _today()}
-        where = sql.and_(*(_ASKED.c[name] == value for name, value in key.items()))
+        key = {"of_peer": peer, "of_ticket": ticket, "of_day": day or _today()}
         try:
             with self._engine.connect() as store:
-                return store.scalar(sql.select(_ASKED.c.elements).where(where)) or 0
+                return store.scalar(_FIND, key) or 0
         except SQLAlchemyError as fault:
             raise self._fault(fault) from None
 

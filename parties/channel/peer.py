@@ -17,7 +17,7 @@ from parties.channel.line import Carried, Line
 from parties.channel.options import METHOD, client_options
 from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import explain, learn_leaf
-from parties.credentials import Credentials, Identity, read_credentials
+from parties.credentials import Identity, Stamp, read_credentials, stamp_of
 from parties.errors import CertificateError, PartyError, PeerLost, PeerUnreachable, SettingsError
 from parties.logs import Log
 from parties.settings import PeerSettings
@@ -53,7 +53,7 @@ class Peer:
         self._patience = patience
         self._carried = Carried()
         self._stays = False
-        self._connected: tuple[tuple[object, ...], grpc.Channel] | None = None
+        self._connected: tuple[Stamp, Pin, grpc.Channel] | None = None
 
     def __enter__(self) -> Self:
         self._stays = True
@@ -71,7 +71,7 @@ class Peer:
     def call(self, dialogue: Dialogue[T], session: str) -> T:
         """Runs a dialogue with the peer, in the calling thread, and returns its result.
 
-        Certificates are read anew for each call.
+        Certificates are read anew for each call, or if it stays connected when they have changed.
 
         Args:
             dialogue: our side; the peer chooses its own by the session and its settings.
@@ -112,12 +112,11 @@ class Peer:
         return result
 
     def _call(self, dialogue: Dialogue[T], session: str, line: Line) -> T:
-        credentials = read_credentials(self._identity)
-        pin = self._pin()
+        pin, channel = self._connect()
         line.open(session)
         address = self._settings.address
         try:
-            return _converse(self._connect(pin, credentials), dialogue, line)
+            return _converse(channel, dialogue, line)
         except grpc.RpcError as error:
             # What gRPC raises from a call carries its status.
             raise self._error(cast("grpc.Call", error), pin, opened=line.opened) from None
@@ -129,21 +128,25 @@ class Peer:
             if not self._stays:
                 self._disconnect()
 
-    def _connect(self, pin: Pin, credentials: Credentials) -> grpc.Channel:
-        """Returns a channel that shows these credentials and trusts this pin."""
-        shown = (pin.anchors_pem, credentials.key_pem, credentials.chain_pem)
+    def _connect(self) -> tuple[Pin, grpc.Channel]:
+        """Returns the pin, and a channel that trusts it and shows our credentials."""
+        own, peer = self._identity, self._settings
+        stamp = stamp_of(own.certificate, own.key, peer.ca, peer.certificate)
         if self._connected is not None:
-            if self._connected[0] == shown:
-                return self._connected[1]
+            if self._connected[0] == stamp:
+                return self._connected[1:]
             self._disconnect()  # files have been renewed
-        tls = grpc.ssl_channel_credentials(*shown)
-        channel = grpc.secure_channel(self._settings.address, tls, client_options(pin.san))
-        self._connected = shown, channel
-        return channel
+        credentials, pin = read_credentials(own), self._pin()
+        tls = grpc.ssl_channel_credentials(
+            pin.anchors_pem, credentials.key_pem, credentials.chain_pem
+        )
+        channel = grpc.secure_channel(peer.address, tls, client_options(pin.san))
+        self._connected = stamp, pin, channel
+        return pin, channel
 
     def _disconnect(self) -> None:
         if self._connected is not None:
-            self._connected[1].close()
+            self._connected[2].close()
             self._connected = None
 
     def _pin(self) -> Pin:

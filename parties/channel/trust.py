@@ -8,9 +8,8 @@ old ones stay in use and the log says why.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from time import monotonic
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import grpc
 from cryptography import x509
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import learn_leaf
-from parties.credentials import Credentials, Identity, read_credentials
+from parties.credentials import Credentials, Identity, Stamp, read_credentials, stamp_of
 from parties.errors import PartyError
 from parties.logs import Log
 from parties.settings import PeerSettings
@@ -28,11 +27,9 @@ _log = Log()
 # Unsound files are read again even though they did not change: a certificate may have become valid.
 _RETRY_SECONDS: Final = 60.0
 
-_Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
-
 
 class _Snapshot(NamedTuple):
-    stamp: _Stamp
+    stamp: Stamp
     credentials: Credentials
     pins: tuple[Pin, ...]
 
@@ -48,7 +45,7 @@ class Trust:
         self._identity = identity
         self._peers = tuple(peers)
         self._learnt: dict[str, Pin] = {}
-        self._failed: tuple[_Stamp, float] | None = None
+        self._failed: tuple[Stamp, float] | None = None
         self._now = self._read(self._stamp())
         for pin in self._now.pins:
             if pin.why_unusable:
@@ -110,7 +107,7 @@ class Trust:
         _log.info("certificates_read", valid_until=leaf.not_valid_after_utc.isoformat())
         return self._configuration()
 
-    def _read(self, stamp: _Stamp) -> _Snapshot:
+    def _read(self, stamp: Stamp) -> _Snapshot:
         credentials = read_credentials(self._identity)
         pins = [read_pin(peer) for peer in self._peers]
         learnt = [self._learnt.get(pin.peer, pin) for pin in pins]
@@ -126,17 +123,7 @@ class Trust:
             root_certificates=roots or credentials.leaf.public_bytes(Encoding.PEM),
         )
 
-    def _stamp(self) -> _Stamp:
+    def _stamp(self) -> Stamp:
         """Returns what changes when one of the files does: time, size and place on the disk."""
-        pinned = [path for peer in self._peers for path in (peer.ca, peer.certificate) if path]
-        return tuple(
-            _stamp_of(path) for path in (self._identity.certificate, self._identity.key, *pinned)
-        )
-
-
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None  # reading it will say why
-    return status.st_mtime_ns, status.st_size, status.st_ino
+        pinned = [path for peer in self._peers for path in (peer.ca, peer.certificate)]
+        return stamp_of(self._identity.certificate, self._identity.key, *pinned)

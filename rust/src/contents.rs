@@ -3,13 +3,11 @@
 //!
 //! Kept in sealed blocks, one for each table that was published, each with that table's number.
 
-use std::collections::{HashMap, HashSet};
-
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::elements::Element;
+use crate::elements::{Element, ElementMap};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::evaluations::store_key;
@@ -28,7 +26,16 @@ const NUMBER: usize = 8;
 /// Digests by their elements.
 pub struct Contents {
     store: Zeroizing<[u8; 32]>,
-    held: HashMap<Element, Digest>,
+    held: ElementMap<Held>,
+    /// How often was compared.
+    comparisons: u32,
+}
+
+/// Of one element.
+struct Held {
+    digest: Digest,
+    /// The last comparison in which the element was there.
+    seen: u32,
 }
 
 /// What the next table must say.
@@ -43,7 +50,7 @@ pub struct Change {
 impl Contents {
     /// Of a table that holds nothing yet.
     pub fn new(key: &SecretKey) -> Self {
-        Self { store: store_key(key), held: HashMap::new() }
+        Self { store: store_key(key), held: ElementMap::default(), comparisons: 0 }
     }
 
     /// Takes a block in again, behind those before it, and gives its table's number.
@@ -73,18 +80,31 @@ impl Contents {
     ///
     /// # Errors
     /// [`Error::Length`] if there is not one digest an element.
-    pub fn compare(&self, elements: &[Element], digests: &[Digest]) -> Result<Change, Error> {
+    pub fn compare(&mut self, elements: &[Element], digests: &[Digest]) -> Result<Change, Error> {
         if digests.len() != elements.len() {
             let expected = elements.len();
             return Err(Error::Length { argument: "digests", expected, actual: digests.len() });
         }
-        let is_other =
-            |i: &u32| self.held.get(&elements[*i as usize]) != Some(&digests[*i as usize]);
-        let changed = (0..elements.len() as u32).into_par_iter().filter(is_other).collect();
-        let here: HashSet<_> = elements.iter().collect();
-        let mut gone: Vec<_> =
-            self.held.keys().filter(|element| !here.contains(element)).copied().collect();
-        gone.sort_unstable();
+        self.comparisons += 1;
+        let (mut changed, mut here) = (Vec::new(), 0);
+        for (i, (element, digest)) in elements.iter().zip(digests).enumerate() {
+            match self.held.get_mut(element) {
+                Some(held) => {
+                    held.seen = self.comparisons;
+                    here += 1;
+                    if held.digest != *digest {
+                        changed.push(i as u32);
+                    }
+                }
+                None => changed.push(i as u32),
+            }
+        }
+        let mut gone = Vec::new();
+        if here < self.held.len() {
+            let is_gone = |held: &Held| held.seen < self.comparisons;
+            gone.extend(self.held.iter().filter(|(_, held)| is_gone(held)).map(|(e, _)| *e));
+            gone.sort_unstable();
+        }
         Ok(Change { changed, gone })
     }
 
@@ -124,7 +144,7 @@ impl Contents {
         if digest == GONE {
             self.held.remove(&element);
         } else {
-            self.held.insert(element, digest);
+            self.held.insert(element, Held { digest, seen: 0 });
         }
     }
 }

@@ -4,8 +4,10 @@
 //! 64 bytes, one block of SHA-256, so that its state is computed once a batch.
 
 mod grouping;
+mod map;
 
 pub use grouping::{Grouped, Grouping, NOWHERE};
+pub use map::ElementMap;
 
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;

@@ -4,12 +4,10 @@
 //! has, and come back from them. What the table of secrets leaves behind in memory when it grows is not
 //! wiped; a holder has the records themselves beside it.
 
-use std::collections::HashMap;
-
 use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::elements::Element;
+use crate::elements::{Element, ElementMap};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::sealed;
@@ -30,13 +28,13 @@ pub(crate) fn store_key(key: &SecretKey) -> Zeroizing<[u8; 32]> {
 /// Secrets by their elements. Wiped on drop.
 pub struct Evaluations {
     store: Zeroizing<[u8; 32]>,
-    known: HashMap<Element, Secret>,
+    known: ElementMap<Secret>,
 }
 
 impl Evaluations {
     /// No evaluations of a key yet.
     pub fn new(key: &SecretKey) -> Self {
-        Self { store: store_key(key), known: HashMap::new() }
+        Self { store: store_key(key), known: ElementMap::default() }
     }
 
     /// How many there are.

@@ -235,7 +235,7 @@ impl TableContents {
 
     /// Positions that changed, n x 4 bytes, and elements that are gone.
     fn compare<'py>(
-        &self,
+        &mut self,
         py: Python<'py>,
         elements: Elements,
         digests: &[u8],
