@@ -14,7 +14,14 @@ from arro3.core import Array, DataType
 from parties import logs
 from parties.channel import Identity, Peer
 from parties.disclosure import cells
-from parties.errors import PartyError, SettingsError, SourceError, code_of, exit_code
+from parties.errors import (
+    PartyError,
+    SettingsError,
+    SourceError,
+    TableRefused,
+    code_of,
+    exit_code,
+)
 from parties.identifiers import domain
 from parties.identifiers.sets import WARNING
 from parties.inquiries import MOST_ASKED, Answer, Question, ask
@@ -188,7 +195,16 @@ class Inquirer:
         node = self._idle.pop() if self._idle else self._connected()
         try:
             dialogue = ask(self._settings, self._peer, session, questions, meter or Meter())
-            answers = node.call(dialogue, session)
+            try:
+                answers = node.call(dialogue, session)
+            except TableRefused as refused:
+                if refused.code != "manifest-stale":
+                    raise
+                # Nothing was counted yet; and it is no fault of the peer's if another question of
+                # this node has fetched a younger table since the peer said which one it has.
+                session = secrets.token_hex(16)
+                dialogue = ask(self._settings, self._peer, session, questions, meter or Meter())
+                answers = node.call(dialogue, session)
             carried = node.carried
         finally:
             self._idle.append(node)

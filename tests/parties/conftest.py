@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,10 +23,35 @@ from parties.certificates import create_authority, issue
 from parties.channel import Answer, Ended, Identity, Node, Peer
 from parties.channel.options import METHOD
 from parties.credentials import read_certificates
+from parties.founding import FILE, found, introduce
 from parties.settings import PeerSettings
 from psi.dialogue import HEAR, Dialogue
 
+sys.path[:0] = [str(Path(__file__).parent)]  # for what files of this folder share
+
 Reply: TypeAlias = tuple[list[bytes], grpc.StatusCode, str | None]
+
+
+@pytest.fixture
+def pair(tmp_path: Path, passphrase: None) -> Any:
+    """An insurer with three claims, and a police node that it knows."""
+    from green import CLAIMS, Pair
+
+    (tmp_path / "insurer").mkdir()
+    (tmp_path / "insurer/claims.csv").write_text(CLAIMS, encoding="utf-8")
+    found(tmp_path / "insurer", "insurer", "insurer", "127.0.0.1:7443")
+    found(tmp_path / "police", "police", "police", "127.0.0.1:7444")
+    introduce(tmp_path / "insurer" / FILE, tmp_path / "police" / FILE)
+    return Pair(tmp_path, {})
+
+
+@pytest.fixture
+def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passphrase, and one that is quick to stretch."""
+    from green import PASSPHRASE
+
+    monkeypatch.setenv("GREENLANE_PASSPHRASE", PASSPHRASE)
+    monkeypatch.setattr("parties.tables.sealing.COST", 1 << 4)
 
 
 @dataclass(frozen=True)

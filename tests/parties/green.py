@@ -1,0 +1,85 @@
+"""A holder and an asker of inquiries, founded as `greenlane init` does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from parties.answering import answers
+from parties.channel import Identity, Node
+from parties.founding import FILE
+from parties.inquiring import (
+    InquiryReport,
+    inquire,
+)
+from parties.preparing import prepare
+from parties.settings import Settings
+from parties.settings_file import load
+from parties.tables import Fetched, Held
+from psi import Meter
+
+PASSPHRASE = "correct horse battery staple"
+CLAIMS = (
+    "claim_no,insured_id,driver_id,phone,plate,vin,amount\n"
+    "C-1,11010519491231002X,,13800138000,浙A12345,,100\n"
+    "C-2,11010519491231002X,,,浙A12345,,200\n"
+    "C-3,,,,粤BD12345,,300\n"
+)
+
+
+@dataclass
+class Pair:
+    """An insurer that holds tables and a police node that asks."""
+
+    folder: Path
+    changes: dict[str, Any]
+
+    @property
+    def insurer(self) -> Settings:
+        settings = load(self.folder / "insurer" / FILE)
+        peer = settings.peers[0]._replace(**({"may": ("inquire",)} | self.changes))
+        return settings._replace(peers=(peer,))
+
+    @property
+    def police(self) -> Settings:
+        return load(self.folder / "police" / FILE)
+
+    def prepare(self, *sets: str, epoch: str | None = None, whole: bool = False) -> None:
+        prepare(self.insurer, "police", sets, epoch, Meter(), whole=whole)
+
+    @contextmanager
+    def serving(self, **options: Any) -> Iterator[Settings]:
+        """Runs the insurer; gives settings of the police that know its port."""
+        node = self.insurer.node
+        identity = Identity(node.certificate, node.key)
+        answer, peers = answers(self.insurer), self.insurer.peers
+        server = Node("127.0.0.1:0", identity, peers, answer, **options)
+        port = server.start()
+        police = self.police
+        try:
+            peer = police.peers[0]._replace(address=f"127.0.0.1:{port}")
+            yield police._replace(peers=(peer,))
+        finally:
+            server.stop(0)
+
+    def ask(self, **asked: list[str]) -> InquiryReport:
+        with self.serving() as police:
+            return inquire(police, "insurer", asked, Meter())
+
+    def held(self, name: str = "plate") -> Held:
+        return Held(self.insurer.tables, self.insurer.peers[0], name)
+
+    def fetched(self, name: str = "plate") -> Fetched:
+        return Fetched(self.police.tables, self.police.peers[0], name)
+
+
+def rows(report: InquiryReport) -> dict[str, list[str]]:
+    """The claims that were told, by what was asked."""
+    return {
+        each.value: [row["claim_no"] for row in each.rows or ()]
+        for each in report.told
+        if each.records
+    }
