@@ -1,7 +1,8 @@
 """The demo: an insurer and a police node find the people and vehicles that both know.
 
 Makes a twin of both parties' files, starts two nodes as processes, lets the insurer ask first how
-many and then which, over mutual TLS, and compares what it learnt with the truth that was planted.
+many and then which, over mutual TLS, lets the police inquire a few plates of a table that the
+insurer has prepared, and compares what both learnt with the truth that was planted.
 
     python examples/joint_match.py --claims 100000 --records 100000 --seed 1
 """
@@ -13,6 +14,7 @@ import json
 import shutil
 import sys
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pair import DISCLOSED, NodeFailed, Pair
+from pyarrow.dataset import dataset
 from twin import OutOfRange, Twin, make_twin
 
 from psi import _core
 
+INQUIRED: Final = 6
+"""Plates that are known, and as many that are not."""
 MARK: Final = ".greenlane-demo"
 """Stands in a folder that the demo made, and may therefore remove."""
 
@@ -45,6 +50,8 @@ class Outcome:
         bytes_sent: by both nodes together.
         rows: joined rows.
         expected_rows: by the planted truth.
+        inquired: plates that the police asked about.
+        wrong_answers: of these, with another number of claims than the truth has.
     """
 
     expected: int
@@ -57,11 +64,14 @@ class Outcome:
     bytes_sent: int
     rows: int
     expected_rows: int
+    inquired: int
+    wrong_answers: int
 
     @property
     def right(self) -> bool:
         """Whether the insurer learnt the truth and nothing else."""
         wrong = self.missing + self.extra + self.wrong_records + self.wrong_counts
+        wrong += self.wrong_answers
         return not wrong and self.rows == self.expected_rows
 
 
@@ -88,7 +98,13 @@ def main() -> None:
             match = nodes.ask("insurer", "match")
             say("which? (the insurer learns, with the agreed columns of the police)")
             say(_table(match, ("matches", "own_records", "their_records")))
-        outcome = compare(twin, count, match)
+            nodes.ask("insurer", "prepare", "--set", "plate")
+            plates = plates_to_inquire(twin)
+            options = [word for plate in plates for word in ("--plate", plate)]
+            inquiry = nodes.ask("police", "inquire", *options)["peers"][0]
+            say(f"are these {len(plates)} plates known? (the police learn, the insurer counts)")
+            say(_answers(inquiry))
+        outcome = compare(twin, count, match, inquiry, plates)
     except (NodeFailed, OutOfRange, OSError) as error:
         arguments.exit(getattr(error, "code", 2), f"joint_match: {error}\n")
     if given.json:
@@ -98,8 +114,30 @@ def main() -> None:
     sys.exit(0 if outcome.right else 1)
 
 
-def compare(twin: Twin, count: dict[str, Any], match: dict[str, Any]) -> Outcome:
-    """Compares what the insurer learnt with the truth, identifier by identifier."""
+def plates_to_inquire(twin: Twin) -> dict[str, int]:
+    """A few plates of the police's file, and in how many claims each stands by the truth.
+
+    Half of them are known to the insurer, as far as there are so many.
+    """
+    truth = pq.read_table(twin.truth_list).to_pylist()
+    known = {row["identifier"]: row["own_rows"] for row in truth if row["set"] == "plate"}
+    columns = twin.columns["plate"]
+    column = columns.their[0]
+    records = dataset(twin.records, format=twin.format).to_table(columns=[column])
+    cells = records[column].cast(pa.large_string()).combine_chunks()
+    values, _, _ = _core.normalise(columns.kind, cells)
+    unknown = (each for each in pa.array(values).to_pylist() if each and each not in known)
+    return dict(islice(known.items(), INQUIRED)) | dict.fromkeys(islice(unknown, INQUIRED), 0)
+
+
+def compare(
+    twin: Twin,
+    count: dict[str, Any],
+    match: dict[str, Any],
+    inquiry: dict[str, Any],
+    plates: dict[str, int],
+) -> Outcome:
+    """Compares what was learnt with the truth, identifier by identifier."""
     checked = check(twin, Path(match["result"]), "insurer")
     counts = {each["name"]: each["matches"] for each in count["sets"]}
     return Outcome(
@@ -107,6 +145,8 @@ def compare(twin: Twin, count: dict[str, Any], match: dict[str, Any]) -> Outcome
         wrong_counts=sum(counts[name] != each.common for name, each in twin.truth.sets.items()),
         seconds=round(count["seconds"] + match["seconds"], 3),
         bytes_sent=sum(each["said_bytes"] + each["heard_bytes"] for each in (count, match)),
+        inquired=len(plates),
+        wrong_answers=sum(each["records"] != plates[each["value"]] for each in inquiry["told"]),
     )
 
 
@@ -164,6 +204,18 @@ def _table(report: dict[str, Any], columns: tuple[str, ...]) -> str:
     for each in report["sets"]:
         lines.append(f"  {each['name']:8}" + "".join(f"{each[column]:16,}" for column in columns))
     return "\n".join(lines) + f"\n  {report['seconds']:.1f} s\n"
+
+
+def _answers(inquiry: dict[str, Any]) -> str:
+    lines = []
+    for each in inquiry["told"]:
+        if each["records"]:
+            first = each["rows"][0]
+            lines.append(
+                f"  {each['value']:10}{each['records']:4} claims, {first['claim_no']} first"
+            )
+    unknown = sum(not each["records"] for each in inquiry["told"])
+    return "\n".join([*lines, f"  {unknown} not known, {inquiry['seconds']:.1f} s\n"])
 
 
 def _summary(outcome: Outcome, count: dict[str, Any], match: dict[str, Any], folder: Path) -> str:

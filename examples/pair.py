@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -38,11 +40,13 @@ class Pair:
         folder: where their settings, certificates, logs and results go.
         twin: the files of both parties.
         threads: of each node's kernels; 0 for all cores.
+        passphrase: under which the keys of prepared tables are sealed.
     """
 
     folder: Path
     twin: Twin
     threads: int = 0
+    passphrase: str = field(default_factory=secrets.token_urlsafe, repr=False)
     _processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __enter__(self) -> Pair:
@@ -88,13 +92,22 @@ class Pair:
         """
         (other,) = {*ROLES} - {asker}
         way, *options = command
-        return run(way, "--settings", str(self.settings(asker)), "--peer", other, *options)
+        named = ("--settings", str(self.settings(asker)), "--peer", other)
+        return run(way, *named, *options, environment=self._environment)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"GREENLANE_PASSPHRASE": self.passphrase}
 
     def _serve(self, role: str) -> None:
         command = [*GREENLANE, "serve", "--settings", str(self.settings(role)), "--json"]
         with (self.folder / role / "stderr.log").open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(  # noqa: S603 our own program
-                command, stdout=subprocess.PIPE, stderr=errors, text=True
+                command,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=self._environment,
             )
         self._processes.append(process)
         said = process.stdout.readline() if process.stdout else ""
@@ -130,20 +143,25 @@ class Pair:
                 f"[peers.{other}]",
                 f'address = "127.0.0.1:{other_port}"',
                 f'ca = "tls/{other}.pem"',
+                'may = ["count", "match", "inquire"]',
                 f"disclose = {_list(DISCLOSED[role])}",
                 "",
             ]
         )
 
 
-def run(*command: str) -> dict[str, Any]:
+def run(*command: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Runs a command of the program and returns what it printed.
 
     Raises:
         NodeFailed: it did not end well.
     """
     done = subprocess.run(  # noqa: S603 our own program
-        [*GREENLANE, *command, "--json"], capture_output=True, text=True, check=False
+        [*GREENLANE, *command, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     report: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
     if done.returncode:

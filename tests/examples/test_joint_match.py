@@ -176,6 +176,8 @@ def test_the_demo_learns_the_truth_and_says_so_in_one_object(tmp_path: Path) -> 
         "extra",
         "wrong_records",
         "wrong_counts",
+        "inquired",
+        "wrong_answers",
         "seconds",
         "bytes_sent",
         "rows",
@@ -183,7 +185,7 @@ def test_the_demo_learns_the_truth_and_says_so_in_one_object(tmp_path: Path) -> 
         "sets",
     }
     assert outcome["found"] == outcome["expected"] > 0
-    wrong = ("missing", "extra", "wrong_records", "wrong_counts")
+    wrong = ("missing", "extra", "wrong_records", "wrong_counts", "wrong_answers")
     assert {name: outcome[name] for name in wrong} == dict.fromkeys(wrong, 0)
     assert outcome["rows"] == outcome["expected_rows"] > 0
     assert outcome["bytes_sent"] > 0

@@ -18,6 +18,10 @@ files, start-up and TLS; their seconds are from the first message to the result.
 with unique keys, "cpu_on_zen_4" is their CPU, least and most, where this spu takes 7.7 to 8.9 s for
 its job: on the machine of the project's bounds (docs/benchmarks.md).
 
+With --ecdh both run Diffie-Hellman: a node the protocol `dh`, spu its ECDH on the curve that is
+named. On `CURVE_25519` spu takes a digest for a coordinate as it is; on `CURVE_25519_ELLIGATOR2` it
+maps it to the curve.
+
 spu is no part of the project: if it is not there, it is installed into an environment of its own.
 """
 
@@ -49,6 +53,7 @@ START_UP = 1 << 8
 ON_ZEN_4 = (7.7, 8.9)
 """CPU seconds of spu's whole job at 2^20 rows, least and most of several runs, on an AMD Zen 4 of
 two cores, for which the project's bounds on time were set."""
+CURVES = ("CURVE_25519", "CURVE_25519_ELLIGATOR2")
 SESSIONS = ("vole", "vole-stationary", "vole-malicious")
 LONGEST = 600.0
 """Seconds after which a run hangs: ten times what spu takes for 2^20 rows on a busy machine."""
@@ -88,19 +93,28 @@ SPU_SIDE = """
 import sys
 import spu.libspu.link as link
 import spu.psi as psi
-rank, unique, rows, result, *addresses = sys.argv[1:]
+rank, unique, curve, rows, result, *addresses = sys.argv[1:]
 parties = link.Desc()
 for number, address in enumerate(addresses):
     parties.add_party(f"party-{number}", address)
 line = link.create_brpc(parties, int(rank))
 csv = psi.SourceType.SOURCE_TYPE_FILE_CSV
-config = psi.PsiExecuteConfig(
-    protocol_conf=psi.PsiProtocolConfig(
+if curve == "none":
+    protocol = psi.PsiProtocolConfig(
         protocol=psi.PsiProtocol.PROTOCOL_RR22,
         receiver_rank=0,
         broadcast_result=False,
         rr22_params=psi.Rr22Rarams(low_comm_mode=False),
-    ),
+    )
+else:
+    protocol = psi.PsiProtocolConfig(
+        protocol=psi.PsiProtocol.PROTOCOL_ECDH,
+        receiver_rank=0,
+        broadcast_result=False,
+        ecdh_params=psi.EcdhParams(curve=getattr(psi.EllipticCurveType, curve)),
+    )
+config = psi.PsiExecuteConfig(
+    protocol_conf=protocol,
     input_params=psi.InputParams(
         type=csv, path=rows, selected_keys=["id"], keys_unique=unique == "unique"
     ),
@@ -177,6 +191,9 @@ def main() -> None:
     arguments.add_argument(
         "--sessions", action="store_true", help="run the sessions of the three profiles too"
     )
+    arguments.add_argument(
+        "--ecdh", choices=CURVES, help="both run Diffie-Hellman, spu on this curve"
+    )
     given = arguments.parse_args()
     if given.rows < START_UP or given.runs < 1:
         raise SystemExit(f"at least {START_UP} rows and one run are needed")
@@ -185,12 +202,14 @@ def main() -> None:
         folder = Path(name)
         found(folder)
         jobs: dict[str, Callable[[Files], Run]] = {
-            "greenlane": lambda files: run_greenlane(folder, files),
-            "spu": lambda files: run_spu(python, folder, files, unique=not given.check_keys),
+            "greenlane": lambda files: run_greenlane(folder, files, "dh" if given.ecdh else "vole"),
+            "spu": lambda files: run_spu(
+                python, folder, files, given.ecdh, unique=not given.check_keys
+            ),
         }
         sessions = {name: session(name) for name in SESSIONS if given.sessions}
         figures = {"bench": "the whole job beside spu", "rows": given.rows, "threads": 1}
-        figures["spu_checks_keys"] = given.check_keys
+        figures |= {"spu_checks_keys": given.check_keys, "ecdh": given.ecdh}
         done = in_turn(jobs | sessions, made_up(folder, given.rows), given.runs)
         figures |= compared({name: done[name] for name in jobs})
         if given.sessions:
@@ -275,7 +294,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
 # --- the two programs
 
 
-def run_greenlane(folder: Path, files: Files) -> Run:
+def run_greenlane(folder: Path, files: Files, protocol: str) -> Run:
     """Runs `serve` as the sender and `match` as the receiver."""
     ports = dict(zip(ROLES, free_ports(), strict=True))
     rows = dict(zip(ROLES, (files.receiver, files.sender), strict=True))
@@ -291,7 +310,7 @@ def run_greenlane(folder: Path, files: Files) -> Run:
         watch.until_said(sender, b"listen")
         receiver = watch.start(
             *(*GREENLANE, "match", "--settings", insurer, "--peer", "police", "--json"),
-            *("--protocol", "vole", "--format", "csv", "--out", str(result)),
+            *("--protocol", protocol, "--format", "csv", "--out", str(result)),
         )
         watch.until_ended(receiver)
         os.kill(sender, signal.SIGTERM)
@@ -317,13 +336,14 @@ def session(protocol: str) -> Callable[[Files], Run]:
     return run
 
 
-def run_spu(python: Path, folder: Path, files: Files, *, unique: bool) -> Run:
+def run_spu(python: Path, folder: Path, files: Files, curve: str | None, *, unique: bool) -> Run:
     """Runs both parties of spu; the first is the receiver.
 
     Args:
         python: of the environment with spu.
         folder: for what it leaves.
         files: what it reads.
+        curve: on which it runs ECDH; None for RR22.
         unique: whether it is told that no key stands in two rows.
     """
     addresses = [f"127.0.0.1:{port}" for port in free_ports()]
@@ -331,7 +351,7 @@ def run_spu(python: Path, folder: Path, files: Files, *, unique: bool) -> Run:
     keys = "unique" if unique else "unknown"
 
     def start(rank: int, rows: Path, out: Path) -> int:
-        options = (str(rank), keys, str(rows), str(out), *addresses)
+        options = (str(rank), keys, curve or "none", str(rows), str(out), *addresses)
         return watch.start(str(python), "-c", SPU_SIDE, *options)
 
     with Watch(folder) as watch:
