@@ -150,10 +150,11 @@ def cells(
         rows = table(labels, columns).to_pylist()
     if rows is None:
         raise MalformedMessage("a label does not hold the columns that were agreed")
-    return [{name: _plain(value) for name, value in row.items()} for row in rows]
+    return [{name: plain(value) for name, value in row.items()} for row in rows]
 
 
-def _plain(value: Any) -> str | int | float | bool | None:
+def plain(value: Any) -> str | int | float | bool | None:
+    """A cell as JSON can hold it; as `cells` says."""
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, float):

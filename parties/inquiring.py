@@ -7,140 +7,18 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
-
-from arro3.core import Array, DataType
+from typing import Any, Self
 
 from parties import logs
 from parties.channel import Identity, Peer
 from parties.disclosure import cells
-from parties.errors import (
-    PartyError,
-    SettingsError,
-    SourceError,
-    TableRefused,
-    code_of,
-    exit_code,
-)
-from parties.identifiers import domain
-from parties.identifiers.sets import WARNING
-from parties.inquiries import MOST_ASKED, Answer, Question, ask
-from parties.settings import IdentifierSettings, Settings
-from psi import Elements, Meter, PsiError, _core
+from parties.errors import PartyError, PeerRefused, TableRefused
+from parties.few import match_few
+from parties.inquiries import Answer, ask
+from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, question_of
+from parties.settings import Settings
+from psi import Meter, PsiError
 from psi.lazily import np
-
-
-class Asked(NamedTuple):
-    """One identifier that is asked about.
-
-    Attributes:
-        set: of identifiers.
-        value: as it was given.
-        element: its place in the question; None if it was rejected.
-        reason: why it was rejected, or kept with a doubt; empty if it is fine.
-    """
-
-    set: str
-    value: str
-    element: int | None
-    reason: str
-
-
-class Told(NamedTuple):
-    """What a peer holds under one identifier.
-
-    Attributes:
-        set: of identifiers.
-        value: as it was given.
-        records: how many the peer has; of a peer that tells members alone 1 or 0.
-        rows: the agreed columns of each; None of a peer that tells members alone.
-        reason: why it was not asked about, or was in spite of a doubt; empty if it is fine.
-        asked: whether it was asked about.
-    """
-
-    set: str
-    value: str
-    records: int
-    rows: list[dict[str, Any]] | None
-    reason: str
-    asked: bool
-
-
-class InquiryReport(NamedTuple):
-    """An inquiry of one peer.
-
-    Attributes:
-        session: the same in the logs of both nodes.
-        peer: its name.
-        epochs: of the tables that were read, by set.
-        told: for each identifier, in the order in which they were given.
-        said_bytes: sent to the peer.
-        heard_bytes: received from it.
-        seconds: of all.
-    """
-
-    session: str
-    peer: str
-    epochs: Mapping[str, str]
-    told: tuple[Told, ...]
-    said_bytes: int
-    heard_bytes: int
-    seconds: float
-
-    def as_json(self) -> dict[str, Any]:
-        """The report as plain values."""
-        return self._asdict() | {"told": [each._asdict() for each in self.told]}
-
-    def lines(self) -> list[str]:
-        """The report as lines for people."""
-        asked = sum(each.asked for each in self.told)
-        hits = sum(each.records > 0 for each in self.told)
-        lines = [f"{self.peer}: {asked:,} asked about, {hits:,} found, session {self.session}"]
-        for each in self.told:
-            if not each.asked:
-                lines.append(f"  {each.set} {each.value}: not asked about, {each.reason}")
-            elif each.records:
-                doubt = f" ({each.reason})" if each.reason else ""
-                count = "found" if each.rows is None else f"{each.records:,} records"
-                lines.append(f"  {each.set} {each.value}: {count}{doubt}")
-                for row in each.rows or ():
-                    told = (f"{name} {value}" for name, value in row.items() if value is not None)
-                    lines.append(f"    {_printable(', '.join(told))}")
-        lines += [f"  epoch of {name}: {epoch}" for name, epoch in self.epochs.items()]
-        lines.append(
-            f"  {self.said_bytes:,} bytes said, {self.heard_bytes:,} heard, {self.seconds:.2f} s"
-        )
-        return lines
-
-
-class InquiryFailure(NamedTuple):
-    """A peer that did not answer.
-
-    Attributes:
-        peer: its name.
-        error: why not.
-    """
-
-    peer: str
-    error: PartyError | PsiError
-
-    def as_json(self) -> dict[str, Any]:
-        """The error as plain values, as every command tells one."""
-        error = {
-            "code": code_of(self.error),
-            "message": str(self.error),
-            "exit_code": exit_code(self.error),
-        }
-        return {"peer": self.peer, "error": error}
-
-    def lines(self) -> list[str]:
-        """The error as a line for people."""
-        return [f"{self.peer}: no answer, {self.error}"]
-
-
-def _printable(text: str) -> str:
-    """What a peer says, without what would steer a terminal."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 class Inquirer:
@@ -186,7 +64,7 @@ class Inquirer:
         """
         began, session = time.monotonic(), secrets.token_hex(16)
         specs = self._settings.sets(tuple(asked))
-        pairs = [_question(spec, asked[spec.name]) for spec in specs]
+        pairs = [question_of(spec, asked[spec.name]) for spec in specs]
         questions = [question for _, question in pairs]
         log = logs.Log(peer=self._peer.name, session=session)
         sizes = [len(question.elements) for question in questions]
@@ -218,6 +96,7 @@ class Inquirer:
             session=session,
             peer=self._peer.name,
             epochs={each.manifest.set: each.manifest.epoch for each in answers},
+            reason="from the table that the peer has prepared",
             told=tuple(told),
             said_bytes=carried.said_bytes,
             heard_bytes=carried.heard_bytes,
@@ -253,9 +132,24 @@ class AsyncInquirer:
 def inquire(
     settings: Settings, peer: str, asked: Mapping[str, Sequence[str]], meter: Meter
 ) -> InquiryReport:
-    """Asks a peer once; as `Inquirer.ask`."""
-    with Inquirer(settings, peer) as inquirer:
-        return inquirer.ask(asked, meter)
+    """Asks a peer once, as `Inquirer.ask`; without a table, if it has prepared none.
+
+    A table costs the peer's line less than a match from the first question on, since it is said
+    once, and each answer costs nothing that grows with it. So without one there is a match only if
+    there is no table, and the peer allows it.
+    """
+    try:
+        with Inquirer(settings, peer) as inquirer:
+            return inquirer.ask(asked, meter)
+    except PeerRefused as refused:
+        if refused.code != "no-table" or not any(asked.values()):
+            raise
+        try:
+            return match_few(settings, peer, asked, meter)
+        except PeerRefused as other:
+            if other.code != "way-not-allowed":
+                raise
+            raise refused from None  # it does not allow a match: what it lacks is the table
 
 
 def inquire_all(
@@ -288,27 +182,6 @@ def _one(
         return inquire(settings, peer, asked, meter)
     except (PartyError, PsiError) as error:
         return InquiryFailure(peer, error)
-
-
-def _question(spec: IdentifierSettings, values: Sequence[str]) -> tuple[list[Asked], Question]:
-    """Normalises what was given; an identifier that is given twice is asked about once."""
-    if spec.parts:
-        raise SettingsError(
-            f"identifiers.{spec.name}: a composite cannot be asked about by one text; use match"
-        )
-    if len(values) > MOST_ASKED:
-        raise SourceError(
-            f"identifiers.{spec.name}: {len(values)} are asked about at once, at most {MOST_ASKED} "
-            "may be; ask in parts, or use match"
-        )
-    given = Array(list(values), DataType.large_string())
-    normalised, reasons, _ = _core.normalise(spec.kind, given)
-    texts, places, asked = _core.reasons(), dict[str, int](), list[Asked]()
-    for value, text, code in zip(values, normalised.to_pylist(), reasons, strict=True):
-        place = None if text is None else places.setdefault(text, len(places))
-        reason = texts[code].removeprefix(WARNING) or ("empty" if text is None else "")
-        asked.append(Asked(spec.name, value, place, reason))
-    return asked, Question(spec, Elements.hash(list(places), domain(spec)))
 
 
 def _told(asked: Sequence[Asked], answer: Answer) -> list[Told]:

@@ -117,7 +117,7 @@ def _inquire(
     loaded: Settings, peers: list[str] | None, asked: Mapping[str, Sequence[str]], *, as_json: bool
 ) -> None:
     from parties.errors import exit_code
-    from parties.inquiring import InquiryFailure
+    from parties.inquiry_reports import InquiryFailure
 
     reports = _asked(loaded, _peers(loaded, peers), asked)
     failed = [each.error for each in reports if isinstance(each, InquiryFailure)]
@@ -131,7 +131,8 @@ def _inquire(
 def _asked(loaded: Settings, peers: list[str], asked: Mapping[str, Sequence[str]]) -> list[Any]:
     """Asks, and shows how far it is; the error of the one peer that was to be asked is raised."""
     from parties.cli.progress import Progress
-    from parties.inquiring import InquiryFailure, inquire_all
+    from parties.inquiring import inquire_all
+    from parties.inquiry_reports import InquiryFailure
     from psi import Meter
 
     meter = Meter()

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from parties.errors import PartyError
-from parties.inquiring import Inquirer, InquiryReport
+from parties.inquiring import Inquirer
+from parties.inquiry_reports import InquiryReport
 from parties.limits import Limits
 from parties.preparing import prepare
 from psi import Meter

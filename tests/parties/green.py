@@ -11,10 +11,8 @@ from typing import Any
 from parties.answering import answers
 from parties.channel import Identity, Node
 from parties.founding import FILE
-from parties.inquiring import (
-    InquiryReport,
-    inquire,
-)
+from parties.inquiring import inquire
+from parties.inquiry_reports import InquiryReport
 from parties.preparing import prepare
 from parties.settings import Settings
 from parties.settings_file import load

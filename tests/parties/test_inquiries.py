@@ -22,14 +22,8 @@ from parties.errors import (
     SettingsError,
     TableRefused,
 )
-from parties.inquiring import (
-    AsyncInquirer,
-    Inquirer,
-    InquiryFailure,
-    InquiryReport,
-    inquire,
-    inquire_all,
-)
+from parties.inquiring import AsyncInquirer, Inquirer, inquire, inquire_all
+from parties.inquiry_reports import InquiryFailure, InquiryReport
 from parties.limits import Limits
 from parties.preparing import prepare
 from parties.refusals import Refusal
@@ -71,6 +65,31 @@ def test_members_alone_are_told_where_nothing_is_disclosed(pair: Pair) -> None:
     report = pair.ask(plate=["浙A12345", "京A00001"])
     assert [(each.records, each.rows) for each in report.told] == [(1, None), (0, None)]
     assert "plate 浙A12345: found" in "\n".join(report.lines())
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["columns", "members"])
+def test_without_a_table_a_peer_that_allows_it_is_asked_by_a_match(pair: Pair, told: bool) -> None:
+    pair.changes |= {"may": ("match", "inquire")} | ({} if told else {"disclose": ()})
+    asked = {"plate": ["浙A12345", "nonsense", "京A00001"], "person": ["11010519491231002x"]}
+    with pair.serving() as police:
+        report = inquire(police, "insurer", asked, Meter())
+        pair.prepare("plate", "person")
+        prepared = inquire(police, "insurer", asked, Meter())
+    assert "since it has prepared no table" in report.reason
+    assert "from the table" in prepared.reason
+    both = [
+        [(each.set, each.value, each.records, each.asked, each.reason) for each in one.told]
+        for one in (report, prepared)
+    ]
+    assert sorted(both[0]) == sorted(both[1])
+    assert rows(report) == rows(prepared)
+    assert list((pair.folder / "police/results").rglob("*.parquet")) == []
+    assert Limits(pair.insurer.tables.counts).asked("police") == 3
+    # Only to fetch, there must be a table; and who allows no match lacks the table.
+    pair.changes["may"] = ("inquire",)
+    with pair.serving() as police, pytest.raises(PeerRefused) as refused:
+        inquire(police, "insurer", {"vin": ["1M8GDM9AXKP042788"]}, Meter())
+    assert refused.value.code == "no-table"
 
 
 def test_what_is_no_identifier_is_not_asked_about(pair: Pair) -> None:

@@ -14,9 +14,7 @@ from parties.errors import (
     SettingsError,
 )
 from parties.founding import FILE
-from parties.inquiring import (
-    Inquirer,
-)
+from parties.inquiring import Inquirer
 from parties.preparing import prepare
 from parties.tables import Held
 from parties.tables.files import Journal

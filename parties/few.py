@@ -1,0 +1,101 @@
+"""A few identifiers by a match: for a peer that has prepared no table.
+
+The peer works through all of its records for each such question, and does not count it as an
+inquiry. It learns the size class of the question, of which the smallest is 128.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from parties.asking import Question, ask
+from parties.disclosure import plain
+from parties.identifiers import columns_of
+from parties.inquiry_reports import Asked, InquiryReport, Told, question_of
+from parties.reports import JobReport
+from parties.settings import IdentifierSettings, Settings
+from parties.sources import ArrowSource
+from psi import Meter
+
+PLACE: Final = "greenlane_place"
+"""A column of the rows that are asked with: which of them it is."""
+
+
+def match_few(
+    settings: Settings, peer: str, asked: Mapping[str, Sequence[str]], meter: Meter
+) -> InquiryReport:
+    """Matches a few identifiers, as if they were this node's file; nothing is left of it.
+
+    Args:
+        settings: of this node.
+        peer: whom to ask.
+        asked: identifiers as people write them, by set.
+        meter: counts what is done.
+
+    Raises:
+        PartyError, PeerError: as `parties.asking.ask`.
+    """
+    began, told, jobs = time.monotonic(), list[Told](), list[JobReport]()
+    for spec in settings.sets(tuple(name for name, values in asked.items() if values)):
+        given, _ = question_of(spec, asked[spec.name])
+        fine = [each for each in given if each.element is not None]
+        found: dict[int, list[dict[str, Any]] | None] = {}
+        if fine:
+            job = ask(settings, Question("match", peer, (spec.name,)), meter, _rows(spec, fine))
+            jobs.append(job)
+            found = _taken(job, peer)
+        places = iter(range(len(fine)))
+        told += [_told(each, found, next(places) if each in fine else None) for each in given]
+    return InquiryReport(
+        session=jobs[-1].session if jobs else "",
+        peer=peer,
+        epochs={},
+        reason="by a match with all of the peer's records, since it has prepared no table",
+        told=tuple(told),
+        said_bytes=sum(job.said_bytes for job in jobs),
+        heard_bytes=sum(job.heard_bytes for job in jobs),
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def _rows(spec: IdentifierSettings, fine: Sequence[Asked]) -> ArrowSource:
+    """The identifiers as rows: in the first column that may hold them; the others are empty."""
+    values = pa.array([each.value for each in fine], pa.large_string())
+    empty = pa.nulls(len(fine), pa.large_string())
+    columns = dict.fromkeys(columns_of(spec), empty) | {spec.columns[0][0]: values}
+    return ArrowSource(pa.table(columns | {PLACE: pa.array(range(len(fine)), pa.int64())}))
+
+
+def _taken(job: JobReport, peer: str) -> dict[int, list[dict[str, Any]] | None]:
+    """The peer's records by place of the identifier, None if it tells none; removes the file."""
+    assert job.result is not None, "a match from which this node learns"  # noqa: S101
+    joined = pq.read_table(job.result)
+    folder = Path(job.result).parent
+    job.result.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+    theirs = [name for name in joined.column_names if name.startswith(f"{peer}.")]
+    found: dict[int, list[dict[str, Any]] | None] = {}
+    for row in joined.select([PLACE, *theirs]).to_pylist():
+        place = row.pop(PLACE)
+        if not theirs:
+            found[place] = None
+            continue
+        told = {name.removeprefix(f"{peer}."): plain(value) for name, value in row.items()}
+        found[place] = [*(found.get(place) or []), told]
+    return found
+
+
+def _told(each: Asked, found: Mapping[int, list[dict[str, Any]] | None], place: int | None) -> Told:
+    if place is None or place not in found:
+        return Told(each.set, each.value, 0, [], each.reason, asked=place is not None)
+    rows = found[place]
+    return Told(
+        each.set, each.value, 1 if rows is None else len(rows), rows, each.reason, asked=True
+    )
