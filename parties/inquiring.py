@@ -134,9 +134,9 @@ def inquire(
 ) -> InquiryReport:
     """Asks a peer once, as `Inquirer.ask`; without a table, if it has prepared none.
 
-    A table costs the peer's line less than a match from the first question on, since it is said
-    once, and each answer costs nothing that grows with it. So without one there is a match only if
-    there is no table, and the peer allows it.
+    A match says about as much for each question as a table does once, and works through all of the
+    peer's records each time. So a table is taken where there is one, and else a match if the peer
+    allows it.
     """
     try:
         with Inquirer(settings, peer) as inquirer:
