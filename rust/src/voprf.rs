@@ -1,11 +1,11 @@
 //! Oblivious pseudorandom functions of RFC 9497, suite ristretto255-SHA512, in batches.
 //!
-//! The server holds a key k. The client learns `F(x) = Hash(x, k * H(x))` of inputs of its own; the
-//! server learns how many. `suite` has the hashes, `dleq` the proof that a whole batch was evaluated
-//! under the public key that the client knows. In the partially oblivious mode both sides also know
+//! The holder has a key k. The asker learns `F(x) = Hash(x, k * H(x))` of inputs of its own; the
+//! holder learns how many. `suite` has the hashes, `dleq` the proof that a whole batch was evaluated
+//! under the public key that the asker knows. In the partially oblivious mode both sides also know
 //! `info`, and k is tweaked by it: one public key serves for many functions.
 //!
-//! Base mode has no proof; it is here for the vectors and for whoever knows that it trusts the server.
+//! Base mode has no proof; it is here for the vectors and for whoever knows that it trusts the holder.
 
 mod dleq;
 mod suite;
@@ -102,7 +102,7 @@ impl SecretKey {
         Ok((evaluated, proof.transpose()?))
     }
 
-    /// Evaluates inputs of one's own: the outputs that a client would learn.
+    /// Evaluates inputs of one's own: the outputs that an asker would learn.
     ///
     /// Shapes: n inputs of at most 65535 bytes to n outputs of 64 bytes.
     /// Secret: inputs, key and outputs; they decide no branch and no index.
@@ -153,7 +153,7 @@ pub fn proven_key(suite: &Suite, public: &Encoded) -> Result<Encoded, Error> {
     if tweaked == [0; 32] { Err(invalid) } else { Ok(tweaked) }
 }
 
-/// What a client keeps between its question and the answer. Wiped on drop.
+/// What an asker keeps between its question and the answer. Wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Blinds {
     scalars: Vec<Scalar>,
@@ -200,10 +200,10 @@ impl Blinds {
         &self.blinded
     }
 
-    /// Checks the server's answer and learns the outputs.
+    /// Checks the holder's answer and learns the outputs.
     ///
     /// Shapes: `inputs` those that were blinded, in their order; `evaluated` as many points; `proof`
-    /// 64 bytes, none in base mode; `public` the server's key. n outputs.
+    /// 64 bytes, none in base mode; `public` the holder's key. n outputs.
     /// Secret: inputs, blinds and outputs; they decide no branch and no index.
     ///
     /// # Errors

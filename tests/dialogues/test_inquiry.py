@@ -161,14 +161,14 @@ def test_lost_repeated_and_reordered_answers_are_refused(info: bytes | None) -> 
 
 
 @INFOS
-def test_a_server_that_switches_keys_is_refused(info: bytes | None) -> None:
+def test_a_holder_that_switches_keys_is_refused(info: bytes | None) -> None:
     heard = listen(info=info, held=6)
     assert {type(e) for e in heard.errors.values()} == {ProofFailed}
     assert RECEIVER not in heard.results
     assert "not proven for the key that it published" in str(heard.errors[RECEIVER])
 
 
-def test_a_server_with_another_info_is_refused() -> None:
+def test_a_holder_with_another_info_is_refused() -> None:
     ours, theirs = asker(info=b"2026-11"), answerer(b"2026-12")
     heard = carry(Side(ours.converse()), Side(theirs.converse()))
     assert heard.kinds == {ProofFailed}

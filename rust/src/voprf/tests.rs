@@ -82,7 +82,7 @@ fn all_modes_are_those_of_rfc_9497() {
     assert_eq!(seen, 8);
 }
 
-/// Answers of a key to inputs, and what the client keeps.
+/// Answers of a key to inputs, and what the asker keeps.
 fn asked(
     suite: &Suite,
     key: &SecretKey,
