@@ -114,10 +114,12 @@ class Session(NamedTuple):
     Attributes:
         id: 32 bytes that depend on all that both sides said in their Hello.
         theirs: what the other side brings.
+        heard: 16 bytes that show which Hello of the other side this one has heard.
     """
 
     id: bytes
     theirs: Offer
+    heard: bytes
 
     @property
     def check(self) -> bytes:
@@ -137,11 +139,14 @@ def agree(
         entropy: where our nonce comes from.
 
     Raises:
-        PeerIncompatible: the peer's parameters are not ours, or it has our role.
-        PeerMisbehaved: the peer sent our own words back.
-        BoundExceeded: the peer brings more than was agreed.
-        MalformedMessage: its digest or nonce has another length.
+        PeerError: as of `hear_hello`.
     """
+    said = yield from say_hello(parameters, ours, entropy)
+    return (yield from hear_hello(parameters, said, bound))
+
+
+def say_hello(parameters: Parameters, ours: Offer, entropy: _core.Entropy) -> Dialogue[wire.Hello]:
+    """Says our parameters and what we bring, and returns what was said; arguments as of `agree`."""
     said = wire.Hello(
         parameters=parameters.digest(),
         nonce=entropy.bytes(NONCE),
@@ -151,6 +156,24 @@ def agree(
         label_width=ours.label_width,
     )
     yield from say(said)
+    return said
+
+
+def hear_hello(parameters: Parameters, said: wire.Hello, bound: int) -> Dialogue[Session]:
+    """Hears the peer's parameters and what it brings.
+
+    Args:
+        parameters: ours.
+        said: what `say_hello` returned.
+        bound: as of `agree`.
+
+    Raises:
+        PeerIncompatible: the peer's parameters are not ours, or it has our role.
+        PeerMisbehaved: the peer sent our own words back.
+        BoundExceeded: the peer brings more than was agreed.
+        MalformedMessage: its digest or nonce has another length.
+    """
+    role = Role(said.role)
     hello = yield from hear(wire.Hello)
     if len(hello.parameters) != hashlib.sha256().digest_size or len(hello.nonce) != NONCE:
         raise MalformedMessage("Hello: a digest or nonce of another length")
@@ -161,8 +184,8 @@ def agree(
         )
     if hello.nonce == said.nonce:
         raise PeerMisbehaved("the peer sent our own nonce back")
-    if hello.role != _other(ours.role).value:
-        raise PeerIncompatible(f"both sides want to be {ours.role.name.lower()}")
+    if hello.role != _other(role).value:
+        raise PeerIncompatible(f"both sides want to be {role.name.lower()}")
     if max(hello.elements, hello.entries) > bound:
         raise BoundExceeded(
             f"the peer brings {max(hello.elements, hello.entries)}, agreed are at most {bound}"
@@ -172,11 +195,17 @@ def agree(
             f"the peer's labels have {hello.label_width} bytes, "
             f"agreed are at most {parameters.max_label_width}"
         )
-    hellos = (said, hello) if ours.role is Role.RECEIVER else (hello, said)
+    hellos = (said, hello) if role is Role.RECEIVER else (hello, said)
     return Session(
         id=hashlib.sha256(b"greenlane/session/1" + b"".join(map(_framed, hellos))).digest(),
-        theirs=Offer(_other(ours.role), hello.elements, hello.entries, hello.label_width),
+        theirs=Offer(_other(role), hello.elements, hello.entries, hello.label_width),
+        heard=check_of(hello),
     )
+
+
+def check_of(hello: wire.Hello) -> bytes:
+    """16 bytes that show which Hello was said, for a side that does not wait for the other's."""
+    return hashlib.sha256(b"greenlane/hello/check" + _framed(hello)).digest()[:CHECK]
 
 
 def _framed(hello: wire.Hello) -> bytes:

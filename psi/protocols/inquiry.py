@@ -39,7 +39,7 @@ from psi.errors import (
     blame_the_peer,
 )
 from psi.meter import Meter
-from psi.parameters import Offer, Parameters, Role, agree
+from psi.parameters import Offer, Parameters, Role, agree, check_of, hear_hello, say_hello
 from psi.subprotocols import bins
 from psi.wire.v1.messages_pb2 import BlindedBin, ProvenBin
 
@@ -119,9 +119,10 @@ class Asker:
             PeerError: the answerer said something else than an honest one.
         """
         offer = Offer(Role.RECEIVER, len(self._elements), 0, 0)
-        session = yield from agree(self._parameters, offer, 0, self._entropy)
-        if session.theirs.label_width:
-            raise PeerMisbehaved("the answerer's Hello has a label width")
+        # What is said does not depend on the answerer's Hello, and does not wait for it; what is
+        # heard is proven, whatever that Hello was.
+        said = yield from say_hello(self._parameters, offer, self._entropy)
+        check = check_of(said)
         suite, public = self._function.suite, self._function.public
         block, outputs = bytes(self._elements.block), _core.VoprfOutputs()
         sizes = list(bins.sizes(len(self._elements), BIN))
@@ -132,8 +133,12 @@ class Asker:
                 part = block[bin * BIN * WIDTH : (bin + 1) * BIN * WIDTH]
                 asked.append(_core.VoprfBlinds.draw(suite, part, self._entropy))
                 points = asked[-1].points()
-                yield from say(BlindedBin(bin=bin, points=points, session=session.check))
+                yield from say(BlindedBin(bin=bin, points=points, session=check))
                 self._meter.done += sizes[bin]
+            if bin == AHEAD - 1:
+                session = yield from hear_hello(self._parameters, said, bound=0)
+                if session.theirs.label_width:
+                    raise PeerMisbehaved("the answerer's Hello has a label width")
             if 0 <= (due := bin - AHEAD) < len(sizes):
                 heard = yield from hear(ProvenBin)
                 points = bins.points(heard, due, sizes[due])
@@ -188,8 +193,8 @@ class Answerer:
         self._meter.total += session.theirs.elements
         for bin, count in enumerate(bins.sizes(session.theirs.elements, BIN)):
             heard = yield from hear(BlindedBin)
-            if not hmac.compare_digest(heard.session, session.check):
-                raise TranscriptMismatch("the two sides did not hear the same Hello")
+            if not hmac.compare_digest(heard.session, session.heard):
+                raise TranscriptMismatch("the asker's Hello was not heard as it was said")
             points = bins.points(heard, bin, count)
             with blame_the_peer("BlindedBin"):
                 evaluated, proof = self._key.evaluate(self._suite, points, self._entropy)

@@ -103,6 +103,11 @@ def test_any_number_may_be_asked_for(count: int) -> None:
     assert found(heard.results[RECEIVER], shard(None)) == set("abf") & set(ASKED[:count])
 
 
+def test_the_asker_waits_for_nothing_before_its_first_bins() -> None:
+    said = [kind(message) for message in Side(asker().converse()).start()]
+    assert said == ["hello", *["blinded_bin"] * inquiry.AHEAD]
+
+
 def test_nothing_is_evaluated_before_it_is_counted() -> None:
     class OverBudgetError(Exception):
         pass
@@ -111,7 +116,7 @@ def test_nothing_is_evaluated_before_it_is_counted() -> None:
         raise OverBudgetError
 
     ours, theirs = Side(asker().converse()), Side(answerer(charge=refuse).converse())
-    (hello,), _ = ours.start(), theirs.start()
+    (hello, *_), _ = ours.start(), theirs.start()
     with pytest.raises(OverBudgetError):
         theirs.hear(hello)
     with pytest.raises(UnexpectedMessage):
