@@ -20,8 +20,8 @@ demo: build ## two nodes on loopback: count, then match, on a made-up twin of bo
 
 test: build ## all tests, and the linters
 	cd rust && cargo clippy --locked --release --all-targets -- -D warnings
-	cd rust && cargo test --locked --release
-	cd rust && cargo test --locked --release --features portable
+	cd rust && cargo test --locked --release --lib
+	cd rust && cargo test --locked --release --lib --features portable
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: build ## formatters, linters, types, import contracts, generated code

@@ -51,7 +51,9 @@ def match_few(
             jobs.append(job)
             found = _taken(job, peer)
         places = iter(range(len(fine)))
-        told += [_told(each, found, next(places) if each in fine else None) for each in given]
+        told += [
+            _told(each, found, None if each.element is None else next(places)) for each in given
+        ]
     return InquiryReport(
         session=jobs[-1].session if jobs else "",
         peer=peer,

@@ -305,4 +305,6 @@ fn bound(argument: &'static str, actual: usize) -> Result<(), Error> {
 }
 
 #[cfg(test)]
+mod interop;
+#[cfg(test)]
 mod tests;

@@ -91,7 +91,7 @@ def test_prepare_killed_at_any_moment_goes_on_and_serves_what_is_right(
     random, kills = Random(seed), 0
     whole = took(run(start, green.insurer, "prepare", "police", "--epoch", "tried"))
     prepared: list[dict[str, list[str]]] = [dict(green.told)]
-    for turn in range(10):
+    for turn in range(7):
         for _ in range(20):
             at = plate(random.randrange(RECORDS + 50))
             match random.choice(("gone", "other")):
@@ -106,7 +106,7 @@ def test_prepare_killed_at_any_moment_goes_on_and_serves_what_is_right(
         process = run(start, green.insurer, "prepare", "police", *more)
         kills += killed(process, random.uniform(0.5, 1.0) * whole)
         # What is served is one of the tables that were to be made, and none in between.
-        if turn % 4 == 3:
+        if turn == 3:
             with green.answering(role="insurer"):
                 served = asked(green, [plate(n) for n in range(RECORDS + 50)])
             assert any(served == {k: sorted(v) for k, v in each.items()} for each in prepared), seed
@@ -123,7 +123,7 @@ def test_fetch_killed_at_any_moment_goes_on(green: Any, start: Any) -> None:
     prepare(green.insurer.settings, "police", ("plate",), None, Meter())
     with green.answering(role="insurer"):
         whole = took(run(start, green.police, "fetch", "insurer"))
-        for turn in range(6):
+        for turn in range(4):
             prepare(green.insurer.settings, "police", ("plate",), f"e{turn}", Meter())
             process = run(start, green.police, "fetch", "insurer")
             kills += killed(process, random.uniform(0.6, 1.0) * whole)
@@ -138,9 +138,9 @@ def test_no_count_is_lost_when_the_holder_is_killed(green: Any, serve: Any) -> N
     seed = 22
     random, answered, tried = Random(seed), 0, 0
     prepare(green.insurer.settings, "police", ("plate",), None, Meter())
-    for _ in range(4):
+    for _ in range(3):
         node = serve(green.insurer)
-        until = time.monotonic() + random.uniform(0.3, 1.2)
+        until = time.monotonic() + random.uniform(0.3, 0.9)
         with Inquirer(green.police.settings, "insurer") as inquirer:
             while True:
                 some = random.sample(sorted(green.told), 7)
@@ -158,4 +158,4 @@ def test_no_count_is_lost_when_the_holder_is_killed(green: Any, serve: Any) -> N
         counted = limits.asked("police")
         limits.close()
         assert answered <= counted <= tried, f"seed {seed}"
-    assert answered > 7 * 8, f"seed {seed}: {answered}"
+    assert answered > 7 * 4, f"seed {seed}: {answered}"

@@ -1,13 +1,14 @@
 //! Questions and answers of this crate and of the `voprf` crate, an independent implementation of RFC
 //! 9497, both ways, in both verifiable modes and in batches.
 
-use psi_core::entropy::Entropy;
-use psi_core::voprf::{Blinds, SecretKey, Suite};
 use rand_core::{CryptoRng, Error, RngCore};
 use voprf::{
     BlindedElement, EvaluationElement, Group, PoprfClient, PoprfServer, Proof, Ristretto255,
     VoprfClient, VoprfServer,
 };
+
+use super::{Blinds, SecretKey, Suite};
+use crate::entropy::Entropy;
 
 /// Our entropy, as the other crate takes it.
 struct Draws(Entropy);
