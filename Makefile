@@ -84,7 +84,7 @@ ifdef UV
 	$(UV) pip install --quiet --require-hashes -r requirements.lock
 else
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
 endif
 	mkdir -p $(STAMP) && touch $@
 
