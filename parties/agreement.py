@@ -16,10 +16,10 @@ from parties.disclosure import WIDEST, Column
 from parties.identifiers import domain
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings, Way
-from parties.standing import check_standing, hear, own_sets, parse, standing
+from parties.standing import check_answer, check_standing, hear, own_sets, parse, standing
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Output, Parameters
-from psi.errors import BoundExceeded, MalformedMessage, PeerIncompatible
+from psi.errors import BoundExceeded, MalformedMessage
 from psi.planner import able
 from psi.subprotocols.decoys import DECOYS, size_class
 
@@ -157,10 +157,7 @@ def propose(
     yield said
     heard = yield from hear()
     acceptance = parse(wire.Acceptance, heard)
-    try:
-        check_standing(settings, peer, acceptance.standing)
-    except Refusal as refusal:
-        raise PeerIncompatible(str(refusal)) from refusal
+    check_answer(settings, peer, acceptance.standing)
     if len(acceptance.sizes) != len(job.sets):
         raise MalformedMessage("Acceptance: not one size for each set")
     if min(acceptance.sizes) < DECOYS:

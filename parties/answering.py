@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
@@ -27,6 +28,22 @@ JOBS: Final = 4
 """Jobs with whole sets that are answered at once: each holds a set, and an inquiry does not."""
 
 
+class _Node(NamedTuple):
+    """What the answers to all callers share.
+
+    Attributes:
+        settings: of this node.
+        source: rows to answer with; those of the settings if None.
+        holdings: what inquiries need.
+        jobs: places of jobs with whole sets.
+    """
+
+    settings: Settings
+    source: Source | None
+    holdings: Holdings
+    jobs: threading.BoundedSemaphore
+
+
 def answers(
     settings: Settings, source: Source | None = None
 ) -> Callable[[str, str], Dialogue[None]]:
@@ -36,25 +53,14 @@ def answers(
         settings: of this node.
         source: rows to answer with, for example an `ArrowSource`; those of the settings if None.
     """
-    holdings, jobs = Holdings(settings), threading.BoundedSemaphore(JOBS)
-
-    def answer(peer: str, session: str) -> Dialogue[None]:
-        return _answer(settings, source, holdings, jobs, peer, session)
-
-    return answer
+    node = _Node(settings, source, Holdings(settings), threading.BoundedSemaphore(JOBS))
+    return partial(_answer, node)
 
 
-def _answer(
-    settings: Settings,
-    source: Source | None,
-    holdings: Holdings,
-    jobs: threading.BoundedSemaphore,
-    name: str,
-    session: str,
-) -> Dialogue[None]:
+def _answer(node: _Node, name: str, session: str) -> Dialogue[None]:
     log = logs.Log(peer=name, session=session)
     try:
-        yield from _converse(settings, source, holdings, jobs, name, session, log)
+        yield from _converse(node, name, session, log)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
         event = "job_refused" if isinstance(error, Refusal) else "job_failed"
@@ -83,15 +89,8 @@ def _swept(folder: Path) -> Iterator[None]:
         raise
 
 
-def _converse(
-    settings: Settings,
-    source: Source | None,
-    holdings: Holdings,
-    jobs: threading.BoundedSemaphore,
-    name: str,
-    session: str,
-    log: logs.Log,
-) -> Dialogue[None]:
+def _converse(node: _Node, name: str, session: str, log: logs.Log) -> Dialogue[None]:
+    settings, holdings = node.settings, node.holdings
     peer = settings.peer(name)
     proposed = yield from hear_proposal(settings, peer, session)
     job = proposed.job
@@ -102,8 +101,8 @@ def _converse(
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
     folders = session_folder(settings.node.results, session)
-    with _one_of(jobs), folders as folder, _swept(folder):
-        source = source or open_source(settings.source)  # 1 rows
+    with _one_of(node.jobs), folders as folder, _swept(folder):
+        source = node.source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         exact = not settings.node.pad_sizes

@@ -19,12 +19,12 @@ from parties.identifiers import domain
 from parties.limits import Limits
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
-from parties.standing import check_standing, hear, parse, standing
+from parties.standing import check_answer, hear, parse, standing
 from parties.tables import Fetched, Held, Manifest, ShardFile, Signed, sign, verify
 from parties.tables.building import SMALLEST
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Elements, Meter, Output, Parameters, _core
-from psi.errors import BoundExceeded, MalformedMessage, PeerIncompatible
+from psi.errors import BoundExceeded, MalformedMessage
 from psi.protocols.inquiry import Answerer, Asker
 from psi.tables import Found, Generation, find
 
@@ -135,10 +135,7 @@ def ask(
     yield proposal
     heard = yield from hear()
     tables = parse(wire.Tables, heard)
-    try:
-        check_standing(settings, peer, tables.standing)
-    except Refusal as refusal:
-        raise PeerIncompatible(str(refusal)) from refusal
+    check_answer(settings, peer, tables.standing)
     if len(tables.manifests) != len(questions):
         raise MalformedMessage("Tables: not one manifest for each set")
     opened = []

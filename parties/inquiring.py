@@ -14,7 +14,7 @@ from parties.channel import Identity, Peer
 from parties.disclosure import cells
 from parties.errors import PartyError, PeerRefused, TableRefused
 from parties.few import match_few
-from parties.inquiries import Answer, ask
+from parties.inquiries import Answer, Question, ask
 from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, question_of
 from parties.settings import Settings
 from psi import Meter, PsiError
@@ -72,17 +72,15 @@ class Inquirer:
         logs.must_be_writable()
         node = self._idle.pop() if self._idle else self._connected()
         try:
-            dialogue = ask(self._settings, self._peer, session, questions, meter or Meter())
             try:
-                answers = node.call(dialogue, session)
+                answers = self._call(node, session, questions, meter)
             except TableRefused as refused:
                 if refused.code != "manifest-stale":
                     raise
                 # Nothing was counted yet; and it is no fault of the peer's if another question of
                 # this node has fetched a younger table since the peer said which one it has.
                 session = secrets.token_hex(16)
-                dialogue = ask(self._settings, self._peer, session, questions, meter or Meter())
-                answers = node.call(dialogue, session)
+                answers = self._call(node, session, questions, meter)
             carried = node.carried
         finally:
             self._idle.append(node)
@@ -102,6 +100,12 @@ class Inquirer:
             heard_bytes=carried.heard_bytes,
             seconds=round(time.monotonic() - began, 3),
         )
+
+    def _call(
+        self, node: Peer, session: str, questions: Sequence[Question], meter: Meter | None
+    ) -> list[Answer]:
+        dialogue = ask(self._settings, self._peer, session, questions, meter or Meter())
+        return node.call(dialogue, session)
 
     def _connected(self) -> Peer:
         node = self._settings.node

@@ -15,7 +15,7 @@ from parties.wire import PROTOCOL_VERSION
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, _core
 from psi.dialogue import HEAR
-from psi.errors import ApiMisuse, MalformedMessage
+from psi.errors import ApiMisuse, MalformedMessage, PeerIncompatible
 
 MOST_PROTOCOLS: Final = 64
 """Names of protocols that a node lists; there are fewer."""
@@ -78,6 +78,19 @@ def check_standing(settings: Settings, peer: PeerSettings, theirs: wire.Standing
         raise MalformedMessage(f"Standing: more than {MOST_PROTOCOLS} protocols")
     if not theirs.max_elements:
         raise MalformedMessage("Standing: no bound on set sizes")
+
+
+def check_answer(settings: Settings, peer: PeerSettings, theirs: wire.Standing) -> None:
+    """Checks where a node that we called stands; there is nobody to refuse.
+
+    Raises:
+        PeerIncompatible: a job with it makes no sense.
+        MalformedMessage: no honest node stands there.
+    """
+    try:
+        check_standing(settings, peer, theirs)
+    except Refusal as refusal:
+        raise PeerIncompatible(str(refusal)) from refusal
 
 
 def own_sets(

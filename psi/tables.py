@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from psi import _core
@@ -196,6 +196,19 @@ def shard_of(elements: bytes, shards: int) -> npt.NDArray[np.uint32]:
     block = np.frombuffer(elements, np.uint8).reshape(-1, WIDTH)
     first: npt.NDArray[np.uint32] = block[:, :2].astype(np.uint32) @ np.array([256, 1], np.uint32)
     return first // np.uint32(MOST_SHARDS // shards)
+
+
+def split(elements: bytes, shards: int) -> Iterator[tuple[npt.NDArray[np.uint32], bytes]]:
+    """Yields for each of so many shards the positions of its elements, ascending, and these.
+
+    Args:
+        elements: n x 32 bytes.
+        shards: as in `shard_of`.
+    """
+    where, rows = shard_of(elements, shards), np.frombuffer(elements, np.uint8).reshape(-1, WIDTH)
+    for shard in range(shards):
+        inside = np.flatnonzero(where == shard).astype(np.uint32)
+        yield inside, rows[inside].tobytes()
 
 
 def find(

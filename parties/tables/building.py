@@ -16,9 +16,9 @@ from parties.tables.held import Held
 from parties.tables.manifest import Files
 from psi import Elements, Labels, Meter, _core
 from psi.elements import WIDTH
-from psi.lazily import np, npt
+from psi.lazily import np
 from psi.protocols.inquiry import Function
-from psi.tables import MOST_SHARDS, build, shard_of
+from psi.tables import MOST_SHARDS, build, shard_of, split
 
 SHARD: Final = 1 << 20
 """Entries of a shard: 6 MB of members, beside which a file and a step of a build cost little."""
@@ -70,21 +70,21 @@ def build_files(
         LocalFault: a file cannot be read or written, or was damaged.
     """
     block = bytes(elements.block)
-    where = shard_of(block, shards)
-    entries = where if labels is None else where[labels.positions]
+    # In which shard each entry stands, and below which of the shard's elements each is.
+    entries, numbers = shard_of(block, shards), np.empty(len(elements), np.uint32)
+    if labels is not None:
+        entries = entries[labels.positions]
     capacity = capacity_for(int(np.bincount(entries, minlength=1).max()))
     entropy = _core.Entropy.from_os()
     meter.total += len(elements)
     files = []
-    for shard in range(shards):
-        inside = np.flatnonzero(where == shard).astype(np.uint32)
-        own = Elements(_taken(block, inside))
+    for shard, (inside, part) in enumerate(split(block, shards)):
+        own = Elements(part)
         known = _evaluated(held, key, epoch, (shard, shards), own, meter, entropy)
         positions, told = np.empty(0, np.uint32), None
         if labels is not None:
-            numbers = np.zeros(len(elements), np.uint32)
             numbers[inside] = np.arange(len(inside), dtype=np.uint32)
-            records = np.flatnonzero(where[labels.positions] == shard)
+            records = np.flatnonzero(entries == shard)
             positions, told = numbers[labels.positions[records]], labels.block[records]
         files.append(held.write_shard(build(known, own, positions, told, capacity, entropy)))
     return Files(tuple(files))
@@ -167,9 +167,3 @@ def _evaluated(
 
 def _context(place: tuple[int, int], number: int) -> bytes:
     return f"greenlane/evaluated/1/{place[0]}/{place[1]}/{number}".encode()
-
-
-def _taken(block: bytes, positions: npt.NDArray[np.uint32]) -> bytes:
-    rows = np.frombuffer(block, np.uint8).reshape(-1, WIDTH)
-    taken: bytes = rows[positions].tobytes()
-    return taken

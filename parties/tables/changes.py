@@ -10,7 +10,7 @@ from parties.tables.manifest import Manifest
 from psi import Elements, Labels, _core
 from psi.elements import WIDTH
 from psi.lazily import np, npt
-from psi.tables import shard_of
+from psi.tables import split
 
 DIGEST = 16
 """Bytes of the digest of an element's records."""
@@ -39,10 +39,9 @@ class Change(NamedTuple):
 
     def by_shard(self) -> Iterator[tuple[int, bytes]]:
         """Yields the elements of each shard that has some."""
-        block = bytes(self.elements.block)
-        for shard, inside in _inside(block, self.shards):
-            if len(inside):
-                yield shard, _rows(block, WIDTH)[inside].tobytes()
+        for shard, (_, own) in enumerate(split(bytes(self.elements.block), self.shards)):
+            if own:
+                yield shard, own
 
 
 def find_change(
@@ -50,7 +49,7 @@ def find_change(
     key: _core.VoprfKey,
     before: Manifest,
     elements: Elements,
-    labels: Labels | None,
+    digests: bytes,
 ) -> Change | None:
     """Compares what is to be told with what the served table tells.
 
@@ -59,7 +58,7 @@ def find_change(
         key: of the function.
         before: the table that is served.
         elements: all identifiers. Secret.
-        labels: of their records, of the width that the table has; None to tell members alone.
+        digests: of their records, as `digests_of` gives them.
 
     Returns:
         What has changed; None if it is not known what the table holds, because the machine stopped
@@ -70,9 +69,9 @@ def find_change(
         LocalFault: a file cannot be read.
     """
     shards, block = len(before.generations[-1].shards), bytes(elements.block)
-    digests = _rows(_digests(elements, labels), DIGEST)
+    told = _rows(digests, DIGEST)
     changed, gone = [np.empty(0, np.uint32)], list[bytes]()
-    for shard, inside in _inside(block, shards):
+    for shard, (inside, own) in enumerate(split(block, shards)):
         contents, number = _core.TableContents(key), 0
         try:
             for at, sealed in enumerate(held.contents(before.epoch, shard, shards).blocks()):
@@ -81,8 +80,7 @@ def find_change(
             return None
         if number != before.number:
             return None
-        own = _rows(block, WIDTH)[inside].tobytes()
-        others, lost = contents.compare(own, digests[inside].tobytes())
+        others, lost = contents.compare(own, told[inside].tobytes())
         changed.append(inside[np.frombuffer(others, np.uint32)])
         gone.append(lost)
     positions = np.concatenate(changed)
@@ -90,15 +88,14 @@ def find_change(
         shards,
         Elements(_rows(block, WIDTH)[positions].tobytes()),
         positions,
-        digests[positions].tobytes(),
+        told[positions].tobytes(),
         Elements(b"".join(gone)),
     )
 
 
-def whole_change(elements: Elements, labels: Labels | None, shards: int) -> Change:
+def whole_change(elements: Elements, digests: bytes, shards: int) -> Change:
     """All that a table holds, as what has changed since there was none."""
     positions = np.arange(len(elements), dtype=np.uint32)
-    digests = _digests(elements, labels)
     return Change(shards, Elements(bytes(elements.block)), positions, digests, Elements(b""))
 
 
@@ -118,39 +115,39 @@ def remember(
         LocalFault: a file cannot be written.
     """
     entropy = _core.Entropy.from_os()
-    block, digests = bytes(change.elements.block), _rows(change.digests, DIGEST)
-    lost = bytes(change.gone.block)
-    gone_of = dict(_inside(lost, change.shards))
-    for shard, inside in _inside(block, change.shards):
+    told = _rows(change.digests, DIGEST)
+    added, lost = (
+        split(bytes(each.block), change.shards) for each in (change.elements, change.gone)
+    )
+    for shard, ((inside, own), (_, gone)) in enumerate(zip(added, lost, strict=True)):
         journal = held.contents(manifest.epoch, shard, change.shards)
         if whole:
             journal.clear()
         context = _context(shard, change.shards, len(journal))
         sealed = _core.TableContents(key).advance(
             manifest.number,
-            _rows(block, WIDTH)[inside].tobytes(),
-            digests[inside].tobytes(),
+            own,
+            told[inside].tobytes(),
             np.arange(len(inside), dtype=np.uint32).tobytes(),
-            _rows(lost, WIDTH)[gone_of[shard]].tobytes(),
+            gone,
             context,
             entropy,
         )
         journal.append(sealed)
 
 
-def _digests(elements: Elements, labels: Labels | None) -> bytes:
+def digests_of(elements: Elements, labels: Labels | None) -> bytes:
+    """A digest of each element's records, n x 16 bytes.
+
+    Args:
+        elements: all identifiers. Secret.
+        labels: of their records, of the width that the table has; None to tell members alone.
+    """
     if labels is None:
         return bytes(DIGEST * len(elements))
     return _core.record_digests(
         len(elements), labels.positions.tolist(), labels.block.tobytes(), labels.width
     )
-
-
-def _inside(block: bytes, shards: int) -> Iterator[tuple[int, npt.NDArray[np.uint32]]]:
-    """Yields for each shard the positions of its elements."""
-    where = shard_of(block, shards)
-    for shard in range(shards):
-        yield shard, np.flatnonzero(where == shard).astype(np.uint32)
 
 
 def _rows(block: bytes, width: int) -> npt.NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from typing import Final
 
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
-from parties.tables.files import alone, for_the_owner, write_whole
+from parties.tables.files import alone, for_the_owner, read_whole, remove_others, write_whole
 from parties.tables.manifest import Manifest, ShardFile, Signed, verify
 from psi import Elements
 from psi.errors import PeerError
@@ -63,13 +63,11 @@ class Fetched:
             LocalFault: it cannot be read, or is damaged.
         """
         path = self._folder / "manifest.json"
-        try:
-            values = json.loads(path.read_bytes())
-            return verify(Signed(*map(bytes.fromhex, values)))[0]
-        except FileNotFoundError:
+        data = read_whole(path)
+        if data is None:
             return None
-        except OSError as fault:
-            raise LocalFault(f"{path}: cannot be read: {fault.strerror}") from None
+        try:
+            return verify(Signed(*map(bytes.fromhex, json.loads(data))))[0]
         except (ValueError, TypeError, TableRefused):
             raise LocalFault(
                 f"{path}: is damaged; remove {self._folder} and fetch the table again"
@@ -129,12 +127,7 @@ class Fetched:
         values = [part.hex() for part in signed]
         write_whole(self._folder / "manifest.json", json.dumps(values).encode())
         named = {file.digest for file in manifest.files()}
-        try:
-            for path in self._shards.iterdir():
-                if path.name not in named:
-                    path.unlink()
-        except OSError as fault:
-            raise LocalFault(f"{self._shards}: cannot be cleared: {fault.strerror}") from None
+        remove_others(self._shards, named)
 
     def generations(self, manifest: Manifest, elements: Elements) -> list[Generation]:
         """Opens what a question needs of a table of which all files are here; mapped, not read.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,34 @@ def write_whole(path: Path, data: bytes) -> None:
         with suppress(OSError):  # it was not made, or the disk does not let it go either
             beside.unlink(missing_ok=True)
         raise LocalFault(f"{path}: cannot be written: {fault.strerror}") from None
+
+
+def read_whole(path: Path) -> bytes | None:
+    """Reads a file; None if it is not there.
+
+    Raises:
+        LocalFault: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        raise LocalFault(f"{path}: cannot be read: {fault.strerror}") from None
+
+
+def remove_others(folder: Path, named: Collection[str]) -> None:
+    """Removes all files of a folder but those of these names.
+
+    Raises:
+        LocalFault: one cannot be removed.
+    """
+    try:
+        for path in folder.iterdir():
+            if path.name not in named:
+                path.unlink()
+    except OSError as fault:
+        raise LocalFault(f"{folder}: cannot be cleared: {fault.strerror}") from None
 
 
 class Journal:

@@ -12,11 +12,11 @@ lock                    held by who prepares
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
-from parties.tables.files import Journal, alone, write_whole
+from parties.tables.files import Journal, alone, read_whole, remove_others, write_whole
 from parties.tables.manifest import Manifest, ShardFile
 from parties.tables.sealing import Wrapping, read_key, write_key
 from psi import _core
@@ -35,15 +35,13 @@ class Held:
         self._folder = settings.folder / "held" / peer.name / name
         self._shards = self._folder / "shards"
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Keeps other threads and processes from preparing this table meanwhile; they wait.
 
         Raises:
             LocalFault: the folder cannot be used.
         """
-        with alone(self._folder):
-            yield
+        return alone(self._folder)
 
     def manifest(self) -> Manifest | None:
         """What is served now, or None.
@@ -123,12 +121,7 @@ class Held:
             write_whole(self._folder / "previous.json", before.encode())
         write_whole(self._folder / "manifest.json", manifest.encode())
         named = {file.digest for each in self._named() for file in each.files()}
-        try:
-            for path in self._shards.iterdir():
-                if path.name not in named:
-                    path.unlink()
-        except OSError as fault:
-            raise LocalFault(f"{self._shards}: cannot be cleared: {fault.strerror}") from None
+        remove_others(self._shards, named)
 
     def _named(self) -> Iterator[Manifest]:
         for name in ("manifest.json", "previous.json"):
@@ -137,12 +130,11 @@ class Held:
 
     def _read(self, name: str) -> Manifest | None:
         path = self._folder / name
-        try:
-            return Manifest.decode(path.read_bytes())
-        except FileNotFoundError:
+        data = read_whole(path)
+        if data is None:
             return None
-        except OSError as fault:
-            raise LocalFault(f"{path}: cannot be read: {fault.strerror}") from None
+        try:
+            return Manifest.decode(data)
         except TableRefused:
             raise LocalFault(
                 f"{path}: is damaged; put {path.with_name('previous.json')} in its place, or else "

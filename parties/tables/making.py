@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from parties.tables.building import build_change, build_files, shards_for
-from parties.tables.changes import Change, find_change, remember, whole_change
+from parties.tables.changes import Change, digests_of, find_change, remember, whole_change
 from parties.tables.held import Held
 from parties.tables.manifest import LABEL_STEP, Manifest
 from psi import Elements, Labels, Meter, _core
@@ -44,10 +44,11 @@ def make(
     """
     before = held.manifest()
     labels = None if labels is None else _widened(labels, before)
+    digests = digests_of(elements, labels)
     number = before.number + 1 if before else 1
     described = described._replace(number=number, label=None if labels is None else labels.width)
     if before is not None and not whole and _goes_on(before, described):
-        change = find_change(held, key, before, elements, labels)
+        change = find_change(held, key, before, elements, digests)
         if change is not None and not change:
             return before
         told = _labels_of(change, len(elements), labels) if change else None
@@ -64,7 +65,7 @@ def make(
     files = build_files(held, key, described.epoch, elements, labels, shards, meter)
     manifest = described._replace(generations=(files,))
     held.publish(manifest)
-    remember(held, key, manifest, whole_change(elements, labels, shards), whole=True)
+    remember(held, key, manifest, whole_change(elements, digests, shards), whole=True)
     return manifest
 
 
