@@ -1,6 +1,6 @@
 //! What a point of the DH match and of an inquiry costs, beside curve25519-dalek in the same run.
 //!
-//! One JSON object for each group. Microseconds a point are of one thread, the least of five runs over all points;
+//! One JSON object for each group. Microseconds a point are of one thread, the least of 100 runs over all points;
 //! `--features portable` times the portable twin. Dalek multiplies one point at a time and clamps, in
 //! constant time as ours does; it hashes nothing to this curve. In ristretto255, a point is derived or
 //! decoded, multiplied and encoded by both.
@@ -15,7 +15,9 @@ use psi_core::ristretto255::{self, Scalars};
 use sha2::{Digest, Sha512};
 use timing::least;
 
-const POINTS: usize = 1 << 12;
+/// A chunk or four of points in a run, and many runs: the least is of one that nothing else disturbed.
+const POINTS: usize = 1 << 8;
+const RUNS: u32 = 100;
 
 fn main() {
     // One thread: what is told is what a core does.
@@ -30,13 +32,13 @@ fn main() {
             })
             .collect();
         let mut points = vec![[0; 32]; POINTS];
-        let hashed = least(|| {
+        let hashed = least(RUNS, || {
             hash_and_multiply(b"", &messages, b"bench", &scalar, &mut points).expect("lengths fit");
         });
         let mut out = points.clone();
-        let multiplied = least(|| multiply(&points, &scalar, &mut out).expect("points are valid"));
+        let multiplied = least(RUNS, || multiply(&points, &scalar, &mut out).expect("points are valid"));
         let mut theirs = Vec::new();
-        let dalek = least(|| {
+        let dalek = least(RUNS, || {
             let multiply = |point: &[u8; 32]| MontgomeryPoint(*point).mul_clamped(scalar).0;
             theirs = points.iter().map(multiply).collect();
         });
@@ -57,23 +59,23 @@ fn ristretto255() {
     let uniform: Vec<[u8; 64]> =
         (0..POINTS as u64).map(|number| Sha512::digest(number.to_le_bytes()).into()).collect();
     let mut points = vec![[0; 32]; POINTS];
-    let derived = least(|| {
+    let derived = least(RUNS, || {
         ristretto255::derive_and_multiply(&uniform, Scalars::Same(&scalar), &mut points)
             .expect("lengths fit");
     });
     let mut theirs = Vec::new();
-    let dalek_derived = least(|| {
+    let dalek_derived = least(RUNS, || {
         let multiply =
             |uniform| (scalar * RistrettoPoint::from_uniform_bytes(uniform)).compress().0;
         theirs = uniform.iter().map(multiply).collect();
     });
     assert!(theirs == points, "both derive and multiply alike");
     let mut out = points.clone();
-    let multiplied = least(|| {
+    let multiplied = least(RUNS, || {
         ristretto255::multiply(&points, Scalars::Same(&scalar), &mut out)
             .expect("points are valid");
     });
-    let dalek = least(|| {
+    let dalek = least(RUNS, || {
         let multiply = |point: &[u8; 32]| {
             let point = CompressedRistretto(*point).decompress().expect("points are valid");
             (scalar * point).compress().0

@@ -28,13 +28,13 @@ fn main() {
         let pushes = GROUPS * per_tree / ROWS;
         let mut sums = vec![0; outputs];
         let mut sender = Encoder::<Block>::new(&code);
-        let sender = least(|| {
+        let sender = least(5, || {
             (0..pushes).for_each(|_| sender.push(&code, &leaves, &order));
             sender.finish(&code, &mut sums);
         });
         let mut values = vec![0_u64; outputs];
         let mut receiver = Encoder::<Pair>::new(&code);
-        let receiver = least(|| {
+        let receiver = least(5, || {
             (0..pushes).for_each(|_| receiver.push(&code, &leaves, &noise, &order));
             receiver.finish(&code, &mut sums, &mut values);
         });

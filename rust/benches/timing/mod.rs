@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-/// The least seconds of five runs.
-pub fn least(mut run: impl FnMut()) -> f64 {
-    let timed = |()| {
+/// The least seconds of so many runs.
+pub fn least(runs: u32, mut run: impl FnMut()) -> f64 {
+    let timed = |_| {
         let began = Instant::now();
         run();
         began.elapsed().as_secs_f64()
     };
-    [(); 5].map(timed).into_iter().fold(f64::INFINITY, f64::min)
+    (0..runs).map(timed).fold(f64::INFINITY, f64::min)
 }

@@ -8,24 +8,24 @@ use curve25519_dalek::constants::RISTRETTO_BASEPOINT_COMPRESSED;
 use zeroize::Zeroizing;
 
 use super::TASK;
-use crate::field25519::x86::LANES;
+use crate::field25519::x86::four::LANES;
 use crate::ristretto255::x86::point::{self, Digits, Table};
 use crate::ristretto255::{Encoded, Uniform};
 
-pub(super) use crate::field25519::x86::is_here;
+pub(super) use crate::field25519::x86::four::is_here;
 
 /// A task is two times four transfers.
 const HALVES: usize = TASK / LANES;
 const _: () = assert!(TASK == HALVES * LANES && HALVES == 2, "points are encoded two by two");
 
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(super) fn derive(uniform: &[Uniform; TASK]) -> [Encoded; TASK] {
     let (halves, _) = uniform.as_chunks::<LANES>();
     let [first, second] = point::encode(&[point::derive(&halves[0]), point::derive(&halves[1])]);
     std::array::from_fn(|i| if i < LANES { first[i] } else { second[i - LANES] })
 }
 
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(super) fn multiply_sums(
     scalar: &Scalar,
     points: &[[Encoded; 2]; TASK],
@@ -64,7 +64,7 @@ pub(super) struct Base {
 }
 
 impl Base {
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     pub(super) fn of(offer: &Encoded) -> Option<Self> {
         let generator = RISTRETTO_BASEPOINT_COMPRESSED.0;
         let [(valid, offered), (_, generator)] =
@@ -75,7 +75,7 @@ impl Base {
         Some(Self { offer: Table::of(&offered), generator: Table::of(&generator) })
     }
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     pub(super) fn multiply(
         &self,
         scalars: &[Scalar; TASK],

@@ -4,18 +4,18 @@ use curve25519_dalek::Scalar;
 use zeroize::Zeroizing;
 
 use super::{Encoded, Uniform};
-use crate::field25519::x86::LANES;
+use crate::field25519::x86::four::LANES;
 use point::{Digits, Point};
 
 pub(crate) mod point;
 
-pub(super) use crate::field25519::x86::is_here;
+pub(super) use crate::field25519::x86::four::is_here;
 
 /// Groups of four whose roots are taken in turn, so that one does not wait for the other.
 const GROUPS: usize = 2;
 const STEP: usize = GROUPS * LANES;
 
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(super) fn derive_and_multiply(uniform: &[Uniform], halves: &[Scalar], out: &mut [Encoded]) {
     let mut products = Vec::with_capacity(uniform.len().div_ceil(LANES));
     for (uniform, halves) in uniform.chunks(LANES).zip(halves.chunks(LANES)) {
@@ -26,7 +26,7 @@ pub(super) fn derive_and_multiply(uniform: &[Uniform], halves: &[Scalar], out: &
 }
 
 /// Or the number of the first point that does not decode or is the identity.
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(super) fn multiply(
     points: &[Encoded],
     halves: &[Scalar],
@@ -50,7 +50,7 @@ pub(super) fn multiply(
     Ok(())
 }
 
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn write(halved: &[Point], out: &mut [Encoded]) {
     for (out, encoded) in out.chunks_mut(LANES).zip(point::encode_doubles(halved)) {
         out.copy_from_slice(&encoded[..out.len()]);

@@ -4,7 +4,7 @@
 //! formulas of Hisil, Wong, Carter and Dawson (ASIACRYPT 2008), which have no exceptions here: -1 is
 //! a square and d is not. No branch and no index depends on a coordinate or a scalar.
 
-use crate::field25519::x86::{Digit, Fe, LANES, Mask, Packed, Words, invert_batch, power};
+use crate::field25519::x86::four::{Digit, Fe, LANES, Mask, Words, invert_batch, power};
 
 // RFC 9496, section 4.1, lowest word first.
 const D: [u64; 4] =
@@ -34,7 +34,7 @@ pub(crate) struct Point {
 }
 
 /// What additions and doublings give: a point is (t x : y z : t z), and the product of its first two
-/// coordinates x y. Of at most 3 units each, t of 6.
+/// coordinates x y. Reduced.
 struct Completed {
     x: Fe,
     y: Fe,
@@ -42,23 +42,24 @@ struct Completed {
     t: Fe,
 }
 
-/// What additions take: y + x, y - x, z, 2 d t, all of at most 3 units.
+/// What additions take: y + x, y - x, 2 z, 2 d t, reduced.
+#[derive(Clone, Copy)]
 struct Addend {
     plus: Fe,
     minus: Fe,
-    z: Fe,
+    z2: Fe,
     t2d: Fe,
 }
 
 impl Completed {
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     #[inline]
     fn point(&self) -> Point {
         Point { t: self.x.times(&self.y), ..self.without_t() }
     }
 
     /// The point, for doublings, which do not read t.
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     #[inline]
     fn without_t(&self) -> Point {
         Point {
@@ -71,27 +72,28 @@ impl Completed {
 }
 
 impl Point {
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     fn identity() -> Self {
         let (zero, one) = (Fe::small(0), Fe::small(1));
         Self { x: zero, y: one, z: one, t: zero }
     }
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     #[inline]
     fn doubled(&self) -> Completed {
-        let (xx, yy, zz) = (self.x.square(), self.y.square(), self.z.square());
+        let (xx, yy) = (self.x.square_wide(), self.y.square_wide());
         let (sum, difference) = (yy.plus(xx), yy.minus(xx));
+        let zz = self.z.square_wide();
         Completed {
-            x: self.x.plus(self.y).square().minus_wide(sum).reduced(),
-            y: sum,
-            z: difference,
-            t: zz.twice().minus_wide(difference),
+            x: self.x.plus(self.y).reduced().square_wide().minus(sum).carried(),
+            y: sum.carried(),
+            z: difference.carried(),
+            t: zz.plus(zz).minus(difference).carried(),
         }
     }
 
     /// Times 2^`times`, which is not 0.
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     fn doubled_times(&self, times: u32) -> Self {
         let mut point = *self;
         for _ in 1..times {
@@ -100,40 +102,45 @@ impl Point {
         point.doubled().point()
     }
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     #[inline]
     fn plus_addend(&self, other: &Addend) -> Completed {
-        let plus = self.y.plus(self.x).times(&other.plus);
-        let minus = self.y.minus(self.x).times(&other.minus);
-        let tt = self.t.times(&other.t2d);
-        let zz2 = self.z.times(&other.z).twice();
-        Completed { x: plus.minus(minus), y: plus.plus(minus), z: zz2.plus(tt), t: zz2.minus(tt) }
+        let plus = self.y.plus(self.x).times_wide(&other.plus);
+        let minus = self.y.minus(self.x).times_wide(&other.minus);
+        let zz2 = self.z.times_wide(&other.z2);
+        let tt = self.t.times_wide(&other.t2d);
+        Completed {
+            x: plus.minus(minus).carried(),
+            y: plus.plus(minus).carried(),
+            z: zz2.plus(tt).carried(),
+            t: zz2.minus(tt).carried(),
+        }
     }
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     fn addend(&self) -> Addend {
         Addend {
-            plus: self.y.plus(self.x),
-            minus: self.y.minus(self.x),
-            z: self.z,
+            plus: self.y.plus(self.x).reduced(),
+            minus: self.y.minus(self.x).reduced(),
+            z2: self.z.twice().reduced(),
             t2d: self.t.times(&Fe::constant(&D).twice()),
         }
     }
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     pub(crate) fn plus(&self, other: &Self) -> Self {
         self.plus_addend(&other.addend()).point()
     }
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     pub(crate) fn minus(&self, other: &Self) -> Self {
-        let Addend { plus, minus, z, t2d } = other.addend();
-        let negative = Addend { plus: minus, minus: plus, z, t2d: t2d.negative() };
+        let Addend { plus, minus, z2, t2d } = other.addend();
+        let negative = Addend { plus: minus, minus: plus, z2, t2d: t2d.negative() };
         self.plus_addend(&negative).point()
     }
 
     /// The points of `other` where the mask is set, those of `self` elsewhere.
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     fn or(&self, other: &Self, mask: Mask) -> Self {
         Self {
             x: self.x.or(other.x, mask),
@@ -144,7 +151,7 @@ impl Point {
     }
 
     /// The points themselves and their multiples to the eighth.
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     fn multiples(&self) -> [Self; 8] {
         let addend = self.addend();
         let mut multiples = [*self; 8];
@@ -155,27 +162,20 @@ impl Point {
     }
 
     /// A scalar a lane times its point, four bits of the scalars at a time.
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     pub(crate) fn times(&self, digits: &[Digits; LANES]) -> Self {
-        let mut entries = [[Packed::zero(); 4]; 8];
-        for (entry, multiple) in entries.iter_mut().zip(self.multiples()) {
-            let Addend { plus, minus, z, t2d } = multiple.addend();
-            *entry = [plus.packed(), minus.packed(), z.packed(), t2d.packed()];
+        let mut entries = [Addend::identity(); 9];
+        for (entry, multiple) in entries[1..].iter_mut().zip(self.multiples()) {
+            *entry = multiple.addend();
         }
-        let one = Fe::small(1).packed();
-        let zero = [one, one, one, Packed::zero()];
         let mut sum = Self::identity();
         for i in (0..DIGITS).rev() {
             let digit = Digit::of(digits.each_ref().map(|digits| digits[i]));
-            let mut found = [Packed::zero(); 4];
-            for (number, entry) in (0..).zip(std::iter::once(&zero).chain(&entries)) {
-                let here = digit.is(number);
-                for (found, entry) in found.iter_mut().zip(entry) {
-                    found.fill(entry, here);
-                }
+            let mut found = Addend::zeros();
+            for (number, entry) in (0..).zip(&entries) {
+                found.fill(entry, digit.is(number));
             }
-            let addend =
-                Addend::signed([found[0], found[1], found[3]], found[2].unpacked(), &digit);
+            let addend = found.signed(&digit);
             let completed = sum.plus_addend(&addend);
             sum = if i == 0 { completed.point() } else { completed.without_t().doubled_times(4) };
         }
@@ -184,16 +184,42 @@ impl Point {
 }
 
 impl Addend {
-    /// y + x, y - x and 2 d t of a point, with its z, for plus or minus the point.
-    #[target_feature(enable = "avx2")]
+    /// Of the neutral point.
+    #[target_feature(enable = "avx2,fma")]
     #[inline]
-    fn signed([plus, minus, t2d]: [Packed; 3], z: Fe, digit: &Digit) -> Self {
-        let (plus, minus, negative) = (plus.unpacked(), minus.unpacked(), digit.is_negative());
+    fn identity() -> Self {
+        let one = Fe::small(1);
+        Self { plus: one, minus: one, z2: Fe::small(2), t2d: Fe::small(0) }
+    }
+
+    /// To be filled.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    fn zeros() -> Self {
+        let zero = Fe::small(0);
+        Self { plus: zero, minus: zero, z2: zero, t2d: zero }
+    }
+
+    /// Takes the lanes of `other` where the mask is set; those of `self` must be 0 there.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    fn fill(&mut self, other: &Self, mask: Mask) {
+        self.plus.fill(&other.plus, mask);
+        self.minus.fill(&other.minus, mask);
+        self.z2.fill(&other.z2, mask);
+        self.t2d.fill(&other.t2d, mask);
+    }
+
+    /// For plus or minus the point.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    fn signed(self, digit: &Digit) -> Self {
+        let (Self { plus, minus, z2, t2d }, negative) = (self, digit.is_negative());
         Self {
             plus: plus.or(minus, negative),
             minus: minus.or(plus, negative),
-            z,
-            t2d: t2d.unpacked().negative_if(negative),
+            z2,
+            t2d: t2d.negative_if(negative),
         }
     }
 }
@@ -208,7 +234,7 @@ impl Table {
     const ROWS: usize = 32;
 
     /// Expects the same point in every lane.
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     pub(crate) fn of(point: &Point) -> Self {
         // Lane l makes rows 8l to 8l + 7 and so starts from 256^(8l) times the point.
         let mut points = *point;
@@ -223,12 +249,13 @@ impl Table {
         }
         let mut inverses: Vec<_> = multiples.iter().map(|multiple| multiple.z).collect();
         invert_batch(&mut inverses);
-        let mut rows = vec![[[[0; 5]; 3]; 8]; Self::ROWS];
+        let mut rows = vec![[[Words::default(); 3]; 8]; Self::ROWS];
         for (i, (multiple, z)) in multiples.iter().zip(&inverses).enumerate() {
             let (x, y) = (multiple.x.times(z), multiple.y.times(z));
             let t2d = x.times(&y).times(&Fe::constant(&D).twice());
-            for (k, coordinate) in [y.plus(x), y.minus(x), t2d].into_iter().enumerate() {
-                for (lane, words) in coordinate.packed().lanes().into_iter().enumerate() {
+            let coordinates = [y.plus(x).reduced(), y.minus(x).reduced(), t2d];
+            for (k, coordinate) in coordinates.into_iter().enumerate() {
+                for (lane, words) in coordinate.lanes().into_iter().enumerate() {
                     rows[Self::ROWS / LANES * lane + i / 8][i % 8][k] = words;
                 }
             }
@@ -237,10 +264,8 @@ impl Table {
     }
 
     /// A scalar a lane times the point.
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     pub(crate) fn times(&self, digits: &[Digits; LANES]) -> Point {
-        let one = Fe::small(1);
-        let zero = [one.packed(), one.packed(), Packed::zero()];
         let mut sum = Point::identity();
         for odd in [1, 0] {
             for (i, entries) in self.rows.iter().enumerate() {
@@ -249,18 +274,17 @@ impl Table {
                     *lane = digits[2 * i + odd];
                 }
                 let digit = Digit::of(lanes);
-                let mut found = [Packed::zero(); 3];
+                let mut found = Addend { z2: Fe::small(2), ..Addend::zeros() };
                 let here = digit.is(0);
-                for (found, entry) in found.iter_mut().zip(&zero) {
-                    found.fill(entry, here);
-                }
-                for (number, entry) in (1..).zip(entries) {
+                found.plus.fill(&Fe::small(1), here);
+                found.minus.fill(&Fe::small(1), here);
+                for (number, [plus, minus, t2d]) in (1..).zip(entries) {
                     let here = digit.is(number);
-                    for (found, words) in found.iter_mut().zip(entry) {
-                        found.fill(&Packed::spread(words), here);
-                    }
+                    found.plus.fill(&Fe::spread(plus), here);
+                    found.minus.fill(&Fe::spread(minus), here);
+                    found.t2d.fill(&Fe::spread(t2d), here);
                 }
-                sum = sum.plus_addend(&Addend::signed(found, one, &digit)).point();
+                sum = sum.plus_addend(&found.signed(&digit)).point();
             }
             if odd == 1 {
                 sum = sum.doubled_times(4);
@@ -284,7 +308,7 @@ pub(crate) fn digits(scalar: &[u8; 32]) -> Digits {
 
 /// Decodes points (RFC 9496, section 4.3.1), and says which lanes are the encoding of one. Bytes and
 /// what they stand for are public here.
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(crate) fn decode<const N: usize>(
     bytes: &[[[u8; 32]; LANES]; N],
 ) -> [([bool; LANES], Point); N] {
@@ -296,9 +320,9 @@ pub(crate) fn decode<const N: usize>(
     for n in 0..N {
         s[n] = Fe::from_bytes(&bytes[n]);
         let ss = s[n].square();
-        u[n] = (one.minus(ss), one.plus(ss));
+        u[n] = (one.minus(ss).reduced(), one.plus(ss).reduced());
         let squares = u[n].1.square();
-        v[n] = Fe::small(0).minus_wide(d.times(&u[n].0.square()).plus(squares)).reduced();
+        v[n] = d.times(&u[n].0.square()).plus(squares).negative().reduced();
         radicands[n] = v[n].times(&squares);
     }
     let roots = square_roots(&[one; N], &radicands);
@@ -323,13 +347,13 @@ pub(crate) fn decode<const N: usize>(
 }
 
 /// Encodes points (RFC 9496, section 4.3.2).
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(crate) fn encode<const N: usize>(points: &[Point; N]) -> [[[u8; 32]; LANES]; N] {
     let one = Fe::small(1);
     let mut u = [(one, one); N];
     let mut radicands = [one; N];
     for (n, Point { x, y, z, .. }) in points.iter().enumerate() {
-        u[n] = (z.minus(*y).times(&z.plus(*y)), x.times(y));
+        u[n] = (z.minus(*y).reduced().times(&z.plus(*y)), x.times(y));
         radicands[n] = u[n].0.times(&u[n].1.square());
     }
     let roots = square_roots(&[one; N], &radicands);
@@ -343,7 +367,7 @@ pub(crate) fn encode<const N: usize>(points: &[Point; N]) -> [[[u8; 32]; LANES];
         let (x, y) = (x.or(y.times(&i), rotate), y.or(x.times(&i), rotate));
         let enchanted = den1.times(&Fe::constant(&INVSQRT_A_MINUS_D));
         let den = den2.or(enchanted, rotate);
-        let y = y.negative_if(x.times(&z_inverse).is_negative()).reduced();
+        let y = y.negative_if(x.times(&z_inverse).is_negative());
         out[n] = z.minus(y).times(&den).absolute().to_bytes();
     }
     out
@@ -352,16 +376,17 @@ pub(crate) fn encode<const N: usize>(points: &[Point; N]) -> [[[u8; 32]; LANES];
 /// Encodes twice each point, with one inversion for all of them and no root: the doubled point is the
 /// image of an isogeny whose encoding is a fraction in the coordinates that the doubling goes through
 /// (Hamburg, "Decaf", CRYPTO 2015; for ristretto255 also curve25519-dalek's batches).
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(crate) fn encode_doubles(points: &[Point]) -> Vec<[[u8; 32]; LANES]> {
     let d = Fe::constant(&D);
     let mut states = Vec::with_capacity(points.len());
     let mut inverses = Vec::with_capacity(points.len());
     for Point { x, y, z, t } in points {
         // Twice the point is (e h : f g : f h : e g).
-        let (zz, dtt) = (z.square(), t.square().times(&d));
-        let (e, f) = (x.times(&y.twice()), zz.plus(dtt));
-        let (g, h) = (y.square().plus(x.square()), zz.minus(dtt));
+        let (zz, dtt) = (z.square_wide(), t.square().times_wide(&d));
+        let (e, f) = (x.times(&y.twice()), zz.plus(dtt).carried());
+        let g = y.square_wide().plus(x.square_wide()).carried();
+        let h = zz.minus(dtt).carried();
         let (eg, fh) = (e.times(&g), h.times(&f));
         states.push((e, f, g, h, eg, fh));
         inverses.push(eg.times(&fh));
@@ -375,15 +400,15 @@ pub(crate) fn encode_doubles(points: &[Point]) -> Vec<[[u8; 32]; LANES]> {
         let rotate = eg.times(&z_inverse).is_negative();
         let (e, g, h) = (e.or(g, rotate), g.or(e.negative(), rotate), h.or(f.times(&i), rotate));
         let negative = h.times(&e).times(&z_inverse).is_negative();
-        let g = g.reduced().negative_if(negative);
+        let g = g.negative_if(negative);
         let magic = unrotated.or(i, rotate).times(&g.times(&t_inverse));
-        out.push(h.minus_wide(g).times(&magic).absolute().to_bytes());
+        out.push(h.minus(g).times(&magic).absolute().to_bytes());
     }
     out
 }
 
 /// Derives points from 64 uniform bytes each (RFC 9496, section 4.3.4).
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 pub(crate) fn derive(uniform: &[[u8; 64]; LANES]) -> Point {
     let mut halves = [[[0; 32]; LANES]; 2];
     for (lane, bytes) in uniform.iter().enumerate() {
@@ -396,15 +421,15 @@ pub(crate) fn derive(uniform: &[[u8; 64]; LANES]) -> Point {
 }
 
 /// MAP of the same section.
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn map<const N: usize>(t: &[Fe; N]) -> [Point; N] {
     let (one, d) = (Fe::small(1), Fe::constant(&D));
     let (mut r, mut u, mut v) = ([one; N], [one; N], [one; N]);
     for n in 0..N {
         r[n] = t[n].square().times(&Fe::constant(&SQRT_M1));
         u[n] = r[n].plus(one).times(&Fe::constant(&ONE_MINUS_D_SQ));
-        let minus = Fe::small(0).minus_wide(r[n].times(&d).plus(one));
-        v[n] = minus.times(&r[n].plus(d));
+        let minus = r[n].times(&d).plus(one).negative();
+        v[n] = minus.times(&r[n].plus(d).reduced());
     }
     let roots = square_roots(&u, &v);
     let mut out = [Point::identity(); N];
@@ -425,7 +450,7 @@ fn map<const N: usize>(t: &[Fe; N]) -> [Point; N] {
 
 /// SQRT_RATIO_M1 (RFC 9496, section 4.2): which u / v are squares, and a root of u / v there, of i u / v
 /// elsewhere; the one that is not negative.
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn square_roots<const N: usize>(u: &[Fe; N], v: &[Fe; N]) -> [(Mask, Fe); N] {
     let mut start = *u;
     let mut base = *u;
