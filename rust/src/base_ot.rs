@@ -18,7 +18,7 @@
 //! its own has some bits that it likes, and either can make the keys of the two sides differ, which
 //! shows as a match that fails. Nothing here says who the peer is: that is the channel's part.
 //!
-//! `portable` is the definition; `x86` computes four transfers at a time and must agree with it on every
+//! `portable` is the definition; `x86` computes four or eight transfers at a time and must agree with it on every
 //! input. Neither wipes the coordinates that pass through registers and the stack.
 
 mod portable;
@@ -34,6 +34,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::aes::Block;
 use crate::entropy::Entropy;
 use crate::error::Error;
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+use crate::field25519::x86::Path;
 use crate::ristretto255::{Encoded, Uniform};
 
 /// How many transfers: one a bit of Delta.
@@ -209,7 +211,7 @@ impl Chooser<'_> {
 enum Twin {
     Portable,
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    X86,
+    X86(Path),
 }
 
 /// The point of an offer, ready for products with many scalars.
@@ -220,12 +222,17 @@ enum Base {
 }
 
 impl Twin {
-    fn fastest() -> Self {
+    /// All of this machine, the fastest first.
+    fn all() -> impl Iterator<Item = Self> {
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-        if x86::is_here() {
-            return Self::X86;
-        }
-        Self::Portable
+        let fast = Path::all().map(Self::X86);
+        #[cfg(not(all(target_arch = "x86_64", not(feature = "portable"))))]
+        let fast = std::iter::empty();
+        fast.chain([Self::Portable])
+    }
+
+    fn fastest() -> Self {
+        Self::all().next().unwrap_or(Self::Portable)
     }
 
     /// Encodes points derived from uniform bytes.
@@ -233,13 +240,7 @@ impl Twin {
         match self {
             Self::Portable => portable::derive(uniform),
             #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-            Self::X86 => {
-                // SAFETY: `fastest` gives this twin only where `x86::is_here`.
-                #[expect(unsafe_code, reason = "a door to x86")]
-                unsafe {
-                    x86::derive(uniform)
-                }
-            }
+            Self::X86(path) => x86::derive(path, uniform),
         }
     }
 
@@ -254,13 +255,7 @@ impl Twin {
         match self {
             Self::Portable => portable::multiply_sums(scalar, points, uniform),
             #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-            Self::X86 => {
-                // SAFETY: `fastest` gives this twin only where `x86::is_here`.
-                #[expect(unsafe_code, reason = "a door to x86")]
-                unsafe {
-                    x86::multiply_sums(scalar, points, uniform)
-                }
-            }
+            Self::X86(path) => x86::multiply_sums(path, scalar, points, uniform),
         }
     }
 
@@ -269,12 +264,7 @@ impl Twin {
         match self {
             Self::Portable => portable::Base::of(offer).map(Base::Portable),
             #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-            Self::X86 => {
-                // SAFETY: `fastest` gives this twin only where `x86::is_here`.
-                #[expect(unsafe_code, reason = "a door to x86")]
-                let base = unsafe { x86::Base::of(offer) };
-                base.map(Base::X86)
-            }
+            Self::X86(path) => x86::Base::of(path, offer).map(Base::X86),
         }
     }
 }
@@ -289,13 +279,7 @@ impl Base {
         match self {
             Self::Portable(base) => base.multiply(scalars, uniform),
             #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-            Self::X86(base) => {
-                // SAFETY: there is such a base only where `x86::is_here`.
-                #[expect(unsafe_code, reason = "a door to x86")]
-                unsafe {
-                    base.multiply(scalars, uniform)
-                }
-            }
+            Self::X86(base) => base.multiply(scalars, uniform),
         }
     }
 }
@@ -377,7 +361,7 @@ mod tests {
     fn every_twin_says_and_finds_the_same() {
         for (seed, delta) in (40..44).zip([0, Block::MAX, 0x5a5a << 60, 0x1234_5678]) {
             let mut results = Vec::new();
-            for twin in [Twin::Portable, Twin::fastest()] {
+            for twin in Twin::all() {
                 let mut entropy = Entropy::from_seed_for_tests([seed; 32]);
                 let offer = Offer::draw(&mut entropy);
                 let message = offer.message();
@@ -385,15 +369,12 @@ mod tests {
                 let pairs = offer.keys_by(twin, &SID, &choice).unwrap();
                 results.push((choice, keys.to_vec(), pairs.to_vec()));
             }
-            assert!(results[0] == results[1], "seed {seed}");
+            assert!(results.windows(2).all(|two| two[0] == two[1]), "seed {seed}");
         }
     }
 
     #[test]
     fn every_twin_agrees_at_the_edges() {
-        if Twin::fastest() == Twin::Portable {
-            return eprintln!("there is no other twin on this machine");
-        }
         let mut entropy = Entropy::from_seed_for_tests([50; 32]);
         let mut draw = || {
             let mut bytes = [0; 64];
@@ -413,25 +394,27 @@ mod tests {
         let scalars: Vec<_> = scalars.chain([eights, -eights]).collect();
         let scalars: &[Scalar; TASK] = scalars.as_slice().try_into().unwrap();
         let offer = (RistrettoPoint::mul_base(&eights)).compress().0;
-        let (slow, fast) = (Twin::Portable, Twin::fastest());
-        let bases = [slow, fast].map(|twin| twin.base(&offer).unwrap());
+        let slow = Twin::Portable;
+        let bases: Vec<_> = Twin::all().map(|twin| twin.base(&offer).unwrap()).collect();
         for round in 0..10 {
             let uniform: [Uniform; TASK] =
                 std::array::from_fn(|lane| if round < 5 { edge(8 * round + lane) } else { draw() });
             let derived = slow.derive(&uniform);
-            assert_eq!(derived, fast.derive(&uniform), "seed 50, round {round}");
-            let products = bases.each_ref().map(|base| base.multiply(scalars, &uniform));
-            assert_eq!(products[0], products[1], "seed 50, round {round}");
+            for twin in Twin::all() {
+                assert_eq!(derived, twin.derive(&uniform), "seed 50, round {round}, {twin:?}");
+            }
+            let products: Vec<_> =
+                bases.iter().map(|base| base.multiply(scalars, &uniform)).collect();
+            assert!(products.windows(2).all(|two| two[0] == two[1]), "seed 50, round {round}");
             let points = derived.map(|encoded| [encoded, offer]);
             // Points that are the identity are refused by both.
             for scalar in scalars {
                 let pairs = uniform.map(|bytes| [bytes, draw()]);
                 let sums = slow.multiply_sums(scalar, &points, &pairs);
-                assert_eq!(
-                    sums,
-                    fast.multiply_sums(scalar, &points, &pairs),
-                    "seed 50, round {round}"
-                );
+                for twin in Twin::all() {
+                    let others = twin.multiply_sums(scalar, &points, &pairs);
+                    assert_eq!(sums, others, "seed 50, round {round}, {twin:?}");
+                }
             }
         }
     }
@@ -461,11 +444,14 @@ mod tests {
             let mut points = [[honest; 2]; TASK];
             points[usize::from(round) % TASK][usize::from(round) / TASK % 2] = bytes;
             let uniform = [[[7; 64]; 2]; TASK];
-            let [slow, fast] = [Twin::Portable, Twin::fastest()].map(|twin| {
+            let results = |twin: Twin| {
                 let sums = twin.multiply_sums(&Scalar::ONE, &points, &uniform);
                 (twin.base(&bytes).is_some(), sums)
-            });
-            assert!(slow == fast, "seed 51, round {round}");
+            };
+            let slow = results(Twin::Portable);
+            for twin in Twin::all() {
+                assert!(slow == results(twin), "seed 51, round {round}, {twin:?}");
+            }
             assert_eq!(slow.0, slow.1.is_ok(), "seed 51, round {round}");
             refused += u32::from(!slow.0);
         }

@@ -17,6 +17,8 @@ use rayon::prelude::*;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::error::Error;
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+use crate::field25519::x86::Path;
 use crate::field25519::{Fe, invert_batch};
 use crate::xmd::Expander;
 
@@ -163,10 +165,8 @@ fn elligator2(field: &[Fe]) -> Vec<Fe> {
 /// Multiplies points, some of which may be none.
 fn multiply_chunk(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if x86::is_here() {
-        // SAFETY: what `x86` needs was just detected.
-        #[expect(unsafe_code, reason = "a door to x86")]
-        return unsafe { x86::multiply(points, scalar, out) };
+    if let Some(path) = Path::fastest() {
+        return x86::multiply(path, points, scalar, out);
     }
     portable(&points.iter().map(Fe::from_bytes).collect::<Vec<_>>(), scalar, out);
 }
@@ -174,12 +174,10 @@ fn multiply_chunk(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
 /// Maps field elements to the curve and multiplies.
 fn map_and_multiply_chunk(field: &[Fe], scalar: &[u8; 32], out: &mut [Point]) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if x86::is_here() {
+    if let Some(path) = Path::fastest() {
         let field: zeroize::Zeroizing<Vec<_>> =
             field.iter().map(|element| element.to_bytes()).collect::<Vec<_>>().into();
-        // SAFETY: what `x86` needs was just detected.
-        #[expect(unsafe_code, reason = "a door to x86")]
-        return unsafe { x86::map_and_multiply(&field, scalar, out) };
+        return x86::map_and_multiply(path, &field, scalar, out);
     }
     portable(&elligator2(field), scalar, out);
 }
@@ -306,8 +304,8 @@ mod tests {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
     #[test]
     fn the_fast_twin_agrees_with_the_portable_one() {
-        if !x86::is_here() {
-            return eprintln!("there is no avx2 on this machine");
+        if Path::fastest().is_none() {
+            return eprintln!("there are no lanes on this machine");
         }
         let mut entropy = crate::entropy::Entropy::from_seed_for_tests([62; 32]);
         let mut draw = |count: usize| {
@@ -329,14 +327,17 @@ mod tests {
             let points: Vec<_> =
                 edges.iter().copied().chain(draw(CHUNK)).cycle().take(count).collect();
             for scalar in [[0; 32], [8; 32], clamp(draw(1)[0]), [0xff; 32]] {
-                let (mut fast, mut slow) = (vec![[0; 32]; count], vec![[0; 32]; count]);
                 let field: Vec<_> = points.iter().map(Fe::from_bytes).collect();
-                multiply_chunk(&points, &scalar, &mut fast);
-                portable(&field, &scalar, &mut slow);
-                assert_eq!(fast, slow, "seed 62, {count} points");
-                map_and_multiply_chunk(&field, &scalar, &mut fast);
-                portable(&elligator2(&field), &scalar, &mut slow);
-                assert_eq!(fast, slow, "seed 62, {count} mapped points");
+                let (mut multiplied, mut mapped) = (points.clone(), points.clone());
+                portable(&field, &scalar, &mut multiplied);
+                portable(&elligator2(&field), &scalar, &mut mapped);
+                for path in Path::all() {
+                    let mut out = vec![[0; 32]; count];
+                    x86::multiply(path, &points, &scalar, &mut out);
+                    assert_eq!(out, multiplied, "seed 62, {path:?}, {count} points");
+                    x86::map_and_multiply(path, &points, &scalar, &mut out);
+                    assert_eq!(out, mapped, "seed 62, {path:?}, {count} mapped points");
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 //! A product is computed as twice the product with half the scalar, since the encodings of doubled
 //! points share one inversion, where each other encoding takes a root of its own.
 //!
-//! `portable` is the definition; `x86` computes four points at a time and must agree with it on every
+//! `portable` is the definition; `x86` computes four or eight points at a time and must agree with it on every
 //! input. Neither wipes the coordinates that pass through registers, the stack and freed memory.
 
 pub(crate) mod portable;
@@ -15,6 +15,8 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+use crate::field25519::x86::Path;
 
 /// The encoding of a point (RFC 9496, section 4.3.2).
 pub type Encoded = [u8; 32];
@@ -105,20 +107,16 @@ pub fn multiply(
 
 fn derive_and_multiply_chunk(uniform: &[Uniform], halves: &[Scalar], out: &mut [Encoded]) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if x86::is_here() {
-        // SAFETY: what `x86` needs was just detected.
-        #[expect(unsafe_code, reason = "a door to x86")]
-        return unsafe { x86::derive_and_multiply(uniform, halves, out) };
+    if let Some(path) = Path::fastest() {
+        return x86::derive_and_multiply(path, uniform, halves, out);
     }
     portable::derive_and_multiply(uniform, halves, out);
 }
 
 fn multiply_chunk(points: &[Encoded], halves: &[Scalar], out: &mut [Encoded]) -> Result<(), usize> {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if x86::is_here() {
-        // SAFETY: what `x86` needs was just detected.
-        #[expect(unsafe_code, reason = "a door to x86")]
-        return unsafe { x86::multiply(points, halves, out) };
+    if let Some(path) = Path::fastest() {
+        return x86::multiply(path, points, halves, out);
     }
     portable::multiply(points, halves, out)
 }

@@ -1,96 +1,142 @@
-//! The ladder and Elligator 2 on AVX2, four points side by side: the same coordinates as the portable
-//! twin's, as `benches/curve25519.rs` shows in less time. As there, coordinates that pass through
-//! registers, the stack and freed memory are not wiped.
+//! The ladder and Elligator 2 on x86-64, four or eight points side by side: the same coordinates as the
+//! portable twin's, as `benches/curve25519.rs` shows in less time. As there, coordinates that pass
+//! through registers, the stack and freed memory are not wiped.
 
-use super::{A24, J_NUMBER, Point};
-use crate::field25519::x86::four::{Fe, LANES, Mask, are_squares, invert_batch};
+use super::Point;
+use crate::field25519::x86::{Lanes, Path};
 
-pub(super) use crate::field25519::x86::four::is_here;
+/// Both of so many lanes.
+macro_rules! batches {
+    (mod $lanes:ident on $features:literal) => {
+        mod $lanes {
+            use crate::curve25519::{A24, J_NUMBER, Point};
+            use crate::field25519::x86::$lanes::{Fe, LANES, Mask, are_squares, invert_batch};
 
-/// Multiplies points by one scalar, as the portable twin does.
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn multiply(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
-    multiply_each(&read(points), scalar, out);
+            /// Multiplies points by one scalar, as the portable twin does.
+            #[target_feature(enable = $features)]
+            pub(super) fn multiply(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
+                multiply_each(&read(points), scalar, out);
+            }
+
+            /// Maps field elements to the curve and multiplies.
+            #[target_feature(enable = $features)]
+            pub(super) fn map_and_multiply(
+                field: &[[u8; 32]],
+                scalar: &[u8; 32],
+                out: &mut [Point],
+            ) {
+                multiply_each(&elligator2(&read(field)), scalar, out);
+            }
+
+            /// By groups of lanes, with zeros behind the last.
+            #[target_feature(enable = $features)]
+            fn read(elements: &[[u8; 32]]) -> Vec<Fe> {
+                let mut groups = Vec::with_capacity(elements.len().div_ceil(LANES));
+                for group in elements.chunks(LANES) {
+                    let mut lanes = [[0; 32]; LANES];
+                    lanes[..group.len()].copy_from_slice(group);
+                    groups.push(Fe::from_bytes(&lanes));
+                }
+                groups
+            }
+
+            #[target_feature(enable = $features)]
+            fn multiply_each(points: &[Fe], scalar: &[u8; 32], out: &mut [Point]) {
+                let (mut xs, mut zs) =
+                    (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
+                for u in points {
+                    let (x, z) = ladder(*u, scalar);
+                    xs.push(x);
+                    zs.push(z);
+                }
+                invert_batch(&mut zs);
+                for (out, (x, inverse)) in out.chunks_mut(LANES).zip(xs.iter().zip(&zs)) {
+                    out.copy_from_slice(&x.times(inverse).to_bytes()[..out.len()]);
+                }
+            }
+
+            /// The Montgomery ladder (RFC 7748, section 5), to X : Z, both reduced.
+            #[target_feature(enable = $features)]
+            fn ladder(x1: Fe, scalar: &[u8; 32]) -> (Fe, Fe) {
+                // Of each point X : Z, the sum X + Z and the difference X - Z.
+                let one = Fe::small(1);
+                let (mut sum_2, mut difference_2) = (one, one);
+                let (mut sum_3, mut difference_3) =
+                    (x1.plus(one).reduced(), x1.minus(one).reduced());
+                let mut swapped = 0;
+                for t in (0..255).rev() {
+                    let bit = scalar[t / 8] >> (t % 8) & 1;
+                    let swap = Mask::every(swapped ^ bit);
+                    (sum_2, sum_3) = (sum_2.or(sum_3, swap), sum_3.or(sum_2, swap));
+                    (difference_2, difference_3) =
+                        (difference_2.or(difference_3, swap), difference_3.or(difference_2, swap));
+                    swapped = bit;
+                    let (da, cb) =
+                        (difference_3.times_wide(&sum_2), sum_3.times_wide(&difference_2));
+                    let x3 = da.plus(cb).carried().square_wide();
+                    let z3 = da.minus(cb).carried().square().times_wide(&x1);
+                    let (aa, bb) = (sum_2.square_wide(), difference_2.square_wide());
+                    let e = aa.minus(bb).carried();
+                    let x2 = aa.carried().times_wide(&bb.carried());
+                    let z2 = e.times_wide(&e.times_small_wide(A24).plus(aa).carried());
+                    (sum_2, difference_2) = (x2.plus(z2).carried(), x2.minus(z2).carried());
+                    (sum_3, difference_3) = (x3.plus(z3).carried(), x3.minus(z3).carried());
+                }
+                let swap = Mask::every(swapped);
+                let (sum, difference) =
+                    (sum_2.or(sum_3, swap), difference_2.or(difference_3, swap));
+                // Twice both, which is the same fraction.
+                (sum.plus(difference).reduced(), sum.minus(difference).reduced())
+            }
+
+            /// Elligator 2 (RFC 9380, section 6.7.1), as the portable twin has it and explains.
+            #[target_feature(enable = $features)]
+            fn elligator2(field: &[Fe]) -> Vec<Fe> {
+                let (one, j) = (Fe::small(1), Fe::small(J_NUMBER));
+                let mut inverses = Vec::with_capacity(field.len());
+                for r in field {
+                    inverses.push(r.square().twice().plus(one).reduced());
+                }
+                invert_batch(&mut inverses);
+                let mut points = Vec::with_capacity(field.len());
+                for inverse in inverses {
+                    let x1 = inverse.times_small(J_NUMBER).negative();
+                    let x2 = x1.plus(j).negative().reduced();
+                    let g = x1.times(&x1.times(&x1.plus(j)).plus(one));
+                    points.push(x2.or(x1, are_squares(g)));
+                }
+                points
+            }
+        }
+    };
 }
 
-/// Maps field elements to the curve and multiplies.
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn map_and_multiply(field: &[[u8; 32]], scalar: &[u8; 32], out: &mut [Point]) {
-    multiply_each(&elligator2(&read(field)), scalar, out);
-}
+batches!(mod eight on "avx512f,avx512ifma");
+batches!(mod four on "avx2,fma");
 
-/// Four by four, with zeros behind the last.
-#[target_feature(enable = "avx2,fma")]
-fn read(elements: &[[u8; 32]]) -> Vec<Fe> {
-    let mut groups = Vec::with_capacity(elements.len().div_ceil(LANES));
-    for group in elements.chunks(LANES) {
-        let mut lanes = [[0; 32]; LANES];
-        lanes[..group.len()].copy_from_slice(group);
-        groups.push(Fe::from_bytes(&lanes));
-    }
-    groups
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn multiply_each(points: &[Fe], scalar: &[u8; 32], out: &mut [Point]) {
-    let (mut xs, mut zs) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
-    for u in points {
-        let (x, z) = ladder(*u, scalar);
-        xs.push(x);
-        zs.push(z);
-    }
-    invert_batch(&mut zs);
-    for (out, (x, inverse)) in out.chunks_mut(LANES).zip(xs.iter().zip(&zs)) {
-        out.copy_from_slice(&x.times(inverse).to_bytes()[..out.len()]);
+pub(super) fn multiply(path: Path, points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
+    // SAFETY: a path is of this machine.
+    #[expect(unsafe_code, reason = "a door to x86")]
+    unsafe {
+        match path.lanes() {
+            Lanes::Eight => eight::multiply(points, scalar, out),
+            Lanes::Four => four::multiply(points, scalar, out),
+        }
     }
 }
 
-/// The Montgomery ladder (RFC 7748, section 5), to X : Z, both reduced.
-#[target_feature(enable = "avx2,fma")]
-fn ladder(x1: Fe, scalar: &[u8; 32]) -> (Fe, Fe) {
-    // Of each point X : Z, the sum X + Z and the difference X - Z.
-    let one = Fe::small(1);
-    let (mut sum_2, mut difference_2) = (one, one);
-    let (mut sum_3, mut difference_3) = (x1.plus(one).reduced(), x1.minus(one).reduced());
-    let mut swapped = 0;
-    for t in (0..255).rev() {
-        let bit = scalar[t / 8] >> (t % 8) & 1;
-        let swap = Mask::every(swapped ^ bit);
-        (sum_2, sum_3) = (sum_2.or(sum_3, swap), sum_3.or(sum_2, swap));
-        (difference_2, difference_3) =
-            (difference_2.or(difference_3, swap), difference_3.or(difference_2, swap));
-        swapped = bit;
-        let (da, cb) = (difference_3.times_wide(&sum_2), sum_3.times_wide(&difference_2));
-        let x3 = da.plus(cb).carried().square_wide();
-        let z3 = da.minus(cb).carried().square().times_wide(&x1);
-        let (aa, bb) = (sum_2.square_wide(), difference_2.square_wide());
-        let e = aa.minus(bb).carried();
-        let x2 = aa.carried().times_wide(&bb.carried());
-        let z2 = e.times_wide(&e.times_small_wide(A24).plus(aa).carried());
-        (sum_2, difference_2) = (x2.plus(z2).carried(), x2.minus(z2).carried());
-        (sum_3, difference_3) = (x3.plus(z3).carried(), x3.minus(z3).carried());
+pub(super) fn map_and_multiply(
+    path: Path,
+    field: &[[u8; 32]],
+    scalar: &[u8; 32],
+    out: &mut [Point],
+) {
+    // SAFETY: a path is of this machine.
+    #[expect(unsafe_code, reason = "a door to x86")]
+    unsafe {
+        match path.lanes() {
+            Lanes::Eight => eight::map_and_multiply(field, scalar, out),
+            Lanes::Four => four::map_and_multiply(field, scalar, out),
+        }
     }
-    let swap = Mask::every(swapped);
-    let (sum, difference) = (sum_2.or(sum_3, swap), difference_2.or(difference_3, swap));
-    // Twice both, which is the same fraction.
-    (sum.plus(difference).reduced(), sum.minus(difference).reduced())
-}
-
-/// Elligator 2 (RFC 9380, section 6.7.1), as the portable twin has it and explains.
-#[target_feature(enable = "avx2,fma")]
-fn elligator2(field: &[Fe]) -> Vec<Fe> {
-    let (one, j) = (Fe::small(1), Fe::small(J_NUMBER));
-    let mut inverses = Vec::with_capacity(field.len());
-    for r in field {
-        inverses.push(r.square().twice().plus(one).reduced());
-    }
-    invert_batch(&mut inverses);
-    let mut points = Vec::with_capacity(field.len());
-    for inverse in inverses {
-        let x1 = inverse.times_small(J_NUMBER).negative();
-        let x2 = x1.plus(j).negative().reduced();
-        let g = x1.times(&x1.times(&x1.plus(j)).plus(one));
-        points.push(x2.or(x1, are_squares(g)));
-    }
-    points
 }

@@ -110,7 +110,36 @@ macro_rules! algebra {
 #[macro_use]
 mod tests;
 
+pub(crate) mod eight;
 pub(crate) mod four;
+
+/// How many elements are side by side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Lanes {
+    Eight,
+    Four,
+}
+
+/// So many lanes, of a machine that has what their functions need.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Path(Lanes);
+
+impl Path {
+    /// All of this machine, the fastest first.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let eight = eight::is_here().then_some(Self(Lanes::Eight));
+        eight.into_iter().chain(four::is_here().then_some(Self(Lanes::Four)))
+    }
+
+    /// The fastest of this machine.
+    pub(crate) fn fastest() -> Option<Self> {
+        Self::all().next()
+    }
+
+    pub(crate) fn lanes(self) -> Lanes {
+        self.0
+    }
+}
 
 const LIMBS: usize = 5;
 const MASK: u64 = (1 << 51) - 1;

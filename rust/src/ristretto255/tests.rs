@@ -110,6 +110,11 @@ fn every_twin_gives_what_dalek_gives_point_by_point() {
         derive_and_multiply_chunk(&uniform, &halves, &mut fast);
         portable::derive_and_multiply(&uniform, &halves, &mut slow);
         assert_eq!((&fast, &slow), (&due, &due), "seed 70, {count} derived points");
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        for path in Path::all() {
+            x86::derive_and_multiply(path, &uniform, &halves, &mut fast);
+            assert_eq!(fast, due, "seed 70, {path:?}, {count} derived points");
+        }
         // Some of the edges derive the identity, which nobody may send: the generator stands in for it.
         let points: Vec<_> = points
             .into_iter()
@@ -120,6 +125,11 @@ fn every_twin_gives_what_dalek_gives_point_by_point() {
         assert_eq!(multiply_chunk(&points, &halves, &mut fast), Ok(()));
         assert_eq!(portable::multiply(&points, &halves, &mut slow), Ok(()));
         assert_eq!((&fast, &slow), (&due, &due), "seed 70, {count} points");
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        for path in Path::all() {
+            assert_eq!(x86::multiply(path, &points, &halves, &mut fast), Ok(()));
+            assert_eq!(fast, due, "seed 70, {path:?}, {count} points");
+        }
     }
     // The scalar 0 is never drawn; what it makes is encoded all the same.
     let zeros = [Scalar::ZERO; 5];

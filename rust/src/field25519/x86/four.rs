@@ -562,6 +562,8 @@ mod tests {
     /// The largest limb of a reduced element and the smallest.
     const UNIT: i64 = (1 << 50) + (1 << 15);
     const LEAST: i64 = -UNIT;
+    /// The most units of a factor, beside a reduced one, and of an element that may be reduced.
+    const MOST: [i64; 2] = [3, 7];
 
     #[target_feature(enable = "avx2,fma")]
     fn fe(lanes: &[[i64; LIMBS]; LANES]) -> Fe {

@@ -37,7 +37,7 @@ pub(super) fn numbers(least: i64, most: i64, entropy: &mut Entropy) -> Vec<[i64;
     numbers
 }
 
-/// The tests of a module that has `fe`, `limbs`, `UNIT` and `LEAST`.
+/// The tests of a module that has `fe`, `limbs`, `UNIT`, `LEAST` and `MOST`.
 macro_rules! laws {
     ($features:literal) => {
         use crate::entropy::Entropy;
@@ -76,8 +76,8 @@ macro_rules! laws {
         #[target_feature(enable = $features)]
         fn all_laws() {
             let mut entropy = Entropy::from_seed_for_tests([60; 32]);
-            let (one, three) = (elements(1, &mut entropy), elements(3, &mut entropy));
-            for (x, slow_x) in &three {
+            let (one, most) = (elements(1, &mut entropy), elements(MOST[0], &mut entropy));
+            for (x, slow_x) in &most {
                 check(x.reduced(), *slow_x, "a reduced element");
                 for number in [0, 19, 486_662, u32::MAX] {
                     let product = slow_x.map(|x| x.mul_small(number));
@@ -93,7 +93,7 @@ macro_rules! laws {
                     check(x.minus(*y).reduced(), difference, "a difference");
                 }
             }
-            let most = elements(7, &mut entropy);
+            let most = elements(MOST[1], &mut entropy);
             for (x, slow_x) in &most {
                 check(x.reduced(), *slow_x, "a reduced element");
             }
