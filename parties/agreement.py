@@ -26,6 +26,7 @@ from psi.subprotocols.decoys import DECOYS, size_class
 MOST_SETS: Final = 64
 """Identifier sets of one job; ten kinds of identifiers, each in a few combinations."""
 
+_DIGEST: Final = hashlib.sha256().digest_size
 
 _WAYS: Final[dict[Way, wire.Way]] = {
     "count": wire.WAY_COUNT,
@@ -207,13 +208,16 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
         raise Refusal("role-not-allowed", f"peers.{peer.name} may not receive")
     if way == "inquire" and job.we_receive:
         raise MalformedMessage("Proposal: who inquires is who learns")
+    if len(proposal.tables) not in ((0, _DIGEST) if way == "inquire" else (0,)):
+        raise MalformedMessage("Proposal: tables by a digest of another length, or of no inquiry")
     if way != "inquire" and not _able(peer, job, (), proposal.standing):
         raise Refusal(
             "protocol-not-allowed",
             f"peers.{peer.name}: no protocol that both nodes allow tells what is to be learnt "
             f"({job.output.value}); compare `protocols` on both nodes",
         )
-    return Proposed(job, proposal.standing, heard, _most(peer, proposal.standing))
+    most = _most(peer, proposal.standing)
+    return Proposed(job, proposal.standing, heard, most, proposal.tables)
 
 
 class Proposed(NamedTuple):
@@ -224,12 +228,14 @@ class Proposed(NamedTuple):
         standing: where the caller stands.
         said: its bytes.
         max_elements: the largest set, or number of records, that both accept.
+        tables: of an inquiry, SHA-256 of the Tables that the caller expects; empty if of none.
     """
 
     job: Job
     standing: wire.Standing
     said: bytes
     max_elements: int
+    tables: bytes = b""
 
 
 def accept(

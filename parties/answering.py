@@ -97,7 +97,9 @@ def _converse(node: _Node, name: str, session: str, log: logs.Log) -> Dialogue[N
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
     if job.way == "inquire":
-        asked = yield from inquiries.answer(settings, peer, proposed, holdings.key, holdings.limits)
+        asked = yield from inquiries.answer(
+            settings, peer, proposed, holdings.key, holdings.sign, holdings.limits
+        )
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
     folders = session_folder(settings.node.results, session)

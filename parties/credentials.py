@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -27,6 +28,9 @@ from parties.errors import CertificateError
 
 # A renewal replaces two files, one just after the other; whoever reads in between looks again.
 _RENEWAL_GAP_SECONDS: Final = 0.1
+
+KNOWN: Final = 256
+"""Certificates of which is remembered what never changes of them: more than a node has peers."""
 
 
 class Identity(NamedTuple):
@@ -104,6 +108,7 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     return _parse(_read(path), path)
 
 
+@lru_cache(maxsize=KNOWN)
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     """Returns the DNS names of the subject, in lower case; none if it has no such extension."""
     try:
@@ -127,6 +132,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
     return usage.value.key_cert_sign
 
 
+@lru_cache(maxsize=KNOWN)
 def fingerprint(certificate: x509.Certificate) -> str:
     """Returns "sha256:" and the hexadecimal digest of the DER form."""
     return f"sha256:{certificate.fingerprint(hashes.SHA256()).hex()}"

@@ -1,13 +1,21 @@
-"""What a node that answers inquiries keeps open: keys that were unsealed, and its counts."""
+"""What a node that answers inquiries keeps: keys that were unsealed, signatures, and its counts."""
 
 from __future__ import annotations
 
 import threading
 
+from parties.credentials import (
+    Credentials,
+    Identity,
+    Stamp,
+    read_credentials,
+    stamp_of,
+    why_not_now,
+)
 from parties.errors import LocalFault
 from parties.limits import Limits
 from parties.settings import PeerSettings, Settings
-from parties.tables import Held, Manifest, wrapping
+from parties.tables import Held, Manifest, Signed, sign, wrapping
 from psi import _core
 
 
@@ -23,6 +31,8 @@ class Holdings:
         self._lock = threading.Lock()
         self._keys: dict[tuple[str, str, str], _core.VoprfKey] = {}
         self._limits: Limits | None = None
+        self._credentials: tuple[Stamp, Credentials] | None = None
+        self._signed: dict[tuple[str, str], Signed] = {}
 
     @property
     def limits(self) -> Limits:
@@ -56,3 +66,31 @@ class Holdings:
                     )
                 self._keys[place] = key
             return self._keys[place]
+
+    def sign(self, manifest: Manifest, encoded: bytes) -> Signed:
+        """A manifest with this node's signature, made once for each manifest and certificate.
+
+        Args:
+            manifest: what is signed.
+            encoded: its encoding.
+
+        Raises:
+            CertificateError: this node's certificate or key cannot be used now.
+        """
+        with self._lock:
+            credentials = self._own_credentials()
+            place = (manifest.asker, manifest.set)
+            known = self._signed.get(place)
+            if known is None or known.manifest != encoded:
+                known = self._signed[place] = sign(manifest, credentials)
+            return known
+
+    def _own_credentials(self) -> Credentials:
+        """Those of this node, read again when their files have changed or their time is over."""
+        own = Identity(self._settings.node.certificate, self._settings.node.key)
+        stamp = stamp_of(*own)
+        known = self._credentials
+        if known is None or known[0] != stamp or why_not_now(known[1].leaf):
+            self._signed.clear()
+            self._credentials = known = stamp, read_credentials(own)
+        return known[1]

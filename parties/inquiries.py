@@ -2,7 +2,7 @@
 
 The holder says the manifests of its tables; the asker fetches what it lacks of their files; then
 there is a dialogue of `psi.protocols.inquiry` for each set, in order. An asker without a question
-only fetches.
+only fetches. One that has heard the manifests before goes by them (`parties/asking_again.py`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from typing import Final, NamedTuple
 
 from parties.agreement import Proposed
 from parties.channel.pinning import read_pin
-from parties.credentials import Identity, read_credentials
 from parties.errors import TableRefused
 from parties.identifiers import domain
 from parties.limits import Limits
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.standing import check_answer, hear, parse, standing
-from parties.tables import Fetched, Held, Manifest, ShardFile, Signed, sign, verify
+from parties.tables import Fetched, Held, Manifest, ShardFile, Signed, verify
 from parties.tables.building import SMALLEST
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Elements, Meter, Output, Parameters, _core
@@ -37,6 +36,8 @@ MOST_ASKED: Final = 1 << 20
 
 Keys = Callable[[PeerSettings, Manifest], _core.VoprfKey]
 """Gives the key of a table that this node holds for a peer."""
+Sign = Callable[[Manifest, bytes], Signed]
+"""Signs a manifest of this node, of which this is the encoding."""
 
 
 class Question(NamedTuple):
@@ -75,34 +76,54 @@ class Answer(NamedTuple):
         return find(self.generations, self.elements, self.outputs)
 
 
+class Answers(NamedTuple):
+    """What was learnt of all sets.
+
+    Attributes:
+        tables: what the peer has said of its tables, as it came.
+        sets: one for each question, in order.
+    """
+
+    tables: bytes
+    sets: list[Answer]
+
+
 def answer(
-    settings: Settings, peer: PeerSettings, proposed: Proposed, keys: Keys, limits: Limits
+    settings: Settings,
+    peer: PeerSettings,
+    proposed: Proposed,
+    keys: Keys,
+    sign: Sign,
+    limits: Limits,
 ) -> Dialogue[int]:
     """Answers an inquiry, and returns about how many elements it was; the holder's end.
 
     Raises:
-        Refusal: no table was prepared for this peer, it asks too much, or once more.
+        Refusal: no table was prepared for this peer, it expects others, asks too much, or once
+            more.
         PeerError: the peer said something else than an honest one.
     """
     job = proposed.job
     held = [Held(settings.tables, peer, spec.name) for spec in job.sets]
-    manifests = [
+    served = [
         _served(settings, peer, each, spec) for each, spec in zip(held, job.sets, strict=True)
     ]
-    credentials = read_credentials(Identity(settings.node.certificate, settings.node.key))
-    signed = [sign(manifest, credentials)._asdict() for manifest in manifests]
+    manifests = [manifest for manifest, _ in served]
     said = wire.Tables(
         standing=standing(settings, peer, ()),
-        manifests=[wire.SignedManifest(**each) for each in signed],
+        manifests=[wire.SignedManifest(**sign(*each)._asdict()) for each in served],
     ).SerializeToString(deterministic=True)
-    yield said
+    if not proposed.tables:
+        yield said
+    elif proposed.tables != hashlib.sha256(said).digest():
+        raise Refusal("other-tables", f"{peer.name} expects tables that are not those of now")
     counts = yield from _give(held, manifests)
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):
         limits.charge(peer.name, job.session, sum(counts), peer.daily_inquiries)
-    words = _words(job.session, proposed.said, said)
-    for spec, manifest, key, count in zip(job.sets, manifests, opened, counts, strict=True):
-        agreed = _parameters(words, spec, manifest, count)
+    words = words_of(job.session, proposed.said, said)
+    for spec, (_, encoded), key, count in zip(job.sets, served, opened, counts, strict=True):
+        agreed = parameters_of(words, spec, encoded, count)
         yield from Answerer(key, None, agreed, _was_charged).converse()
     return sum(counts)
 
@@ -117,21 +138,14 @@ def ask(
     session: str,
     questions: Sequence[Question],
     meter: Meter,
-) -> Dialogue[list[Answer]]:
+) -> Dialogue[Answers]:
     """Fetches what is new of the peer's tables and asks; the asker's end.
 
     Raises:
         TableRefused: a manifest or a file is not what it must be.
         PeerError: the peer said something else than an honest one.
     """
-    proposal = wire.Proposal(
-        standing=standing(settings, peer, ()),
-        way=wire.WAY_INQUIRE,
-        caller_receives=True,
-        sets=[
-            wire.IdentifierSet(name=each.spec.name, domain=domain(each.spec)) for each in questions
-        ],
-    ).SerializeToString(deterministic=True)
+    proposal = proposal_of(settings, peer, questions, b"")
     yield proposal
     heard = yield from hear()
     tables = parse(wire.Tables, heard)
@@ -143,25 +157,81 @@ def ask(
         signed = Signed(told.manifest, told.signature, told.certificate)
         own = Fetched(settings.tables, peer, question.spec.name)
         with own.alone():
-            known = own.manifest()
-            if known is not None and known.encode() == signed.manifest:
+            known, encoded = own.kept() or (None, b"")
+            if known is not None and encoded == signed.manifest:
                 manifest = known  # checked when it was kept
             else:
                 manifest = _checked(settings, peer, signed, question.spec, known)
             yield from _fetch(own, manifest)
             if manifest != known:
                 own.keep(signed, manifest)
-            opened.append((manifest, own.generations(manifest, question.elements)))
+            generations = own.generations(manifest, question.elements)
+            opened.append((manifest, signed.manifest, generations))
     counts = [len(question.elements) for question in questions]
     yield wire.ShardRequest(elements=counts).SerializeToString(deterministic=True)
     answers = []
-    words = _words(session, proposal, heard)
-    for (manifest, generations), question in zip(opened, questions, strict=True):
-        agreed = _parameters(words, question.spec, manifest, len(question.elements))
+    words = words_of(session, proposal, heard)
+    for (manifest, encoded, generations), question in zip(opened, questions, strict=True):
+        agreed = parameters_of(words, question.spec, encoded, len(question.elements))
         asker = Asker(question.elements, manifest.function, agreed, meter=meter)
         outputs = yield from asker.converse()
         answers.append(Answer(manifest, question.elements, outputs, generations))
-    return answers
+    return Answers(heard, answers)
+
+
+def proposal_of(
+    settings: Settings, peer: PeerSettings, questions: Sequence[Question], tables: bytes
+) -> bytes:
+    """What the asker says first.
+
+    Args:
+        settings: ours.
+        peer: whom we ask.
+        questions: one for each set.
+        tables: SHA-256 of the Tables that we expect; empty if we expect none.
+    """
+    return wire.Proposal(
+        standing=standing(settings, peer, ()),
+        way=wire.WAY_INQUIRE,
+        caller_receives=True,
+        sets=[
+            wire.IdentifierSet(name=each.spec.name, domain=domain(each.spec)) for each in questions
+        ],
+        tables=tables,
+    ).SerializeToString(deterministic=True)
+
+
+def words_of(session: str, proposal: bytes, tables: bytes) -> bytes:
+    """32 bytes over what both ends have said before the dialogues of the sets.
+
+    Args:
+        session: of the call.
+        proposal: as the asker has said it.
+        tables: as the holder has said them, in this call or in the one that the asker goes by.
+    """
+    parts = (session.encode(), proposal, tables)
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+
+def parameters_of(
+    words: bytes, spec: IdentifierSettings, manifest: bytes, count: int
+) -> Parameters:
+    """What both sides of one set's dialogue must agree on.
+
+    Args:
+        words: as of `words_of`.
+        spec: of the set.
+        manifest: of its table, encoded.
+        count: how many elements are asked about.
+    """
+    return Parameters(
+        protocol="inquiry",
+        output=Output.RECEIVER,
+        domain=domain(spec),
+        context=words + hashlib.sha256(manifest).digest() + spec.name.encode(),
+        max_elements=count,
+        max_label_width=0,
+    )
 
 
 def why_not_served(
@@ -185,12 +255,12 @@ def why_not_served(
 
 def _served(
     settings: Settings, peer: PeerSettings, held: Held, spec: IdentifierSettings
-) -> Manifest:
-    manifest = held.manifest()
-    why = why_not_served(settings, peer, manifest, spec)
-    if manifest is None or why is not None:
+) -> tuple[Manifest, bytes]:
+    served = held.served()
+    why = why_not_served(settings, peer, served and served[0], spec)
+    if served is None or why is not None:
         raise Refusal("no-table", str(why))
-    return manifest
+    return served
 
 
 def _names(holder: str, asker: str, spec: IdentifierSettings) -> tuple[str, ...]:
@@ -254,10 +324,11 @@ def _fetch(own: Fetched, manifest: Manifest) -> Dialogue[None]:
 def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[list[int]]:
     """Gives the files that the asker requests; returns about how many it asks of each set."""
     named: dict[bytes, tuple[Held, ShardFile]] = {}
-    for own, manifest in zip(held, manifests, strict=True):
-        named |= {bytes.fromhex(file.digest): (own, file) for file in manifest.files()}
     requests = 0
     while (request := parse(wire.ShardRequest, (yield from hear()))).digest:
+        if not named:  # most askers have all files
+            for own, manifest in zip(held, manifests, strict=True):
+                named |= {bytes.fromhex(file.digest): (own, file) for file in manifest.files()}
         if request.digest not in named or (requests := requests + 1) > len(named):
             raise MalformedMessage("ShardRequest: a file that no manifest names, or one too many")
         own, file = named[request.digest]
@@ -269,22 +340,3 @@ def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[list[
     if len(request.elements) != len(manifests) or max(request.elements) > MOST_ASKED:
         raise MalformedMessage("ShardRequest: not one number for each set, or one too large")
     return list(request.elements)
-
-
-def _words(session: str, proposal: bytes, tables: bytes) -> bytes:
-    parts = (session.encode(), proposal, tables)
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
-
-
-def _parameters(
-    words: bytes, spec: IdentifierSettings, manifest: Manifest, count: int
-) -> Parameters:
-    """What both sides of one set's dialogue must agree on."""
-    return Parameters(
-        protocol="inquiry",
-        output=Output.RECEIVER,
-        domain=domain(spec),
-        context=words + manifest.digest + spec.name.encode(),
-        max_elements=count,
-        max_label_width=0,
-    )

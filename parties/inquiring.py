@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from parties import logs
+from parties.asking_again import Known, ask_again, fits, known_from, reopened
 from parties.channel import Identity, Peer
 from parties.disclosure import cells
 from parties.errors import PartyError, PeerRefused, TableRefused
@@ -36,6 +37,7 @@ class Inquirer:
         self._settings = settings
         self._peer = settings.peer(peer)
         self._idle: list[Peer] = []  # taken and put back by one thread each
+        self._known: dict[str, Known] = {}  # by set; one thread's is as good as another's
 
     def __enter__(self) -> Self:
         return self
@@ -72,15 +74,7 @@ class Inquirer:
         logs.must_be_writable()
         node = self._idle.pop() if self._idle else self._connected()
         try:
-            try:
-                answers = self._call(node, session, questions, meter)
-            except TableRefused as refused:
-                if refused.code != "manifest-stale":
-                    raise
-                # Nothing was counted yet; and it is no fault of the peer's if another question of
-                # this node has fetched a younger table since the peer said which one it has.
-                session = secrets.token_hex(16)
-                answers = self._call(node, session, questions, meter)
+            session, answers = self._answers(node, session, questions, meter or Meter())
             carried = node.carried
         finally:
             self._idle.append(node)
@@ -101,11 +95,33 @@ class Inquirer:
             seconds=round(time.monotonic() - began, 3),
         )
 
-    def _call(
-        self, node: Peer, session: str, questions: Sequence[Question], meter: Meter | None
-    ) -> list[Answer]:
-        dialogue = ask(self._settings, self._peer, session, questions, meter or Meter())
-        return node.call(dialogue, session)
+    def _answers(
+        self, node: Peer, session: str, questions: Sequence[Question], meter: Meter
+    ) -> tuple[str, list[Answer]]:
+        """Asks, and returns the session that was answered and what it told."""
+        settings, peer = self._settings, self._peer
+        known = self._known.get(questions[0].spec.name) if fits(questions) else None
+        opened = None if known is None else reopened(settings, peer, questions[0], known)
+        if known is not None and opened is not None:
+            again = ask_again(settings, peer, session, questions[0], known, opened, meter)
+            try:
+                return session, [node.exchange(again, session)]
+            except PeerRefused as refused:
+                if refused.code != "other-tables":
+                    raise
+                session = secrets.token_hex(16)  # it has prepared since; nothing was counted
+        try:
+            answers = node.call(ask(settings, peer, session, questions, meter), session)
+        except TableRefused as refused:
+            if refused.code != "manifest-stale":
+                raise
+            # Nothing was counted yet; and it is no fault of the peer's if another question of
+            # this node has fetched a younger table since the peer said which one it has.
+            session = secrets.token_hex(16)
+            answers = node.call(ask(settings, peer, session, questions, meter), session)
+        if (known := known_from(answers)) is not None:
+            self._known[known.manifest.set] = known
+        return session, answers.sets
 
     def _connected(self) -> Peer:
         node = self._settings.node

@@ -4,19 +4,24 @@ One row for each peer, ticket and day, and one for each question, which is answe
 counted is written through to the disk before the answer leaves; a crash in between counts a
 question that got no answer, and never the other way.
 
-The store is SQLite, through SQLAlchemy.
+The store is SQLite, through SQLAlchemy. What each question takes is put into SQL once and said to
+the driver itself, on one connection that is kept.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sql
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from parties.errors import LocalFault
 from parties.refusals import Refusal
@@ -37,22 +42,31 @@ _QUESTIONS: Final = sql.Table(
     sql.Column("session", sql.String, primary_key=True),
     sql.Column("day", sql.Date, nullable=False),
 )
-# Made once: to make a statement takes SQLAlchemy longer than to run it.
 _HERE: Final = sql.and_(
     _ASKED.c.peer == sql.bindparam("of_peer"),
     _ASKED.c.ticket == sql.bindparam("of_ticket"),
     _ASKED.c.day == sql.bindparam("of_day"),
 )
 _FIND: Final = sql.select(_ASKED.c.elements).where(_HERE)
-_COUNT: Final = _ASKED.update().where(_HERE).values(elements=sql.bindparam("count"))
-_BEGIN: Final = _ASKED.insert().values(
-    peer=sql.bindparam("of_peer"),
-    ticket=sql.bindparam("of_ticket"),
-    day=sql.bindparam("of_day"),
-    elements=sql.bindparam("count"),
+
+
+def _said(statement: sql.Executable) -> str:
+    """A statement as SQLite reads it. A day is bound as its ISO 8601 text, as SQLAlchemy does."""
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))  # type: ignore[attr-defined]
+
+
+_SAID_FIND: Final = _said(_FIND)
+_SAID_COUNT: Final = _said(_ASKED.update().where(_HERE).values(elements=sql.bindparam("count")))
+_SAID_BEGIN: Final = _said(
+    _ASKED.insert().values(
+        peer=sql.bindparam("of_peer"),
+        ticket=sql.bindparam("of_ticket"),
+        day=sql.bindparam("of_day"),
+        elements=sql.bindparam("count"),
+    )
 )
-_NOTE: Final = _QUESTIONS.insert()
-_FORGET: Final = _QUESTIONS.delete().where(_QUESTIONS.c.day < sql.bindparam("before"))
+_SAID_NOTE: Final = _said(_QUESTIONS.insert())
+_SAID_FORGET: Final = _said(_QUESTIONS.delete().where(_QUESTIONS.c.day < sql.bindparam("before")))
 
 KEPT: Final = timedelta(days=7)
 """How long a question is remembered. A call whose messages are a week old is none: TLS has no
@@ -77,7 +91,7 @@ class Limits:
         self._forgot: date | None = None
         self._engine = sql.create_engine(f"sqlite:///{path}")
         sql.event.listen(self._engine, "connect", _prepare)
-        sql.event.listen(self._engine, "begin", _begin)
+        self._kept: sql.PoolProxiedConnection | None = None  # used with the lock held
         try:
             # SQLite makes the files beside it as readable as this one.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -101,27 +115,26 @@ class Limits:
             LocalFault: it cannot be written down.
         """
         today = _today()
-        key = {"of_peer": peer, "of_ticket": ticket, "of_day": today}
+        key = {"of_peer": peer, "of_ticket": ticket, "of_day": today.isoformat()}
+        note = {"peer": peer, "session": session, "day": today.isoformat()}
         try:
-            with self._lock, self._engine.begin() as store:
+            with self._lock, self._writing() as store:
                 if self._forgot != today:
-                    store.execute(_FORGET, {"before": today - KEPT})
-                    self._forgot = today
-                store.execute(_NOTE, {"peer": peer, "session": session, "day": today})
-                asked = store.scalar(_FIND, key)
+                    store.execute(_SAID_FORGET, {"before": (today - KEPT).isoformat()})
+                store.execute(_SAID_NOTE, note)
+                asked, *_ = store.execute(_SAID_FIND, key).fetchone() or (None,)
                 if (asked or 0) + elements > most:
                     raise Refusal(
                         "over-limit",
                         f"{peer} asks about {elements} more, and has asked about {asked or 0} of "
                         f"the {most} of a day",
                     )
-                if asked is None:
-                    store.execute(_BEGIN, {**key, "count": elements})
-                else:
-                    store.execute(_COUNT, {**key, "count": asked + elements})
-        except IntegrityError:
+                said = _SAID_BEGIN if asked is None else _SAID_COUNT
+                store.execute(said, {**key, "count": (asked or 0) + elements})
+            self._forgot = today
+        except sqlite3.IntegrityError:
             raise Refusal("replayed", f"{peer} asks again in a session that is over") from None
-        except SQLAlchemyError as fault:
+        except (sqlite3.Error, SQLAlchemyError) as fault:
             raise self._fault(fault) from None
 
     def asked(self, peer: str, day: date | None = None, ticket: str = "") -> int:
@@ -135,7 +148,35 @@ class Limits:
 
     def close(self) -> None:
         """Closes the database."""
+        with self._lock:
+            self._let_go()
         self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Cursor]:
+        """One transaction, on the disk when it is over; nothing of it stays if it raises."""
+        if self._kept is None:
+            self._kept = self._engine.raw_connection()
+        store: sqlite3.Cursor = self._kept.cursor()  # type: ignore[assignment]  # SQLite's driver
+        try:
+            # Takes the lock for writing at once: what was read is still so when it is changed.
+            store.execute("BEGIN IMMEDIATE")
+            yield store
+            store.execute("COMMIT")
+        except (sqlite3.IntegrityError, Refusal):
+            store.execute("ROLLBACK")
+            raise
+        except BaseException:
+            self._let_go()
+            raise
+        finally:
+            store.close()
+
+    def _let_go(self) -> None:
+        """Gives up the kept connection, and with it what was not committed."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.invalidate()
 
     def _fault(self, fault: Exception) -> LocalFault:
         # SQLAlchemy's own text holds the statement; the driver's says what is wrong with the file.
@@ -156,8 +197,3 @@ def _prepare(connection: object, _: object) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
     cursor.close()
-
-
-def _begin(store: sql.Connection) -> None:
-    """Takes the lock for writing at once: what was read is still so when it is changed."""
-    store.exec_driver_sql("BEGIN IMMEDIATE")

@@ -21,6 +21,7 @@ SENTENCES: Final = {
     "compare `protocols` on both nodes",
     "set-too-large": "has or accepts no set as large as that; compare max_elements on both nodes",
     "no-table": "has prepared no table for us of an identifier set that is asked about",
+    "other-tables": "has prepared other tables than it has told us of; ask again",
     "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
     "replayed": "has answered in this session already; ask in a new one",
     "source": "cannot read its own data; its operator finds the reason in its log",

@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 else:
 
     class _Module:
-        """Stands for a module. The import itself is Python's, with its locks."""
+        """Stands for a module. The import itself is Python's, with its locks.
+
+        What was asked for once stands here from then on, and nothing is looked up for it again.
+        """
 
         def __init__(self, name: str) -> None:
             self._name = name
 
         def __getattr__(self, attribute: str) -> Any:
-            return getattr(import_module(self._name), attribute)
+            value = getattr(import_module(self._name), attribute)
+            setattr(self, attribute, value)
+            return value
 
     np, npt, pa = _Module("numpy"), _Module("numpy.typing"), _Module("pyarrow")
 

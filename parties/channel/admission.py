@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import threading
 from time import monotonic
+from typing import Protocol
 
 from parties.channel.codes import NodeStopping, TooManyCalls
-from parties.channel.line import Line
+
+
+class Call(Protocol):
+    """A call that is being carried."""
+
+    def break_off(self, error: BaseException) -> None:
+        """Ends it with an error."""
 
 
 class Admission:
@@ -19,10 +26,10 @@ class Admission:
     def __init__(self, most: int) -> None:
         self._most = most
         self._changed = threading.Condition()
-        self._lines: set[Line] = set()
+        self._calls: set[Call] = set()
         self._stopping = False
 
-    def enter(self, line: Line) -> None:
+    def enter(self, call: Call) -> None:
         """Takes a call in.
 
         Raises:
@@ -32,14 +39,14 @@ class Admission:
         with self._changed:
             if self._stopping:
                 raise NodeStopping("this node is about to stop")
-            if len(self._lines) >= self._most:
+            if len(self._calls) >= self._most:
                 raise TooManyCalls(f"this node carries {self._most} calls at once")
-            self._lines.add(line)
+            self._calls.add(call)
 
-    def leave(self, line: Line) -> None:
+    def leave(self, call: Call) -> None:
         """Lets a call go; one that has gone already changes nothing."""
         with self._changed:
-            self._lines.discard(line)
+            self._calls.discard(call)
             self._changed.notify_all()
 
     def stop(self, grace: float) -> None:
@@ -51,6 +58,6 @@ class Admission:
         until = monotonic() + grace
         with self._changed:
             self._stopping = True
-            self._changed.wait_for(lambda: not self._lines, timeout=max(0.0, until - monotonic()))
-            for line in self._lines:
-                line.break_off(NodeStopping("this node was stopped"))
+            self._changed.wait_for(lambda: not self._calls, timeout=max(0.0, until - monotonic()))
+            for call in self._calls:
+                call.break_off(NodeStopping("this node was stopped"))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import monotonic
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
-from parties.channel import codes
 from parties.channel.admission import Admission
 from parties.channel.drive import carry
-from parties.channel.line import CallerFault, Carried, Line
+from parties.channel.ended import Ended, note_end
+from parties.channel.line import CallerFault, Line
 from parties.channel.threads import DialogueThreads
 from parties.errors import PeerLost
 from parties.logs import Log
@@ -28,27 +27,7 @@ It may refuse by raising, for example `PeerRefused` with a code. It runs in a th
 one dialogue at a time, and may have carried another peer's before.
 """
 
-DONE: Final = "done"
-
 _HUNG_UP: Final = "the caller hung up before the dialogue was over"
-
-
-class Ended(NamedTuple):
-    """What became of one call that was answered.
-
-    Attributes:
-        peer: the peer's name.
-        session: as the peer opened it, or None if it never did.
-        code: "done", or the word for what went wrong.
-        carried: how many bytes of messages.
-        seconds: from the call to its end.
-    """
-
-    peer: str
-    session: str | None
-    code: str
-    carried: Carried
-    seconds: float
 
 
 class Answering:
@@ -108,24 +87,7 @@ class Answering:
 
     def ended(self, error: BaseException | None) -> Ended:
         """Logs how the call ended and returns it."""
-        code = codes.status_and_code(error)[1] if error else DONE
-        carried = self._line.carried
-        seconds = round(monotonic() - self._began, 3)
-        _log.info(
-            "call_ended",
-            end="answering",
-            peer=self._peer,
-            session=self._session,
-            code=code,
-            said_bytes=carried.said_bytes,
-            heard_bytes=carried.heard_bytes,
-            seconds=seconds,
-        )
-        if error and codes.is_our_bug(error):
-            # The text of an error that nobody foresaw may hold data; its kind and places do not.
-            places = [f"{at.name}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__)]
-            _log.error("call_failed", session=self._session, kind=type(error).__name__, at=places)
-        return Ended(self._peer, self._session, code, carried, seconds)
+        return note_end(self._peer, self._session, error, self._line.carried, self._began)
 
     def _run(self, session: str) -> None:
         """Runs our dialogue, in a thread that has nothing else to do; its error ends the line."""

@@ -1,11 +1,13 @@
-"""The driver: runs a dialogue over a line."""
+"""The drivers: run a dialogue over a line, or as one flight there and one back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from parties.channel.line import Line
 from psi.dialogue import HEAR, Dialogue
+from psi.errors import ApiMisuse, UnexpectedMessage
 
 T = TypeVar("T")
 
@@ -38,3 +40,82 @@ def carry(dialogue: Dialogue[T], line: Line) -> T:
     finally:
         dialogue.close()
     return result
+
+
+def exchange(dialogue: Dialogue[T], carry_there: Callable[[list[bytes]], Sequence[bytes]]) -> T:
+    """Runs the calling end of a dialogue that says all before it hears anything.
+
+    Args:
+        dialogue: ours.
+        carry_there: carries what we say to the peer, once, and returns all that it says.
+
+    Raises:
+        ApiMisuse: the dialogue says something after it has heard.
+        UnexpectedMessage: the peer says more or less than our dialogue hears.
+        PsiError: what else the dialogue raised.
+    """
+    said: list[bytes] = []
+    heard: list[bytes] | None = None  # the last comes first
+    turn = None
+    try:
+        while True:
+            data = None
+            if turn is HEAR:
+                if heard is None:
+                    heard = list(reversed(carry_there(said)))
+                data = _next(heard)
+            try:
+                turn = dialogue.send(data)
+            except StopIteration as stop:
+                result: T = stop.value
+                break
+            if turn is not HEAR:
+                if heard is not None:
+                    raise ApiMisuse("a dialogue that hears and then speaks needs a stream")
+                said.append(turn)
+        if heard is None:
+            heard = list(carry_there(said))
+        _must_be_over(heard)
+    finally:
+        dialogue.close()
+    return result
+
+
+def reply(dialogue: Dialogue[object], said: Sequence[bytes]) -> list[bytes]:
+    """Runs the answering end of such a dialogue, in the calling thread, and returns what it says.
+
+    Args:
+        dialogue: ours.
+        said: all that the caller says.
+
+    Raises:
+        UnexpectedMessage: the caller says more or less than our dialogue hears.
+        PsiError: what else the dialogue raised.
+    """
+    answer: list[bytes] = []
+    left = list(reversed(said))
+    turn = None
+    try:
+        while True:
+            data = _next(left) if turn is HEAR else None
+            try:
+                turn = dialogue.send(data)
+            except StopIteration:
+                break
+            if turn is not HEAR:
+                answer.append(turn)
+        _must_be_over(left)
+    finally:
+        dialogue.close()
+    return answer
+
+
+def _next(left: list[bytes]) -> bytes:
+    if not left:
+        raise UnexpectedMessage("a message is due, the end of the dialogue came")
+    return left.pop()
+
+
+def _must_be_over(left: list[bytes]) -> None:
+    if left:
+        raise UnexpectedMessage("the dialogue is over, a message came")

@@ -122,6 +122,23 @@ class Reader:
         return frame
 
 
+def read_opening(opening: wire.Opening) -> Opening:
+    """Checks what opens a direction.
+
+    Raises:
+        PeerIncompatible: the other end speaks another version of the wire.
+        MalformedMessage: the session has another form.
+    """
+    if opening.version != WIRE_VERSION:
+        raise PeerIncompatible(
+            f"the peer speaks version {opening.version} of the wire, we speak "
+            f"{WIRE_VERSION}: run the same release on both nodes"
+        )
+    if not session_is_well_formed(opening.session):
+        raise MalformedMessage("the session is not 32 hexadecimal digits")
+    return Opening(opening.session)
+
+
 def session_is_well_formed(session: str) -> bool:
     """Whether this is 32 hexadecimal digits in lower case."""
     return _SESSION.fullmatch(session) is not None
@@ -148,14 +165,7 @@ def _body(message: wire.Frame) -> Frame:
         case "said":
             return Said(_bounded(message.said))
         case "opening":
-            if message.opening.version != WIRE_VERSION:
-                raise PeerIncompatible(
-                    f"the peer speaks version {message.opening.version} of the wire, we speak "
-                    f"{WIRE_VERSION}: run the same release on both nodes"
-                )
-            if not session_is_well_formed(message.opening.session):
-                raise MalformedMessage("the session is not 32 hexadecimal digits")
-            return Opening(message.opening.session)
+            return read_opening(message.opening)
         case "heartbeat":
             return Heartbeat()
         case "ending":

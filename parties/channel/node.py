@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 
 import grpc
 from cryptography import x509
@@ -15,8 +15,10 @@ from cryptography import x509
 from parties.channel import codes
 from parties.channel.address import split
 from parties.channel.admission import Admission
-from parties.channel.answering import Answer, Answering, Ended
-from parties.channel.options import METHOD, SPARE_CALLS, server_options
+from parties.channel.answering import Answer, Answering
+from parties.channel.ended import Ended
+from parties.channel.options import EXCHANGE, METHOD, SPARE_CALLS, server_options
+from parties.channel.replying import Replying
 from parties.channel.standard import StandardServices
 from parties.channel.threads import DialogueThreads
 from parties.channel.trust import Trust
@@ -129,8 +131,12 @@ class Node:
         converse: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
             self._converse
         )
+        exchange: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+            self._exchange
+        )
         _, service, method = METHOD.split("/")
-        return grpc.method_handlers_generic_handler(service, {method: converse})
+        methods = {method: converse, EXCHANGE.split("/")[-1]: exchange}
+        return grpc.method_handlers_generic_handler(service, methods)
 
     def _converse(
         self, arriving: Iterator[bytes], context: grpc.ServicerContext
@@ -146,13 +152,23 @@ class Node:
         except BaseException as error:
             failure = error
         finally:
-            ended = call.ended(failure)
-            if self._on_end is not None:
-                self._on_end(ended)
+            self._end(call.ended(failure))
         if failure is not None:
-            status, code = codes.status_and_code(failure)
-            context.set_trailing_metadata(((codes.METADATA_KEY, code),))
-            context.abort(status, "")
+            _abort(context, failure)
+
+    def _exchange(self, raw: bytes, context: grpc.ServicerContext) -> bytes:
+        call = Replying(self._recognise(context), self._answer, self._admission)
+        try:
+            ours = call.reply(raw)
+        except BaseException as error:
+            self._end(call.ended(error))
+            _abort(context, error)
+        self._end(call.ended(None))
+        return ours
+
+    def _end(self, ended: Ended) -> None:
+        if self._on_end is not None:
+            self._on_end(ended)
 
     def _recognise(self, context: grpc.ServicerContext) -> str:
         """Returns the caller's name, or ends the call with PERMISSION_DENIED and no word."""
@@ -177,6 +193,13 @@ class Node:
     def _learn(self) -> None:
         while not self._stopping.is_set() and not self._trust.learn():
             self._stopping.wait(_LEARN_AGAIN_SECONDS)
+
+
+def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
+    """Ends a call with the word for an error."""
+    status, code = codes.status_and_code(error)
+    context.set_trailing_metadata(((codes.METADATA_KEY, code),))
+    context.abort(status, "")
 
 
 def _why_not_listen(listen: str) -> str:

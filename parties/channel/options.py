@@ -8,7 +8,9 @@ from parties.channel.frames import FRAME_MARGIN, LONGEST_MESSAGE
 
 Options: TypeAlias = list[tuple[str, int | str]]
 
-METHOD: Final = "/parties.wire.v1.Node/Converse"
+_SERVICE: Final = "/parties.wire.v1.Node"
+METHOD: Final = f"{_SERVICE}/Converse"
+EXCHANGE: Final = f"{_SERVICE}/Exchange"
 
 # gRPC refuses a longer frame before it is in memory, but hangs up without a reason. As much again
 # as a message may have leaves room for us to read what is too long by mistake, and to name it.

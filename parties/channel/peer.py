@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Final, Self, TypeVar, cast
 
@@ -11,10 +11,12 @@ import grpc
 
 from parties.channel import codes
 from parties.channel.address import split
-from parties.channel.drive import carry
+from parties.channel.drive import carry, exchange
+from parties.channel.ended import DONE
+from parties.channel.flights import read_flight, write_flight
 from parties.channel.frames import LONGEST_MESSAGE, session_is_well_formed
 from parties.channel.line import Carried, Line
-from parties.channel.options import METHOD, client_options
+from parties.channel.options import EXCHANGE, METHOD, client_options
 from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import explain, learn_leaf
 from parties.credentials import Identity, Stamp, read_credentials, stamp_of
@@ -22,7 +24,13 @@ from parties.errors import CertificateError, PartyError, PeerLost, PeerUnreachab
 from parties.logs import Log
 from parties.settings import PeerSettings
 from psi.dialogue import Dialogue
-from psi.errors import ApiMisuse, BoundExceeded, PeerIncompatible, PsiError
+from psi.errors import (
+    ApiMisuse,
+    BoundExceeded,
+    PeerIncompatible,
+    PsiError,
+    UnexpectedMessage,
+)
 
 T = TypeVar("T")
 
@@ -85,22 +93,47 @@ class Peer:
             PeerRefused: the peer ended the run, with its word for it.
             PsiError: what the dialogue raised, or the peer's frames are not what they must be.
         """
+        line = Line(self._patience)
+
+        def carried() -> T:
+            try:
+                return self._call(dialogue, session, line)
+            finally:
+                self._carried = line.carried
+
+        return self._logged(dialogue, session, carried)
+
+    def exchange(self, dialogue: Dialogue[T], session: str) -> T:
+        """As `call`, for a dialogue that says all before it hears anything: one flight each way.
+
+        Nothing is heard of the peer before its answer is there, which must be within the patience.
+
+        Args:
+            dialogue: our side.
+            session: as of `call`.
+
+        Raises:
+            ApiMisuse: the dialogue says something after it has heard, or too much for a flight.
+            PartyError, PsiError: as of `call`.
+        """
+        return self._logged(dialogue, session, lambda: self._exchange(dialogue, session))
+
+    def _logged(self, dialogue: Dialogue[T], session: str, carry_out: Callable[[], T]) -> T:
+        """Carries out a call of this session, and logs when it began and how it ended."""
         if not session_is_well_formed(session):
             raise ApiMisuse("a session is 32 hexadecimal digits in lower case")
         name, began = self._settings.name, monotonic()
         log = _log.bind(peer=name, session=session)
         self._carried = Carried()
-        line = Line(self._patience)
-        code = "done"
+        code = DONE
         log.info("call_began", end="calling")
         try:
-            result = self._call(dialogue, session, line)
+            result = carry_out()
         except BaseException as error:
             code = codes.status_and_code(error)[1]
             raise
         finally:
             dialogue.close()  # if it never started, nobody else has
-            self._carried = line.carried
             log.info(
                 "call_ended",
                 end="calling",
@@ -124,6 +157,28 @@ class Peer:
             if line.opened:
                 raise
             raise explain(address, pin, self._identity) from None
+        finally:
+            if not self._stays:
+                self._disconnect()
+
+    def _exchange(self, dialogue: Dialogue[T], session: str) -> T:
+        pin, channel = self._connect()
+        # Without serialisers gRPC takes and hands over flights as bytes.
+        there: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXCHANGE)
+
+        def carry_there(said: list[bytes]) -> tuple[bytes, ...]:
+            raw = write_flight(session, said)
+            self._carried = Carried(sum(map(len, said)))
+            theirs = read_flight(there(raw, timeout=self._patience))
+            self._carried = Carried(self._carried.said_bytes, theirs.size)
+            if theirs.session != session:
+                raise UnexpectedMessage("the peer opened another session than ours")
+            return theirs.said
+
+        try:
+            return exchange(dialogue, carry_there)
+        except grpc.RpcError as error:
+            raise self._error(cast("grpc.Call", error), pin, opened=False) from None
         finally:
             if not self._stays:
                 self._disconnect()
@@ -184,6 +239,8 @@ class Peer:
                 return BoundExceeded(f"{peer} sent a message longer than {LONGEST_MESSAGE} bytes")
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
                 return PeerUnreachable(f"{peer} carries as many calls as it may: try again later")
+            case grpc.StatusCode.DEADLINE_EXCEEDED:
+                return PeerLost(f"the peer gave no answer for {self._patience:g} s")
             case _ if opened:
                 return PeerLost(
                     f"the connection to {peer} broke before the dialogue was over; nothing was "

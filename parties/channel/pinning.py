@@ -8,6 +8,7 @@ what binds a name to *its own* root is `Pin.accepts`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from parties.credentials import (
+    KNOWN,
     fingerprint,
     is_authority,
     names_of,
@@ -116,6 +118,12 @@ def read_pin(peer: PeerSettings) -> Pin:
 def _issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
     if why_not_now(authority):
         return False
+    return _signed(authority, certificate)
+
+
+@lru_cache(maxsize=KNOWN)
+def _signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether an authority's signature stands under a certificate, which time does not change."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):

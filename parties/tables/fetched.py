@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import Final
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
 from parties.tables.files import alone, for_the_owner, read_whole, remove_others, write_whole
+from parties.tables.kept import Kept
 from parties.tables.manifest import Manifest, ShardFile, Signed, verify
 from psi import Elements
 from psi.errors import PeerError
@@ -62,16 +64,16 @@ class Fetched:
         Raises:
             LocalFault: it cannot be read, or is damaged.
         """
-        path = self._folder / "manifest.json"
-        data = read_whole(path)
-        if data is None:
-            return None
-        try:
-            return verify(Signed(*map(bytes.fromhex, json.loads(data))))[0]
-        except (ValueError, TypeError, TableRefused):
-            raise LocalFault(
-                f"{path}: is damaged; remove {self._folder} and fetch the table again"
-            ) from None
+        kept = self.kept()
+        return None if kept is None else kept[0]
+
+    def kept(self) -> tuple[Manifest, bytes] | None:
+        """As `manifest`, and its encoding; read again when it has changed.
+
+        Raises:
+            LocalFault: it cannot be read, or is damaged.
+        """
+        return _kept.get(self._folder / "manifest.json")
 
     def missing(self, manifest: Manifest) -> list[tuple[ShardFile, int]]:
         """Which files of a table are not here yet, and how many bytes of each are."""
@@ -165,7 +167,8 @@ class Fetched:
                             "removed; ask again, it is fetched anew"
                         )
                     _sound.add(stamp)
-                block = np.memmap(opened, np.uint8, "r")
+                mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+                block = np.frombuffer(mapped, np.uint8)
         except (OSError, ValueError):
             raise LocalFault(f"{path}: cannot be read; ask again, it is fetched anew") from None
         try:
@@ -189,3 +192,20 @@ class Fetched:
             return path.stat().st_size
         except OSError:
             return 0
+
+
+def _read(path: Path) -> tuple[Manifest, bytes] | None:
+    data = read_whole(path)
+    if data is None:
+        return None
+    try:
+        signed = Signed(*map(bytes.fromhex, json.loads(data)))
+        return verify(signed)[0], signed.manifest
+    except (ValueError, TypeError, TableRefused):
+        raise LocalFault(
+            f"{path}: is damaged; remove {path.parent} and fetch the table again"
+        ) from None
+
+
+_kept: Final = Kept(_read)
+"""Manifests of peers that were verified when this process read them."""

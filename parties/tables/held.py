@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
 
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
 from parties.tables.files import Journal, alone, read_whole, remove_others, write_whole
+from parties.tables.kept import Kept
 from parties.tables.manifest import Manifest, ShardFile
 from parties.tables.sealing import Wrapping, read_key, write_key
 from psi import _core
@@ -50,6 +53,14 @@ class Held:
             LocalFault: it cannot be read, or is damaged.
         """
         return self._read("manifest.json")
+
+    def served(self) -> tuple[Manifest, bytes] | None:
+        """As `manifest`, and its encoding; read again when it has changed.
+
+        Raises:
+            LocalFault: it cannot be read, or is damaged.
+        """
+        return _served.get(self._folder / "manifest.json")
 
     def key(self, epoch: str, by: Wrapping) -> _core.VoprfKey | None:
         """The key of an epoch, or None if it has none yet.
@@ -129,14 +140,26 @@ class Held:
                 yield manifest
 
     def _read(self, name: str) -> Manifest | None:
-        path = self._folder / name
-        data = read_whole(path)
-        if data is None:
-            return None
-        try:
-            return Manifest.decode(data)
-        except TableRefused:
-            raise LocalFault(
-                f"{path}: is damaged; put {path.with_name('previous.json')} in its place, or else "
-                "prepare with a new epoch until its number is above the last one that was served"
-            ) from None
+        return _read(self._folder / name)
+
+
+def _read(path: Path) -> Manifest | None:
+    data = read_whole(path)
+    if data is None:
+        return None
+    try:
+        return Manifest.decode(data)
+    except TableRefused:
+        raise LocalFault(
+            f"{path}: is damaged; put {path.with_name('previous.json')} in its place, or else "
+            "prepare with a new epoch until its number is above the last one that was served"
+        ) from None
+
+
+def _read_served(path: Path) -> tuple[Manifest, bytes] | None:
+    manifest = _read(path)
+    return None if manifest is None else (manifest, manifest.encode())
+
+
+_served: Final = Kept(_read_served)
+"""Manifests that this process serves, and their encodings."""

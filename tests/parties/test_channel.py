@@ -28,6 +28,7 @@ from parties.certificates import inspect, issue, renew
 from parties.channel import Carried, Identity, frames
 from parties.channel.frames import FRAME_MARGIN, LONGEST_MESSAGE, Reader, Said, Writer
 from parties.channel.line import QUEUE, Line
+from parties.channel.options import EXCHANGE
 from parties.errors import CertificateError, LocalFault, PeerLost, PeerUnreachable, SettingsError
 from parties.wire.v1 import node_pb2 as wire
 from parties.wire.v1 import node_pb2_grpc
@@ -358,7 +359,7 @@ def test_a_caller_whose_authority_nobody_pinned_is_told_so(loopback: Any, dialog
     assert node.ends == []
 
 
-@pytest.mark.parametrize("service", ["converse", "health", "watch", "reflection"])
+@pytest.mark.parametrize("service", ["converse", "exchange", "health", "watch", "reflection"])
 def test_one_peer_cannot_pose_as_another(
     loopback: Any, dialogues: Any, tmp_path: Path, service: str
 ) -> None:
@@ -387,6 +388,8 @@ def beside(channel: grpc.Channel, service: str) -> Iterator[Any]:
     match service:
         case "health":
             yield health.Check(ask, timeout=5)
+        case "exchange":
+            yield channel.unary_unary(EXCHANGE)(b"x", timeout=5)
         case "watch":
             yield from health.Watch(ask, timeout=5)
         case _:

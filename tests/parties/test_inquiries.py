@@ -221,7 +221,7 @@ def tampered(pair: Pair, change: Any) -> TableRefused:
     path.write_bytes(changed.encode())
     with pytest.MonkeyPatch.context() as patch:
         # The holder says whatever stands there.
-        patch.setattr("parties.inquiries._served", lambda *given: given[2].manifest())
+        patch.setattr("parties.inquiries._served", lambda *given: given[2].served())
         with pytest.raises(TableRefused) as refused:
             pair.ask(plate=["浙A12345"])
     path.write_bytes(manifest.encode())

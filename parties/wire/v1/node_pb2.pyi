@@ -1,9 +1,18 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Flight(_message.Message):
+    __slots__ = ("opening", "said")
+    OPENING_FIELD_NUMBER: _ClassVar[int]
+    SAID_FIELD_NUMBER: _ClassVar[int]
+    opening: Opening
+    said: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, opening: _Optional[_Union[Opening, _Mapping]] = ..., said: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("sequence", "opening", "said", "heartbeat", "ending", "fault")

@@ -40,6 +40,11 @@ class NodeStub:
                 request_serializer=parties_dot_wire_dot_v1_dot_node__pb2.Frame.SerializeToString,
                 response_deserializer=parties_dot_wire_dot_v1_dot_node__pb2.Frame.FromString,
                 _registered_method=True)
+        self.Exchange = channel.unary_unary(
+                '/parties.wire.v1.Node/Exchange',
+                request_serializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
+                response_deserializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
+                _registered_method=True)
 
 
 class NodeServicer:
@@ -63,6 +68,16 @@ class NodeServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Exchange(self, request, context):
+        """Carries one dialogue in which the caller has said all before it hears anything: one Flight
+        there and one back, both of the caller's session. There are no heartbeats, so it is for what is
+        answered at once; nothing of the answer is sent before the answering end's dialogue is over.
+        Errors are told as by Converse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NodeServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -70,6 +85,11 @@ def add_NodeServicer_to_server(servicer, server):
                     servicer.Converse,
                     request_deserializer=parties_dot_wire_dot_v1_dot_node__pb2.Frame.FromString,
                     response_serializer=parties_dot_wire_dot_v1_dot_node__pb2.Frame.SerializeToString,
+            ),
+            'Exchange': grpc.unary_unary_rpc_method_handler(
+                    servicer.Exchange,
+                    request_deserializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
+                    response_serializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -100,6 +120,33 @@ class Node:
             '/parties.wire.v1.Node/Converse',
             parties_dot_wire_dot_v1_dot_node__pb2.Frame.SerializeToString,
             parties_dot_wire_dot_v1_dot_node__pb2.Frame.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Exchange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parties.wire.v1.Node/Exchange',
+            parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
+            parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
             options,
             channel_credentials,
             insecure,

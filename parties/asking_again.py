@@ -1,0 +1,101 @@
+"""An inquiry of a peer that has said before what its tables are: all that is asked is said at once.
+
+The asker goes by what it has heard and checked, and says the digest of it with its proposal. The
+holder answers if it would say the same now, and else refuses before it counts anything. Both ends
+hash what the holder would have said into the parameters of the set's dialogue, as if it had been
+said once more; so nothing is agreed, checked or counted otherwise than by `parties/inquiries.py`,
+and one flight each way is enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from parties.errors import LocalFault
+from parties.inquiries import Answer, Answers, Question, parameters_of, proposal_of, words_of
+from parties.settings import PeerSettings, Settings
+from parties.tables import Fetched, Manifest
+from parties.wire.v1 import job_pb2 as wire
+from psi import Dialogue, Meter
+from psi.protocols.inquiry import BIN, Asker
+from psi.tables import Generation
+
+
+class Known(NamedTuple):
+    """What a peer has said of its table of one set, and was checked.
+
+    Attributes:
+        tables: the message, as it came.
+        manifest: of the table.
+        encoded: the manifest, as it was signed.
+    """
+
+    tables: bytes
+    manifest: Manifest
+    encoded: bytes
+
+
+def known_from(answers: Answers) -> Known | None:
+    """What can be gone by next time; None if not one set was asked about."""
+    if len(answers.sets) != 1:
+        return None
+    (told,) = wire.Tables.FromString(answers.tables).manifests
+    return Known(answers.tables, answers.sets[0].manifest, told.manifest)
+
+
+def fits(questions: Sequence[Question]) -> bool:
+    """Whether all of it is said before anything is heard: one set, and at most one bin of it."""
+    return len(questions) == 1 and 0 < len(questions[0].elements) <= BIN
+
+
+def reopened(
+    settings: Settings, peer: PeerSettings, question: Question, known: Known
+) -> Sequence[Generation] | None:
+    """Opens what a question needs of a table that is known; None if it must be fetched first.
+
+    Raises:
+        TableRefused: a file is not what the manifest says.
+    """
+    own = Fetched(settings.tables, peer, question.spec.name)
+    try:
+        if own.manifest() == known.manifest:
+            return own.generations(known.manifest, question.elements)
+    except LocalFault:
+        pass  # met again, or mended, where it is fetched
+    return None
+
+
+def ask_again(
+    settings: Settings,
+    peer: PeerSettings,
+    session: str,
+    question: Question,
+    known: Known,
+    generations: Sequence[Generation],
+    meter: Meter,
+) -> Dialogue[Answer]:
+    """Asks about one set; the asker's end. Says all before it hears anything.
+
+    Args:
+        settings: ours.
+        peer: whom we ask.
+        session: of the call.
+        question: that `fits`.
+        known: what the peer has said of its table.
+        generations: of `reopened`.
+        meter: counts what is done.
+
+    Raises:
+        PeerError: the peer said something else than an honest one.
+    """
+    proposal = proposal_of(settings, peer, [question], hashlib.sha256(known.tables).digest())
+    yield proposal
+    count = len(question.elements)
+    yield wire.ShardRequest(elements=[count]).SerializeToString(deterministic=True)
+    words = words_of(session, proposal, known.tables)
+    agreed = parameters_of(words, question.spec, known.encoded, count)
+    asker = Asker(question.elements, known.manifest.function, agreed, meter=meter)
+    outputs = yield from asker.converse()
+    return Answer(known.manifest, question.elements, outputs, generations)

@@ -1,0 +1,212 @@
+"""Exchanges: a dialogue that is said in one flight there and heard in one flight back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import grpc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parties.channel.flights import MOST_MESSAGES, Flight, read_flight, write_flight
+from parties.channel.frames import LONGEST_MESSAGE
+from parties.channel.options import EXCHANGE
+from parties.errors import PeerLost, PeerRefused, PeerUnreachable
+from parties.refusals import Refusal
+from parties.wire.v1 import node_pb2 as wire
+from psi.dialogue import HEAR, Dialogue
+from psi.errors import (
+    ApiMisuse,
+    BoundExceeded,
+    MalformedMessage,
+    PeerError,
+    PeerIncompatible,
+    UnexpectedMessage,
+)
+
+SESSION = "00112233445566778899aabbccddeeff"
+
+
+def ask(*messages: bytes, answers: int) -> Dialogue[list[bytes]]:
+    """Says all messages, then hears so many."""
+    yield from messages
+    heard = []
+    for _ in range(answers):
+        data = yield HEAR
+        assert data is not None
+        heard.append(data)
+    return heard
+
+
+def twice(peer: str, session: str) -> Dialogue[None]:
+    """Answers each of two messages with itself."""
+    for _ in range(2):
+        data = yield HEAR
+        assert data is not None
+        yield data
+
+
+def exchange(loopback: Any, dialogue: Dialogue[Any], port: int, **changes: Any) -> Any:
+    return loopback.peer(port, **changes).exchange(dialogue, SESSION)
+
+
+def test_all_is_said_then_all_is_heard_and_the_bytes_are_counted(loopback: Any) -> None:
+    with loopback.node(twice) as node, loopback.peer(node.port) as peer:
+        assert peer.exchange(ask(b"one", b"", answers=2), SESSION) == [b"one", b""]
+        assert peer.carried == (3, 3)
+        assert peer.call(ask(b"1", b"2", answers=2), SESSION) == [b"1", b"2"], "beside a stream"
+    first, second = node.ends
+    assert first[:4] == ("insurer", SESSION, "done", (3, 3))
+    assert second.code == "done"
+
+
+def test_a_refusal_comes_as_its_word(loopback: Any) -> None:
+    def refuse(peer: str, session: str) -> Dialogue[None]:
+        yield HEAR
+        raise Refusal("over-limit", "this sentence stays here")
+
+    with loopback.node(refuse) as node, pytest.raises(PeerRefused) as refused:
+        exchange(loopback, ask(b"x", answers=1), node.port)
+    assert refused.value.code == "over-limit"
+    assert "stays here" not in str(refused.value)
+    assert [end.code for end in node.ends] == ["over-limit"]
+
+
+@pytest.mark.parametrize(("said", "heard"), [(1, 2), (3, 2), (2, 1), (2, 3)])
+def test_who_says_more_or_less_than_is_heard_ends_it(loopback: Any, said: int, heard: int) -> None:
+    # Our own dialogue notices what is too many or missing; of the peer's we hear the word.
+    refused = pytest.raises((UnexpectedMessage, PeerRefused))
+    with loopback.node(twice) as node, refused:
+        exchange(loopback, ask(*[b"x"] * said, answers=heard), node.port)
+    assert [end.code for end in node.ends] == ["done" if said == 2 else "unexpected-message"]
+
+
+def test_a_dialogue_that_hears_and_then_speaks_needs_a_stream(loopback: Any) -> None:
+    def turn_about() -> Dialogue[None]:
+        yield b"1"
+        yield b"2"
+        yield HEAR
+        yield b"3"
+
+    with loopback.node(twice) as node, pytest.raises(ApiMisuse, match="needs a stream"):
+        exchange(loopback, turn_about(), node.port)
+
+
+def test_who_gives_no_answer_within_the_patience_is_lost(loopback: Any) -> None:
+    go_on = threading.Event()
+
+    def wait(peer: str, session: str) -> Dialogue[None]:
+        yield HEAR
+        assert go_on.wait(5)
+
+    with loopback.node(wait) as node:
+        began = time.monotonic()
+        with pytest.raises(PeerLost, match=r"gave no answer for 0\.5 s"):
+            exchange(loopback, ask(b"x", answers=0), node.port, patience=0.5)
+        assert time.monotonic() - began < 4
+        go_on.set()
+
+
+def test_a_node_that_stops_or_is_busy_says_so(loopback: Any) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def wait(peer: str, session: str) -> Dialogue[None]:
+        yield HEAR
+        inside.set()
+        assert go_on.wait(5)
+
+    errors: list[Exception] = []
+
+    def call(port: int) -> None:
+        try:
+            exchange(loopback, ask(b"x", answers=0), port)
+        except Exception as error:
+            errors.append(error)
+
+    with loopback.node(wait, most_calls=1) as node:
+        caller = threading.Thread(target=call, args=(node.port,))
+        caller.start()
+        assert inside.wait(5)
+        with pytest.raises(PeerUnreachable, match="carries as many calls as it may"):
+            exchange(loopback, ask(b"x", answers=0), node.port)
+        stopper = threading.Thread(target=node.node.stop, args=(0.05,))
+        stopper.start()
+        # Broken off when its grace is over, and told so when its dialogue is: nothing is sent.
+        while not node.node._stopping.is_set() or not _broken(node.node):
+            time.sleep(0.01)
+        go_on.set()
+        caller.join(5)
+        stopper.join(5)
+    assert [type(error) for error in errors] == [PeerUnreachable]
+    assert [end.code for end in node.ends] == ["busy", "stopping"]
+
+
+def _broken(node: Any) -> bool:
+    return all(call._broken for call in node._admission._calls)
+
+
+def test_an_answer_in_another_session_is_none(loopback: Any, monkeypatch: Any) -> None:
+    from parties.channel import replying
+
+    write = replying.write_flight
+    monkeypatch.setattr(replying, "write_flight", lambda _, said: write("f" * 32, said))
+    other = pytest.raises(UnexpectedMessage, match="another session than ours")
+    with loopback.node(twice) as node, other:
+        exchange(loopback, ask(b"1", b"2", answers=2), node.port)
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        (b"\xff", "malformed-message"),
+        (b"", "incompatible"),
+        (write_flight("0" * 32, []).replace(b"0" * 32, b"x" * 32), "malformed-message"),
+        (write_flight("0" * 32, []) + b"\x12\x00" * (MOST_MESSAGES + 1), "bound-exceeded"),
+    ],
+    ids=["noise", "nothing", "session", "many"],
+)
+def test_a_flight_that_is_none_is_refused_with_the_word_for_it(
+    loopback: Any, raw: bytes, word: str
+) -> None:
+    with loopback.node(twice) as node, loopback.channel(node.port) as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            channel.unary_unary(EXCHANGE)(raw, timeout=5)
+        assert dict(refused.value.trailing_metadata())["greenlane-code"] == word
+        assert refused.value.details() == ""
+    assert [end.code for end in node.ends] == [word]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_peer_error(raw: bytes) -> None:
+    try:
+        flight = read_flight(raw)
+    except PeerError:
+        return
+    assert read_flight(write_flight(*flight)) == flight
+
+
+@given(st.lists(st.binary(max_size=100), max_size=MOST_MESSAGES))
+def test_a_flight_is_read_as_it_was_written(said: list[bytes]) -> None:
+    assert read_flight(write_flight(SESSION, said)) == Flight(SESSION, tuple(said))
+
+
+def test_a_flight_has_bounds_at_both_ends() -> None:
+    whole = bytes(LONGEST_MESSAGE)
+    assert read_flight(write_flight(SESSION, [whole])).size == LONGEST_MESSAGE
+    for said in ([whole, b"x"], [b""] * (MOST_MESSAGES + 1)):
+        with pytest.raises(ApiMisuse, match="use a stream"):
+            write_flight(SESSION, said)
+        opening = wire.Opening(session=SESSION, version=1)
+        with pytest.raises(BoundExceeded):
+            read_flight(wire.Flight(opening=opening, said=said).SerializeToString())
+    with pytest.raises(BoundExceeded):
+        read_flight(bytes(2 * LONGEST_MESSAGE + 1))
+    for opening, error in (
+        (wire.Opening(session=SESSION, version=2), PeerIncompatible),
+        (wire.Opening(session="x", version=1), MalformedMessage),
+    ):
+        with pytest.raises(error):
+            read_flight(wire.Flight(opening=opening).SerializeToString())
