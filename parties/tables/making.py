@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from parties.tables.building import build_change, build_files, shards_for
-from parties.tables.changes import Change, digests_of, find_change, remember, whole_change
+from parties.tables.changes import (
+    Change,
+    digests_of,
+    find_change,
+    known_contents,
+    remember,
+    remember_whole,
+    whole_change,
+)
+from parties.tables.files import Journal
 from parties.tables.held import Held
 from parties.tables.manifest import LABEL_STEP, Manifest
 from psi import Elements, Labels, Meter, _core
@@ -48,24 +58,39 @@ def make(
     number = before.number + 1 if before else 1
     described = described._replace(number=number, label=None if labels is None else labels.width)
     if before is not None and not whole and _goes_on(before, described):
-        change = find_change(held, key, before, elements, digests)
+        journals = known_contents(held, key, before)
+        change = find_change(journals, key, elements, digests) if journals else None
         if change is not None and not change:
             return before
         told = _labels_of(change, len(elements), labels) if change else None
-        if change is not None and _is_small(before, change, told):
-            files = build_change(held, key, before.epoch, change, told, meter)
-            manifest = described._replace(generations=(files, *before.generations))
-            held.publish(manifest)
-            remember(held, key, manifest, change, whole=False)
-            return manifest
+        if journals and change and _is_small(before, change, told):
+            return _add(held, key, before, described, journals, change, told, meter)
     same = before is not None and before.epoch == described.epoch
     entries = len(elements) if labels is None else len(labels)
     # Within an epoch the number of shards stays: what was evaluated is kept shard by shard.
     shards = len(before.generations[-1].shards) if before and same else shards_for(entries)
     files = build_files(held, key, described.epoch, elements, labels, shards, meter)
     manifest = described._replace(generations=(files,))
+    remember_whole(held, key, manifest, whole_change(elements, digests, shards))
     held.publish(manifest)
-    remember(held, key, manifest, whole_change(elements, digests, shards), whole=True)
+    return manifest
+
+
+def _add(
+    held: Held,
+    key: _core.VoprfKey,
+    before: Manifest,
+    described: Manifest,
+    journals: Sequence[Journal],
+    change: Change,
+    labels: Labels | None,
+    meter: Meter,
+) -> Manifest:
+    """Serves the table before with a change as its youngest generation; returns it."""
+    files = build_change(held, key, before.epoch, change, labels, meter)
+    manifest = described._replace(generations=(files, *before.generations))
+    remember(journals, key, manifest.number, change)
+    held.publish(manifest)
     return manifest
 
 

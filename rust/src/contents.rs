@@ -53,25 +53,29 @@ impl Contents {
         Self { store: store_key(key), held: ElementMap::default(), comparisons: 0 }
     }
 
-    /// Takes a block in again, behind those before it, and gives its table's number.
+    /// The number of the table of which a block tells.
     ///
     /// # Errors
     /// [`Error::Check`] if it was not sealed by this key for this context.
-    pub fn read(&mut self, block: &[u8], context: &[u8]) -> Result<u64, Error> {
-        let damaged = Error::Check { argument: "sealed" };
+    pub fn number(&self, block: &[u8], context: &[u8]) -> Result<u64, Error> {
         let opened = sealed::open(&self.store, context, block)?;
-        let (number, rows) = opened.split_first_chunk::<NUMBER>().ok_or(damaged.clone())?;
-        let (rows, rest) = rows.as_chunks::<ROW>();
-        if !rest.is_empty() {
-            return Err(damaged);
-        }
+        Ok(parts(&opened)?.0)
+    }
+
+    /// Takes a block in again, behind those before it.
+    ///
+    /// # Errors
+    /// [`Error::Check`] if it was not sealed by this key for this context.
+    pub fn read(&mut self, block: &[u8], context: &[u8]) -> Result<(), Error> {
+        let opened = sealed::open(&self.store, context, block)?;
+        let (_, rows) = parts(&opened)?;
         self.held.reserve(rows.len());
         for row in rows {
             let (element, digest) = row.split_at(32);
             let (element, digest) = (element.as_chunks().0[0], digest.as_chunks().0[0]);
             self.set(element, digest);
         }
-        Ok(u64::from_le_bytes(*number))
+        Ok(())
     }
 
     /// Compares with what is to be held now.
@@ -149,6 +153,14 @@ impl Contents {
     }
 }
 
+/// The number and the rows of an opened block.
+fn parts(opened: &[u8]) -> Result<(u64, &[[u8; ROW]]), Error> {
+    let damaged = Error::Check { argument: "sealed" };
+    let (number, rows) = opened.split_first_chunk::<NUMBER>().ok_or(damaged.clone())?;
+    let (rows, rest) = rows.as_chunks::<ROW>();
+    if rest.is_empty() { Ok((u64::from_le_bytes(*number), rows)) } else { Err(damaged) }
+}
+
 /// A digest of the records of each element.
 ///
 /// Shapes: records belong to `positions` below `count` and have labels of `width` bytes.
@@ -209,14 +221,17 @@ mod tests {
         assert_eq!(contents.compare(&now, &second).unwrap(), nothing);
 
         let mut again = Contents::new(&key);
-        assert_eq!(again.read(&blocks[0], b"1"), Ok(1));
+        assert_eq!(again.number(&blocks[0], b"1"), Ok(1));
+        assert_eq!(again.number(&blocks[1], b"2"), Ok(2));
+        again.read(&blocks[0], b"1").unwrap();
         assert_eq!(again.compare(&elements[..8], &first).unwrap(), nothing);
-        assert_eq!(again.read(&blocks[1], b"2"), Ok(2));
+        again.read(&blocks[1], b"2").unwrap();
         assert_eq!(again.compare(&now, &second).unwrap(), nothing);
-        let refused = Err(Error::Check { argument: "sealed" });
-        assert_eq!(again.read(&blocks[0], b"2"), refused);
+        let refused = Error::Check { argument: "sealed" };
+        assert_eq!(again.read(&blocks[0], b"2"), Err(refused.clone()));
+        assert_eq!(again.number(&blocks[0], b"2"), Err(refused.clone()));
         let other = SecretKey::draw(&mut entropy);
-        assert_eq!(Contents::new(&other).read(&blocks[0], b"1"), refused);
+        assert_eq!(Contents::new(&other).read(&blocks[0], b"1"), Err(refused));
     }
 
     #[test]

@@ -229,7 +229,11 @@ impl TableContents {
     }
 
     /// The number of the table of which a block tells.
-    fn read(&mut self, py: Python<'_>, block: &[u8], context: &[u8]) -> PyResult<u64> {
+    fn number(&self, py: Python<'_>, block: &[u8], context: &[u8]) -> PyResult<u64> {
+        Ok(detached(py, || self.0.number(block, context))?)
+    }
+
+    fn read(&mut self, py: Python<'_>, block: &[u8], context: &[u8]) -> PyResult<()> {
         Ok(detached(py, || self.0.read(block, context))?)
     }
 
