@@ -53,6 +53,7 @@ __all__ = [
     "okvs_large_cores",
     "open",
     "pack_labels",
+    "places_among",
     "read_rows",
     "reasons",
     "record_digests",
@@ -314,6 +315,7 @@ def okvs_large_cores(
     levels: list[tuple[int, int]], third: int, seed: int, population: int, steps: int
 ) -> list[int]: ...
 def are_distinct(elements: bytes) -> bool: ...
+def places_among(elements: bytes | Block, wanted: bytes | Block) -> bytes: ...
 def hash_elements(identifiers: ArrowArray, domain: str) -> bytes: ...
 def read_rows(
     text: bytes, start: int, delimiter: int, width: int, wanted: list[int], most: int, last: bool

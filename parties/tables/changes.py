@@ -112,40 +112,27 @@ def find_change(
         others, lost = contents.compare(own, told[inside].tobytes())
         changed.append(inside[np.frombuffer(others, np.uint32)])
         gone.append(lost)
-    return given_change(
-        elements, digests, np.concatenate(changed), Elements(b"".join(gone)), shards
-    )
-
-
-def given_change(
-    elements: Elements,
-    digests: bytes,
-    positions: npt.NDArray[np.uint32],
-    gone: Elements,
-    shards: int,
-) -> Change:
-    """A change that is known.
-
-    Args:
-        elements: some identifiers. Secret.
-        digests: of their records, as `digests_of` gives them.
-        positions: of those that are new, or whose records are others.
-        gone: identifiers that are there no more. Secret.
-        shards: of the table.
-    """
+    positions = np.concatenate(changed)
     return Change(
         shards,
-        Elements(_rows(bytes(elements.block), WIDTH)[positions].tobytes()),
+        Elements(rows_of(elements)[positions].tobytes()),
         positions,
-        _rows(digests, DIGEST)[positions].tobytes(),
-        gone,
+        told[positions].tobytes(),
+        Elements(b"".join(gone)),
     )
 
 
-def whole_change(elements: Elements, digests: bytes, shards: int) -> Change:
-    """All that a table holds, as what has changed since there was none."""
+def change_to(elements: Elements, digests: bytes, gone: Elements, shards: int) -> Change:
+    """A change that is known: of all of some elements, beside those that are gone.
+
+    Args:
+        elements: that are told. Secret.
+        digests: of their records, as `digests_of` gives them.
+        gone: elements that are there no more. Secret.
+        shards: of the table.
+    """
     positions = np.arange(len(elements), dtype=np.uint32)
-    return Change(shards, Elements(bytes(elements.block)), positions, digests, Elements(b""))
+    return Change(shards, Elements(bytes(elements.block)), positions, digests, gone)
 
 
 def remember(journals: Sequence[Journal], key: _core.VoprfKey, number: int, change: Change) -> None:
@@ -215,6 +202,26 @@ def digests_of(elements: Elements, labels: Labels | None) -> bytes:
     return _core.record_digests(
         len(elements), labels.positions.tolist(), labels.block.tobytes(), labels.width
     )
+
+
+def labels_at(labels: Labels, positions: npt.NDArray[np.uint32], count: int) -> Labels:
+    """The labels of some among so many elements, by their places among these some.
+
+    Args:
+        labels: of the records of all.
+        positions: of the some, each once.
+        count: how many all are.
+    """
+    places = np.full(count, _core.NOWHERE, np.uint32)
+    places[positions] = np.arange(len(positions), dtype=np.uint32)
+    own = places[labels.positions]
+    records = np.flatnonzero(own != _core.NOWHERE)
+    return Labels(own[records], labels.block[records])
+
+
+def rows_of(elements: Elements) -> npt.NDArray[np.uint8]:
+    """Elements as an array, n x 32 bytes. Secret."""
+    return _rows(bytes(elements.block), WIDTH)
 
 
 def _journals(held: Held, epoch: str, shards: int) -> list[Journal]:
