@@ -155,7 +155,7 @@ def remember(journals: Sequence[Journal], key: _core.VoprfKey, number: int, chan
     added, lost = (split(bytes(each.block), shards) for each in (change.elements, change.gone))
     pairs = zip(journals, added, lost, strict=True)
     for shard, (journal, (inside, own), (_, gone)) in enumerate(pairs):
-        sealed = _core.TableContents(key).advance(
+        sealed = _core.TableContents(key).tell(
             number,
             own,
             told[inside].tobytes(),
@@ -199,9 +199,8 @@ def digests_of(elements: Elements, labels: Labels | None) -> bytes:
     """
     if labels is None:
         return bytes(DIGEST * len(elements))
-    return _core.record_digests(
-        len(elements), labels.positions.tolist(), labels.block.tobytes(), labels.width
-    )
+    positions = labels.positions.astype("<u4").tobytes()
+    return _core.record_digests(len(elements), positions, labels.block.tobytes(), labels.width)
 
 
 def labels_at(labels: Labels, positions: npt.NDArray[np.uint32], count: int) -> Labels:

@@ -112,12 +112,12 @@ impl Contents {
         Ok(Change { changed, gone })
     }
 
-    /// Goes on to the table with this number, and seals what has changed.
+    /// Seals what has changed when the table with this number is made. To go on to that table, read it.
     ///
     /// # Errors
     /// [`Error::Index`] for a position that no element has.
-    pub fn advance(
-        &mut self,
+    pub fn tell(
+        &self,
         number: u64,
         elements: &[Element],
         digests: &[Digest],
@@ -125,7 +125,9 @@ impl Contents {
         context: &[u8],
         entropy: &mut Entropy,
     ) -> Result<Vec<u8>, Error> {
-        let mut rows = number.to_le_bytes().to_vec();
+        let length = NUMBER + ROW * (change.changed.len() + change.gone.len());
+        let mut rows = Vec::with_capacity(length);
+        rows.extend_from_slice(&number.to_le_bytes());
         for position in &change.changed {
             let actual = *position as usize;
             let (Some(element), Some(digest)) = (elements.get(actual), digests.get(actual)) else {
@@ -134,12 +136,10 @@ impl Contents {
             };
             rows.extend_from_slice(element);
             rows.extend_from_slice(digest);
-            self.set(*element, *digest);
         }
         for element in &change.gone {
             rows.extend_from_slice(element);
             rows.extend_from_slice(&GONE);
-            self.set(*element, GONE);
         }
         Ok(sealed::seal(&self.store, context, &rows, entropy))
     }
@@ -205,10 +205,9 @@ mod tests {
         let mut contents = Contents::new(&key);
         let change = contents.compare(&elements[..8], &first).unwrap();
         assert_eq!((change.changed.len(), change.gone.len()), (8, 0));
-        let mut blocks = Vec::new();
-        blocks.push(
-            contents.advance(1, &elements[..8], &first, &change, b"1", &mut entropy).unwrap(),
-        );
+        let mut blocks =
+            vec![contents.tell(1, &elements[..8], &first, &change, b"1", &mut entropy).unwrap()];
+        contents.read(&blocks[0], b"1").unwrap();
         // Another order of records is no change; another label, another number of records are.
         let mut second = digests(9, &[7, 7, 0, 1, 1, 2, 3, 4, 8], b"ihxbbcdej", 1).unwrap();
         let now: Vec<_> = elements[..5].iter().chain(&elements[7..9]).copied().collect();
@@ -216,7 +215,8 @@ mod tests {
         let change = contents.compare(&now, &second).unwrap();
         assert_eq!(change.changed, [0, 1, 6], "x for a, two for one, a new one");
         assert_eq!(change.gone, [elements[5], elements[6]]);
-        blocks.push(contents.advance(2, &now, &second, &change, b"2", &mut entropy).unwrap());
+        blocks.push(contents.tell(2, &now, &second, &change, b"2", &mut entropy).unwrap());
+        contents.read(&blocks[1], b"2").unwrap();
         let nothing = Change { changed: vec![], gone: vec![] };
         assert_eq!(contents.compare(&now, &second).unwrap(), nothing);
 
@@ -243,7 +243,7 @@ mod tests {
         assert!(contents.compare(&[[0; 32]], &[]).is_err());
         let change = Change { changed: vec![1], gone: vec![] };
         let mut entropy = Entropy::from_seed_for_tests([142; 32]);
-        let refused = contents.advance(1, &[[0; 32]], &[[0; 16]], &change, b"", &mut entropy);
+        let refused = contents.tell(1, &[[0; 32]], &[[0; 16]], &change, b"", &mut entropy);
         assert!(refused.is_err());
     }
 }
