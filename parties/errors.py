@@ -10,6 +10,7 @@
     ├── TableRefused      8   a peer's prepared table, or its manifest, is not what it must be
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
     └── LocalFault        9   this machine: port taken, disk full, no permission
+        └── WholeNeeded   9   a change that was given cannot be added to a table
 
 Errors of the toolkit (`psi.errors`) leave the program as 7 (`PeerIncompatible`, `BoundExceeded`)
 or 8 (every other `PeerError`). 0 is done, 1 is a bug of ours, 2 is wrong usage, 130 is Ctrl-C.
@@ -107,6 +108,22 @@ class LocalFault(PartyError):
 
     exit_code = 9
     code = "local"
+
+
+class WholeNeeded(LocalFault):
+    """What has changed cannot be added to a table; the whole source must be read.
+
+    Args:
+        name: of the identifier set.
+        why: a clause for people.
+    """
+
+    code = "whole-needed"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"identifiers.{name}: {why}; prepare without --changed, which reads the whole source"
+        )
 
 
 def code_of(error: PartyError | PsiError) -> str:

@@ -106,8 +106,8 @@ class Shard(NamedTuple):
         step = max(1, GATHERED // (3 * self.rows.shape[1]))
         for start in range(0, len(positions), step):
             part = slice(start, start + step)
-            chosen, entries = positions[part].tolist(), numbers[part].tolist()
-            wanted = _core.Wanted(outputs, chosen, entries, self.salt)
+            chosen, entries = (each[part].astype("<u4") for each in (positions, numbers))
+            wanted = _core.Wanted(outputs, chosen.tobytes(), entries.tobytes(), self.salt)
             places = np.frombuffer(wanted.places(self.shape, self.seed), np.uint32).reshape(-1, 3)
             sums = np.bitwise_xor.reduce(self.rows[places], axis=1)
             found, told = wanted.open(sums.tobytes(), self.label)
@@ -146,7 +146,7 @@ def build(
     block = b"" if labels is None else labels.tobytes()
     try:
         seed, rows = evaluations.build(
-            elements.block, positions.tolist(), block, label, salt, shape, entropy
+            elements.block, positions.astype("<u4").tobytes(), block, label, salt, shape, entropy
         )
     except ValueError as error:
         raise ApiMisuse(f"a shard cannot be built: {error}") from error

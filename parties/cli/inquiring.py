@@ -31,17 +31,39 @@ def prepare(
     whole: Annotated[
         bool, typer.Option("--whole", help="Build tables anew, not only what has changed.")
     ] = False,
+    changed: Annotated[
+        Path | None,
+        typer.Option(help="File of all rows that name what has changed, in place of the source."),
+    ] = None,
+    about: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of rows that name what has changed, as they were and as they are; default: "
+            "that of --changed."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prepares tables of our records for a peer, which may then inquire."""
+    if about is not None and changed is None:
+        raise typer.BadParameter("--about: give --changed as well, without rows if none is left")
+    if changed is not None and (whole or epoch is not None):
+        raise typer.BadParameter("--changed: a table of a new epoch, or --whole, needs all rows")
     from parties.cli.progress import Progress
     from parties.preparing import prepare as prepare_tables
+    from parties.preparing import prepare_change
+    from parties.sources import open_beside
     from psi import Meter
 
-    loaded = start(settings)
+    loaded, named = start(settings), tuple(sets or ())
     meter = Meter()
     with Progress(meter):
-        made = prepare_tables(loaded, peer, tuple(sets or ()), epoch, meter, whole=whole)
+        if changed is None:
+            made = prepare_tables(loaded, peer, named, epoch, meter, whole=whole)
+        else:
+            rows = open_beside(loaded.source, changed)
+            other = None if about is None else open_beside(loaded.source, about)
+            made = prepare_change(loaded, peer, named, rows, other, meter)
     values = {"peer": peer, "tables": [each.as_json() for each in made]}
     give(values, [line for each in made for line in each.lines()], as_json=as_json)
 

@@ -68,7 +68,11 @@ class IdentifiedSet:
 
 
 def identify(
-    source: Source, spec: IdentifierSettings, report: RejectReport | None = None
+    source: Source,
+    spec: IdentifierSettings,
+    report: RejectReport | None = None,
+    *,
+    may_be_empty: bool = False,
 ) -> IdentifiedSet:
     """Reads a source once and returns its identifiers for one set.
 
@@ -79,6 +83,7 @@ def identify(
         source: the rows.
         spec: which columns hold the identifiers.
         report: takes the rejected cells.
+        may_be_empty: whether no row need give an identifier.
 
     Raises:
         SettingsError: the kind is unknown, or parts and columns do not fit each other.
@@ -111,7 +116,7 @@ def identify(
     warned = {
         text.removeprefix(WARNING): n for text, n in by_reason.items() if text not in rejected
     }
-    if not named:
+    if not named and not may_be_empty:
         counted = "; ".join(f"{n} {text}" for text, n in sorted(rejected.items()))
         raise SourceError(
             f"{source.label}: no row gives an identifier for {spec.name!r} ({spec.kind}): "

@@ -7,6 +7,9 @@ between two passes is noticed.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from parties.settings import SourceSettings
 from parties.sources.arrow import ArrowSource
 from parties.sources.delimited import DelimitedSource
@@ -17,8 +20,19 @@ __all__ = [
     "ArrowSource",
     "DelimitedSource",
     "Source",
+    "open_beside",
     "open_source",
 ]
+
+
+def open_beside(settings: SourceSettings, path: Path) -> Source:
+    """Opens a file with rows of the source that is not the source: CSV as that is, else Parquet.
+
+    Raises:
+        SourceError: as `open_source`.
+    """
+    kind: Literal["csv", "parquet"] = "csv" if settings.format == "csv" else "parquet"
+    return open_source(settings._replace(format=kind, paths=(path,)))
 
 
 def open_source(settings: SourceSettings) -> Source:

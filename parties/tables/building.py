@@ -150,7 +150,7 @@ def _evaluated(
             known.read(block, _context(place, number))
         except ValueError:
             if number == len(journal) - 1:
-                journal.drop()
+                journal.drop()  # cut off: a disk may have its length alone
                 break
             raise LocalFault(
                 f"{journal.path}: block {number} is damaged; remove the file, and its elements are "

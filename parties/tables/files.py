@@ -118,6 +118,16 @@ class Journal:
         except OSError as fault:
             raise self._fault(fault) from None
 
+    def last(self) -> bytes:
+        """Returns the last whole block; there must be one."""
+        start, length = self._known()[-1]
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except OSError as fault:
+            raise self._fault(fault) from None
+
     def append(self, block: bytes) -> None:
         """Writes a block behind the whole ones; what was cut off there goes."""
         places = self._known()
@@ -136,7 +146,7 @@ class Journal:
         places.append((end + _LENGTH, len(block)))
 
     def drop(self) -> None:
-        """Takes the last block for one that was cut off: a disk may have its length alone."""
+        """Takes the last block for one that is not there; it goes when another is appended."""
         self._known().pop()
 
     def clear(self) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from parties.errors import WholeNeeded
 from parties.tables.building import build_change, build_files, shards_for
-from parties.tables.changes import Change, digests_of, find_change, remember, whole_change
+from parties.tables.changes import (
+    Change,
+    change_to,
+    digests_of,
+    find_change,
+    known_contents,
+    labels_at,
+    remember,
+    remember_whole,
+)
+from parties.tables.files import Journal
 from parties.tables.held import Held
-from parties.tables.manifest import LABEL_STEP, Manifest
+from parties.tables.manifest import LABEL_STEP, Files, Manifest
 from psi import Elements, Labels, Meter, _core
 from psi.lazily import np
 
@@ -48,24 +60,104 @@ def make(
     number = before.number + 1 if before else 1
     described = described._replace(number=number, label=None if labels is None else labels.width)
     if before is not None and not whole and _goes_on(before, described):
-        change = find_change(held, key, before, elements, digests)
+        journals = known_contents(held, key, before)
+        change = find_change(journals, key, elements, digests) if journals else None
         if change is not None and not change:
             return before
-        told = _labels_of(change, len(elements), labels) if change else None
-        if change is not None and _is_small(before, change, told):
-            files = build_change(held, key, before.epoch, change, told, meter)
-            manifest = described._replace(generations=(files, *before.generations))
-            held.publish(manifest)
-            remember(held, key, manifest, change, whole=False)
-            return manifest
+        told = None
+        if change and labels is not None:
+            told = labels_at(labels, change.positions, len(elements))
+        if journals and change and _is_small(before, change, told):
+            return _add(held, key, before, described, journals, change, told, meter)
     same = before is not None and before.epoch == described.epoch
     entries = len(elements) if labels is None else len(labels)
     # Within an epoch the number of shards stays: what was evaluated is kept shard by shard.
     shards = len(before.generations[-1].shards) if before and same else shards_for(entries)
     files = build_files(held, key, described.epoch, elements, labels, shards, meter)
     manifest = described._replace(generations=(files,))
+    remember_whole(held, key, manifest, change_to(elements, digests, Elements(b""), shards))
     held.publish(manifest)
-    remember(held, key, manifest, whole_change(elements, digests, shards), whole=True)
+    return manifest
+
+
+def make_change(
+    held: Held,
+    key: _core.VoprfKey,
+    before: Manifest,
+    described: Manifest,
+    elements: Elements,
+    labels: Labels | None,
+    gone: Elements,
+    meter: Meter,
+) -> Manifest:
+    """Adds a change that is known to the table that is served; returns the one that is served then.
+
+    It takes what the change takes: of the table before, files are named and ends of journals read.
+
+    Args:
+        held: where it is.
+        key: of the function.
+        before: the table that is served.
+        described: the table, but for its number, width and generations.
+        elements: identifiers that are new, or whose records may be others. Secret.
+        labels: of all their records; None to tell members alone.
+        gone: identifiers that are there no more, or never were. Secret.
+        meter: counts elements that are evaluated.
+
+    Raises:
+        WholeNeeded: the table cannot be gone on with, or has no room.
+        LocalFault: a file cannot be read or written.
+    """
+    if labels is not None:
+        labels = _widened(labels, before)
+        if before.label is not None and labels.width > before.label:
+            raise WholeNeeded(before.set, "a record is longer than the table has room for")
+    described = described._replace(
+        number=before.number + 1, label=None if labels is None else labels.width
+    )
+    if len(before.generations) >= MOST_GENERATIONS:
+        raise WholeNeeded(before.set, f"the table holds {MOST_GENERATIONS - 1} changes")
+    if not _goes_on(before, described):
+        raise WholeNeeded(before.set, "since the table was made, settings or types have changed")
+    journals = known_contents(held, key, before)
+    if journals is None:
+        raise WholeNeeded(
+            before.set,
+            "what the table holds is not known, since a preparation was stopped or a file damaged",
+        )
+    change = change_to(elements, digests_of(elements, labels), gone, len(journals))
+    if not change:
+        return before
+    if not _is_small(before, change, labels):
+        raise WholeNeeded(before.set, f"more than 1/{MOST_CHANGED} of the table would be new")
+    return _add(held, key, before, described, journals, change, labels, meter)
+
+
+def changes_left(manifest: Manifest) -> int:
+    """About how many more changes, each like the last, a table has room for."""
+    *younger, base = manifest.generations
+    left = MOST_GENERATIONS - len(manifest.generations)
+    if younger:
+        since, last = (sum(map(_size, each)) for each in (younger, younger[:1]))
+        left = min(left, max(_size(base) // MOST_CHANGED - since, 0) // last)
+    return left
+
+
+def _add(
+    held: Held,
+    key: _core.VoprfKey,
+    before: Manifest,
+    described: Manifest,
+    journals: Sequence[Journal],
+    change: Change,
+    labels: Labels | None,
+    meter: Meter,
+) -> Manifest:
+    """Serves the table before with a change as its youngest generation; returns it."""
+    files = build_change(held, key, before.epoch, change, labels, meter)
+    manifest = described._replace(generations=(files, *before.generations))
+    remember(journals, key, manifest.number, change)
+    held.publish(manifest)
     return manifest
 
 
@@ -92,19 +184,12 @@ def _goes_on(before: Manifest, described: Manifest) -> bool:
 def _is_small(before: Manifest, change: Change, labels: Labels | None) -> bool:
     """Whether a change is one for a generation of its own."""
     *younger, base = before.generations
-    since = sum(file.size for generation in younger for file in generation.all())
     entries = len(change.elements) if labels is None else len(labels)
     width = _core.entry_width(before.label)
     bytes_of_change = entries * width + len(change.gone) * _core.entry_width(None)
-    return (since + bytes_of_change) * MOST_CHANGED <= sum(file.size for file in base.all())
+    since = sum(map(_size, younger))
+    return (since + bytes_of_change) * MOST_CHANGED <= _size(base)
 
 
-def _labels_of(change: Change, count: int, labels: Labels | None) -> Labels | None:
-    """The labels of what has changed among so many elements, by its places there."""
-    if labels is None:
-        return None
-    places = np.full(count, _core.NOWHERE, np.uint32)
-    places[change.positions] = np.arange(len(change.positions), dtype=np.uint32)
-    own = places[labels.positions]
-    records = np.flatnonzero(own != _core.NOWHERE)
-    return Labels(own[records], labels.block[records])
+def _size(generation: Files) -> int:
+    return sum(file.size for file in generation.all())

@@ -53,25 +53,29 @@ impl Contents {
         Self { store: store_key(key), held: ElementMap::default(), comparisons: 0 }
     }
 
-    /// Takes a block in again, behind those before it, and gives its table's number.
+    /// The number of the table of which a block tells.
     ///
     /// # Errors
     /// [`Error::Check`] if it was not sealed by this key for this context.
-    pub fn read(&mut self, block: &[u8], context: &[u8]) -> Result<u64, Error> {
-        let damaged = Error::Check { argument: "sealed" };
+    pub fn number(&self, block: &[u8], context: &[u8]) -> Result<u64, Error> {
         let opened = sealed::open(&self.store, context, block)?;
-        let (number, rows) = opened.split_first_chunk::<NUMBER>().ok_or(damaged.clone())?;
-        let (rows, rest) = rows.as_chunks::<ROW>();
-        if !rest.is_empty() {
-            return Err(damaged);
-        }
+        Ok(parts(&opened)?.0)
+    }
+
+    /// Takes a block in again, behind those before it.
+    ///
+    /// # Errors
+    /// [`Error::Check`] if it was not sealed by this key for this context.
+    pub fn read(&mut self, block: &[u8], context: &[u8]) -> Result<(), Error> {
+        let opened = sealed::open(&self.store, context, block)?;
+        let (_, rows) = parts(&opened)?;
         self.held.reserve(rows.len());
         for row in rows {
             let (element, digest) = row.split_at(32);
             let (element, digest) = (element.as_chunks().0[0], digest.as_chunks().0[0]);
             self.set(element, digest);
         }
-        Ok(u64::from_le_bytes(*number))
+        Ok(())
     }
 
     /// Compares with what is to be held now.
@@ -108,12 +112,12 @@ impl Contents {
         Ok(Change { changed, gone })
     }
 
-    /// Goes on to the table with this number, and seals what has changed.
+    /// Seals what has changed when the table with this number is made. To go on to that table, read it.
     ///
     /// # Errors
     /// [`Error::Index`] for a position that no element has.
-    pub fn advance(
-        &mut self,
+    pub fn tell(
+        &self,
         number: u64,
         elements: &[Element],
         digests: &[Digest],
@@ -121,7 +125,9 @@ impl Contents {
         context: &[u8],
         entropy: &mut Entropy,
     ) -> Result<Vec<u8>, Error> {
-        let mut rows = number.to_le_bytes().to_vec();
+        let length = NUMBER + ROW * (change.changed.len() + change.gone.len());
+        let mut rows = Vec::with_capacity(length);
+        rows.extend_from_slice(&number.to_le_bytes());
         for position in &change.changed {
             let actual = *position as usize;
             let (Some(element), Some(digest)) = (elements.get(actual), digests.get(actual)) else {
@@ -130,12 +136,10 @@ impl Contents {
             };
             rows.extend_from_slice(element);
             rows.extend_from_slice(digest);
-            self.set(*element, *digest);
         }
         for element in &change.gone {
             rows.extend_from_slice(element);
             rows.extend_from_slice(&GONE);
-            self.set(*element, GONE);
         }
         Ok(sealed::seal(&self.store, context, &rows, entropy))
     }
@@ -147,6 +151,14 @@ impl Contents {
             self.held.insert(element, Held { digest, seen: 0 });
         }
     }
+}
+
+/// The number and the rows of an opened block.
+fn parts(opened: &[u8]) -> Result<(u64, &[[u8; ROW]]), Error> {
+    let damaged = Error::Check { argument: "sealed" };
+    let (number, rows) = opened.split_first_chunk::<NUMBER>().ok_or(damaged.clone())?;
+    let (rows, rest) = rows.as_chunks::<ROW>();
+    if rest.is_empty() { Ok((u64::from_le_bytes(*number), rows)) } else { Err(damaged) }
 }
 
 /// A digest of the records of each element.
@@ -193,10 +205,9 @@ mod tests {
         let mut contents = Contents::new(&key);
         let change = contents.compare(&elements[..8], &first).unwrap();
         assert_eq!((change.changed.len(), change.gone.len()), (8, 0));
-        let mut blocks = Vec::new();
-        blocks.push(
-            contents.advance(1, &elements[..8], &first, &change, b"1", &mut entropy).unwrap(),
-        );
+        let mut blocks =
+            vec![contents.tell(1, &elements[..8], &first, &change, b"1", &mut entropy).unwrap()];
+        contents.read(&blocks[0], b"1").unwrap();
         // Another order of records is no change; another label, another number of records are.
         let mut second = digests(9, &[7, 7, 0, 1, 1, 2, 3, 4, 8], b"ihxbbcdej", 1).unwrap();
         let now: Vec<_> = elements[..5].iter().chain(&elements[7..9]).copied().collect();
@@ -204,19 +215,23 @@ mod tests {
         let change = contents.compare(&now, &second).unwrap();
         assert_eq!(change.changed, [0, 1, 6], "x for a, two for one, a new one");
         assert_eq!(change.gone, [elements[5], elements[6]]);
-        blocks.push(contents.advance(2, &now, &second, &change, b"2", &mut entropy).unwrap());
+        blocks.push(contents.tell(2, &now, &second, &change, b"2", &mut entropy).unwrap());
+        contents.read(&blocks[1], b"2").unwrap();
         let nothing = Change { changed: vec![], gone: vec![] };
         assert_eq!(contents.compare(&now, &second).unwrap(), nothing);
 
         let mut again = Contents::new(&key);
-        assert_eq!(again.read(&blocks[0], b"1"), Ok(1));
+        assert_eq!(again.number(&blocks[0], b"1"), Ok(1));
+        assert_eq!(again.number(&blocks[1], b"2"), Ok(2));
+        again.read(&blocks[0], b"1").unwrap();
         assert_eq!(again.compare(&elements[..8], &first).unwrap(), nothing);
-        assert_eq!(again.read(&blocks[1], b"2"), Ok(2));
+        again.read(&blocks[1], b"2").unwrap();
         assert_eq!(again.compare(&now, &second).unwrap(), nothing);
-        let refused = Err(Error::Check { argument: "sealed" });
-        assert_eq!(again.read(&blocks[0], b"2"), refused);
+        let refused = Error::Check { argument: "sealed" };
+        assert_eq!(again.read(&blocks[0], b"2"), Err(refused.clone()));
+        assert_eq!(again.number(&blocks[0], b"2"), Err(refused.clone()));
         let other = SecretKey::draw(&mut entropy);
-        assert_eq!(Contents::new(&other).read(&blocks[0], b"1"), refused);
+        assert_eq!(Contents::new(&other).read(&blocks[0], b"1"), Err(refused));
     }
 
     #[test]
@@ -228,7 +243,7 @@ mod tests {
         assert!(contents.compare(&[[0; 32]], &[]).is_err());
         let change = Change { changed: vec![1], gone: vec![] };
         let mut entropy = Entropy::from_seed_for_tests([142; 32]);
-        let refused = contents.advance(1, &[[0; 32]], &[[0; 16]], &change, b"", &mut entropy);
+        let refused = contents.tell(1, &[[0; 32]], &[[0; 16]], &change, b"", &mut entropy);
         assert!(refused.is_err());
     }
 }

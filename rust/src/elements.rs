@@ -120,6 +120,16 @@ pub fn are_distinct(rows: &[Element]) -> bool {
     prefixes.windows(2).all(|pair| pair[0] < pair[1])
 }
 
+/// Where each wanted element stands among others; [`NOWHERE`] if it does not.
+///
+/// Shapes: n distinct elements and m wanted ones to m places.
+/// Secret: the elements; the time depends on them, at home only.
+#[must_use]
+pub fn places_among(elements: &[Element], wanted: &[Element]) -> Vec<u32> {
+    let places: ElementMap<u32> = elements.iter().copied().zip(0..).collect();
+    wanted.iter().map(|element| places.get(element).copied().unwrap_or(NOWHERE)).collect()
+}
+
 /// The first 16 bytes of a row, which order it among all that do not share them.
 fn prefix(row: &Element) -> u128 {
     row.first_chunk().copied().map_or(0, u128::from_be_bytes)
@@ -170,5 +180,16 @@ mod tests {
         assert!(are_distinct(&rows) && are_distinct(&back));
         assert!(!are_distinct(&twice) && !are_distinct(&half));
         assert!(!are_distinct(&[rows[3], rows[3]]));
+    }
+
+    #[test]
+    fn an_element_is_found_where_it_stands_and_a_stranger_nowhere() {
+        let rows: Vec<Element> = (0..10_u8).map(|i| [i; 32]).collect();
+        let mut near = rows[4];
+        near[31] ^= 1;
+        let wanted = [rows[9], near, rows[0], [77; 32], rows[9]];
+        assert_eq!(places_among(&rows, &wanted), [9, NOWHERE, 0, NOWHERE, 9]);
+        assert_eq!(places_among(&[], &wanted[..1]), [NOWHERE]);
+        assert!(places_among(&rows, &[]).is_empty());
     }
 }

@@ -10,6 +10,8 @@
 //! Keys are 16 pseudorandom bytes. Building takes a time and a memory access that depend on them; it
 //! happens at home.
 
+use zeroize::Zeroizing;
+
 use crate::entropy::Entropy;
 use crate::error::Error;
 
@@ -125,9 +127,10 @@ pub fn build(
         let mut rows = vec![0; shape.places() * width];
         entropy.fill(&mut rows);
         // Each key in its turn is the only one left that names this place.
+        let mut row = Zeroizing::new(vec![0; width]);
         for (place, index) in order.into_iter().rev() {
             let (place, index) = (place as usize, index as usize);
-            let mut row = values[index * width..][..width].to_vec();
+            row.copy_from_slice(&values[index * width..][..width]);
             for other in shape.places_of(&keys[index], seed).map(|other| other as usize) {
                 if other != place {
                     add(&mut row, &rows[other * width..][..width]);

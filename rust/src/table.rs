@@ -129,8 +129,9 @@ pub fn build(
             }
             let derived = secrets.par_iter().map(|secret| Derived::of(salt, 0, secret));
             let derived: Vec<_> = derived.collect();
-            let fingerprints = derived.iter().flat_map(|each| each.fingerprint().to_vec());
-            (derived.iter().map(Derived::key).collect(), fingerprints.collect())
+            let mut fingerprints = Vec::with_capacity(FINGERPRINT * derived.len());
+            derived.iter().for_each(|each| fingerprints.extend_from_slice(each.fingerprint()));
+            (derived.iter().map(Derived::key).collect(), fingerprints)
         }
         Form::Labels(label) => {
             let numbered = number(positions, secrets.len())?;

@@ -54,6 +54,44 @@ def test_an_inquiry_is_one_object_and_its_exit_code_is_0(green: Any) -> None:
     assert report["epochs"].keys() == {"plate"}
 
 
+def test_a_change_is_added_by_files_and_says_when_the_whole_is_needed(
+    green: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parties.tables.building.SMALLEST", 4)
+    monkeypatch.setattr("parties.tables.making.MOST_CHANGED", 1)
+    prepare(green, "--set", "plate", "--set", "person")
+    header = green.insurer.rows.read_text(encoding="utf-8").splitlines()[0]
+    rows, about = (green.insurer.folder / name for name in ("changed.csv", "about.csv"))
+    rows.write_text(header + "\n" + row(header, claim_no="C-9", plate="京A00001"), encoding="utf-8")
+    about.write_text(
+        "plate,insured_id,driver_id\n京A00001,,\n浙A12345,11010519491231002X,\n", encoding="utf-8"
+    )
+    files = ("--changed", str(rows), "--about", str(about))
+    ending = prepare(green, "--set", "plate", "--set", "person", *files)
+    assert (ending.status, ending.err) == (0, "")
+    told = [(each["identifiers"], each["gone"]) for each in ending.report["tables"]]
+    assert told == [(1, 1), (0, 1)]
+    plates = ("--plate", "浙A12345", "--plate", "京A00001", "--person", "11010519491231002X")
+    (report,) = answered(green, *plates).report["peers"]
+    assert {each["value"]: each["records"] for each in report["told"]} == {
+        "浙A12345": 0,
+        "京A00001": 1,
+        "11010519491231002X": 0,
+    }
+    prepare(green, "--set", "phone", *files).fails(
+        9, "whole-needed", r"identifiers\.phone: there is no table yet; prepare without --changed"
+    )
+    prepare(green, "--about", str(about)).fails(2, "usage", "--about: give --changed as well")
+    for more in (("--whole",), ("--epoch", "new")):
+        prepare(green, *files, *more).fails(2, "usage", "--changed: .* needs all rows")
+    about.unlink()
+    prepare(green, "--set", "plate", *files).fails(4, "source", "about.csv: there is no such file")
+
+
+def row(header: str, **cells: str) -> str:
+    return ",".join(cells.get(name, "") for name in header.split(",")) + "\n"
+
+
 def test_questions_come_from_a_file_too(green: Any, tmp_path: Path) -> None:
     prepare(green, "--set", "plate", "--set", "person")
     questions = tmp_path / "records.asked.csv"  # a file of records may show what it holds

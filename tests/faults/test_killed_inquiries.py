@@ -46,8 +46,12 @@ def plate(number: int) -> str:
 
 
 def write(green: Any) -> None:
-    lines = [f"{n},,,,{at},,1\n" for at, numbers in green.told.items() for n in numbers]
-    green.insurer.rows.write_text(HEAD + "".join(lines), encoding="utf-8")
+    write_rows(green.insurer.rows, green.told)
+
+
+def write_rows(path: Path, told: dict[str, list[str]]) -> None:
+    lines = [f"{n},,,,{at},,1\n" for at, numbers in told.items() for n in numbers]
+    path.write_text(HEAD + "".join(lines), encoding="utf-8")
 
 
 def rows(report: InquiryReport) -> dict[str, list[str]]:
@@ -123,6 +127,36 @@ def test_prepare_killed_at_any_moment_goes_on_and_serves_what_is_right(
     with green.answering(role="insurer"):
         served = asked(green, [plate(n) for n in range(RECORDS + 50)])
     assert served == {at: sorted(numbers) for at, numbers in green.told.items()}, seed
+
+
+def test_a_change_killed_at_any_moment_is_made_by_the_same_command(green: Any, start: Any) -> None:
+    seed = 23
+    random, kills = Random(seed), 0
+    for turn in range(4):
+        well(run(start, green.insurer, "prepare", "police", "--whole"))  # room for a change
+        before = {at: sorted(numbers) for at, numbers in green.told.items()}
+        about = sorted({plate(random.randrange(RECORDS)) for _ in range(20)})
+        for at in about:
+            green.told[at] = [f"D-{turn}-{n}" for n in range(random.randrange(3))]
+        after = {at: sorted(numbers) for at, numbers in green.told.items() if numbers}
+        files = []
+        for name, numbers in (("changed", ()), ("about", ("",))):
+            of = {at: numbers or green.told[at] for at in about}
+            files += [f"--{name}", str(green.insurer.folder / f"{name}.csv")]
+            write_rows(Path(files[-1]), of)
+        begun = len(green.insurer.events("table_begun"))
+        process = run(start, green.insurer, "prepare", "police", *files)
+        kills += killed(process, green.insurer, "table_begun", begun, random.uniform(0, 0.15))
+        with green.answering(role="insurer"):
+            served = asked(green, [plate(n) for n in range(RECORDS)])
+        assert served in (before, after), f"seed {seed}, turn {turn}"
+        if served == before:  # so small a table has no room for the same once more
+            well(run(start, green.insurer, "prepare", "police", *files))
+            with green.answering(role="insurer"):
+                assert asked(green, [plate(n) for n in range(RECORDS)]) == after, f"{seed}, {turn}"
+        green.told = {at: numbers for at, numbers in green.told.items() if numbers}
+        write(green)
+    assert kills >= 2, f"seed {seed}: only {kills} were killed"
 
 
 def test_fetch_killed_at_any_moment_goes_on(green: Any, start: Any) -> None:

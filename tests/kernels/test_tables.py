@@ -146,9 +146,9 @@ def test_a_table_with_fewer_records_than_it_says_is_refused() -> None:
     """A shard that counts three records of `a` and holds two: built from two of different salts."""
     whole = records({"a": [1, 2, 3]}, capacity=3)
     lying = whole._replace(rows=np.array(whole.rows))
-    wanted = _core.Wanted(outputs(named("a")), [0], [2], whole.salt)
+    wanted = _core.Wanted(outputs(named("a")), bytes(4), b"\2\0\0\0", whole.salt)
     places = np.frombuffer(wanted.places(whole.shape, whole.seed), np.uint32)
-    first = _core.Wanted(outputs(named("a")), [0], [0], whole.salt)
+    first = _core.Wanted(outputs(named("a")), bytes(4), bytes(4), whole.salt)
     kept = np.frombuffer(first.places(whole.shape, whole.seed), np.uint32)
     lying.rows[next(place for place in places if place not in kept)] ^= 1
     with pytest.raises(CheckFailed, match="fewer records of an element than it says"):

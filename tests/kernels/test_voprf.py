@@ -153,7 +153,7 @@ def test_secrets_show_nothing() -> None:
     names = {"read", "missing", "evaluate", "build"}
     check_it_shows_nothing(_core.Evaluations(key(), suite), names)
     outputs = _core.VoprfOutputs()
-    wanted = _core.Wanted(outputs, [], [], bytes(32))
+    wanted = _core.Wanted(outputs, b"", b"", bytes(32))
     check_it_shows_nothing(wanted, {"places", "open"})
     check_it_shows_nothing(outputs, {"extend"})
 
@@ -165,10 +165,10 @@ def test_wrong_calls_are_sentences() -> None:
     with pytest.raises(ValueError, match="points: point 0 is not valid"):
         key().evaluate(suite, bytes(32), entropy())
     with pytest.raises(ValueError, match="bin 0 has not been evaluated"):
-        known.build(elements(1), [], b"", None, bytes(32), (4, 1), entropy())
+        known.build(elements(1), b"", b"", None, bytes(32), (4, 1), entropy())
     with pytest.raises(ValueError, match="shape: does not agree with itself"):
-        known.build(elements(1), [], b"", None, bytes(32), (5, 1), entropy())
+        known.build(elements(1), b"", b"", None, bytes(32), (5, 1), entropy())
     with pytest.raises(ValueError, match="positions: index 0 in a batch of 0"):
-        _core.Wanted(_core.VoprfOutputs(), [0], [0], bytes(32))
+        _core.Wanted(_core.VoprfOutputs(), bytes(4), bytes(4), bytes(32))
     with pytest.raises(ValueError, match="info: length 65536, expected 65535"):
         _core.VoprfSuite.partial(bytes(1 << 16))

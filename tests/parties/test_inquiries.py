@@ -368,7 +368,9 @@ def test_what_is_found_does_not_show_at_the_holder(pair: Pair) -> None:
     places = [
         set(
             np.frombuffer(
-                _core.Wanted(outputs, [0], [n], shard.salt).places(shard.shape, shard.seed),
+                _core.Wanted(outputs, bytes(4), n.to_bytes(4, "little"), shard.salt).places(
+                    shard.shape, shard.seed
+                ),
                 np.uint32,
             ).tolist()
         )

@@ -197,6 +197,7 @@ def test_a_journal_gives_whole_blocks_whatever_it_was_cut_to(tmp_path: Path) -> 
         blocks = list(again.blocks())
         assert blocks == [b"a" * 10, b"b", b"c" * 5][: len(blocks)]
         again.append(b"new")
+        assert again.last() == b"new"
         assert list(Journal(path).blocks()) == [*blocks, b"new"]
 
 

@@ -1,8 +1,9 @@
 """Inquiries between two processes over mutual TLS on the loopback: preparing, asking, many askers.
 
-Prints one JSON object for each: what a prepared record costs and takes up, how long one identifier
-and a thousand take once the table is at the asker, and what many askers at once get. Made-up
-plates; one in two that is asked about is there.
+Prints one JSON object for each: what a prepared record costs and takes up, what it costs to add a
+change to the table and to find it in the whole source, how long one identifier and a thousand take
+once the table is at the asker, and what many askers at once get. Made-up plates; one in two that is
+asked about is there.
 
     python tests/performance/bench_inquiries.py --records 1048576 --runs 5 --seconds 10
 """
@@ -12,13 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ from psi import Meter
 
 PREFIXES = [a + b for a in "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋" for b in "ABCDEFGHJK"]
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
+TEN_MILLION = 10_000_000
+BOUND = 0.01
+"""What a change of a thousandth of ten million records may take, of what building them takes."""
 
 
 def plate(number: int) -> str:
@@ -45,16 +50,16 @@ def plate(number: int) -> str:
     return prefix + "".join(LETTERS[rest // 34**i % 34] for i in range(5))
 
 
-def write_claims(folder: Path, records: int, changed: int) -> None:
-    """Writes the insurer's file: so many plates, of which the first are others than before."""
-    numbers = [*range(records, records + changed), *range(changed, records)]
-    plates = pa.array(map(plate, numbers), pa.large_string(), size=records)
-    pq.write_table(pa.table({"plate": plates, "claim_no": numbers}), folder / "claims.parquet")
+def write_claims(path: Path, numbers: Sequence[int]) -> None:
+    """Writes a file of the insurer's: a claim with the plate of each number."""
+    plates = pa.array(map(plate, numbers), pa.large_string(), size=len(numbers))
+    claims = {"plate": plates, "claim_no": pa.array(numbers, pa.int64())}
+    pq.write_table(pa.table(claims), path)
 
 
 def found_pair(folder: Path, records: int, disclose: bool) -> tuple[Path, Path]:
     """Makes both nodes; the insurer's file has so many plates."""
-    write_claims(folder, records, 0)
+    write_claims(folder / "claims.parquet", range(records))
     for role, port in (("insurer", 0), ("police", 1)):
         found(folder / role, role, role, f"127.0.0.1:{7643 + port}")  # type: ignore[arg-type]
     introduce(folder / "insurer" / FILE, folder / "police" / FILE)
@@ -90,6 +95,31 @@ def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
     return time.monotonic() - began, time.process_time() - cpu, result
 
 
+def add_change(folder: Path, insurer: Path, held: range, changed: int) -> tuple[float, float]:
+    """Has the program replace so many plates of a table, the first ones, by others.
+
+    Returns seconds, and CPU seconds of the process, its start included.
+    """
+    write_claims(folder / "changed.parquet", range(held.stop, held.stop + changed))
+    write_claims(
+        folder / "about.parquet", [*held[:changed], *range(held.stop, held.stop + changed)]
+    )
+    command = [sys.executable, "-m", "parties", "prepare", "--settings", str(insurer)]
+    command += ["--peer", "police", "--set", "plate", "--json"]
+    command += ["--changed", str(folder / "changed.parquet")]
+    command += ["--about", str(folder / "about.parquet")]
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return seconds, cpu
+
+
+def shifted(held: range, changed: int) -> range:
+    """What a table holds of which so many, the first ones, were replaced."""
+    return range(held.start + changed, held.stop + changed)
+
+
 def ask(inquirer: Inquirer, numbers: range, known: range) -> None:
     """Asks about plates and checks the answers."""
     plates = [plate(n) for n in numbers]
@@ -122,14 +152,6 @@ def main() -> None:
         seconds, cpu, (made,) = timed(
             lambda: prepare(settings, "police", ("plate",), None, Meter())
         )
-        read_seconds, cpu_read, _ = timed(
-            lambda: prepare(settings, "police", ("plate",), None, Meter())
-        )
-        changed = max(given.records // 1000, 1)
-        write_claims(folder, given.records, changed)
-        delta_seconds, cpu_delta, _ = timed(
-            lambda: prepare(settings, "police", ("plate",), None, Meter())
-        )
         show(
             what="prepare",
             records=given.records,
@@ -139,8 +161,39 @@ def main() -> None:
             cpu_us_a_record=round(cpu / given.records * 1e6, 2),
             bytes_a_record=round(made.size / given.records, 2),
         )
+        held = range(given.records)
+        _, cpu_one = add_change(folder, insurer, held, 1)
+        held = shifted(held, 1)
+        # What a thousandth of ten million is, if that is little of these records.
+        changed = min(TEN_MILLION // 1000, max(given.records // 64, 1))
+        seconds, cpu_change = add_change(folder, insurer, held, changed)
+        held = shifted(held, changed)
+        of_each = (cpu_change - cpu_one) / changed
+        at_ten_million = cpu_one + of_each * TEN_MILLION / 1000
         show(
-            what="prepare what changed",
+            what="prepare --changed",
+            changed=changed,
+            seconds=round(seconds, 2),
+            cpu_seconds=round(cpu_change, 2),
+            cpu_seconds_of_one=round(cpu_one, 2),
+            cpu_us_a_changed_record=round(of_each * 1e6, 1),
+            cpu_of_whole_at_ten_million=round(
+                at_ten_million / (cpu / given.records) / TEN_MILLION, 4
+            ),
+            bound_at_ten_million=BOUND,
+        )
+        write_claims(folder / "claims.parquet", held)
+        read_seconds, cpu_read, _ = timed(
+            lambda: prepare(settings, "police", ("plate",), None, Meter())
+        )
+        changed = max(given.records // 1000, 1)
+        held = shifted(held, changed)
+        write_claims(folder / "claims.parquet", held)
+        delta_seconds, cpu_delta, _ = timed(
+            lambda: prepare(settings, "police", ("plate",), None, Meter())
+        )
+        show(
+            what="prepare what changed in the whole source",
             changed=changed,
             seconds=round(delta_seconds, 2),
             cpu_seconds=round(cpu_delta, 2),
@@ -149,14 +202,13 @@ def main() -> None:
             cpu_of_whole=round(cpu_delta / cpu, 4),
         )
         logs.set_up(folder / "police.log")
-        known = range(changed, given.records + changed)
         with serving(insurer), Inquirer(load(police), "insurer") as asker:
-            fetched, _, _ = timed(lambda: ask(asker, range(0), known))
+            fetched, _, _ = timed(lambda: ask(asker, range(0), held))
             show(what="fetch", seconds=round(fetched, 3), bytes=made.size)
             for count in (1, given.asked):
-                start = known.stop - count // 2
+                start = held.stop - count // 2
                 runs = [
-                    timed(lambda n=count, s=start: ask(asker, range(s, s + n), known))
+                    timed(lambda n=count, s=start: ask(asker, range(s, s + n), held))
                     for _ in range(given.runs)
                 ]
                 show(
@@ -166,7 +218,7 @@ def main() -> None:
                     seconds=round(statistics.median(run[0] for run in runs), 4),
                     asker_cpu_seconds=round(statistics.median(run[1] for run in runs), 4),
                 )
-            show(**crowd(asker, given.askers, given.seconds, known))
+            show(**crowd(asker, given.askers, given.seconds, held))
 
 
 def crowd(inquirer: Inquirer, askers: int, seconds: float, known: range) -> dict[str, Any]:

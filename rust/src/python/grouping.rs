@@ -51,6 +51,19 @@ impl Grouping {
     }
 }
 
+/// Where each wanted element stands among others, m x 4 bytes.
+#[pyfunction]
+pub fn places_among<'py>(
+    py: Python<'py>,
+    elements: Elements,
+    wanted: Elements,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (elements, wanted) = (elements.rows()?, wanted.rows()?);
+    let places = detached(py, || elements::places_among(elements, wanted));
+    let bytes: Vec<u8> = places.into_iter().flat_map(u32::to_le_bytes).collect();
+    Ok(PyBytes::new(py, &bytes))
+}
+
 /// Elements that differ in their first 16 bytes, n x 32 bytes.
 #[pyclass(frozen, module = "psi._core")]
 pub struct Block(Vec<Element>);

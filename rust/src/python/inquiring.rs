@@ -199,14 +199,14 @@ impl Evaluations {
         &self,
         py: Python<'py>,
         elements: Elements,
-        positions: Vec<u32>,
+        positions: &[u8],
         labels: &[u8],
         label: Option<usize>,
         salt: [u8; 32],
         shape: (u32, u32),
         entropy: &mut Entropy,
     ) -> PyResult<(u64, Bound<'py, PyBytes>)> {
-        let elements = elements.rows()?;
+        let (elements, positions) = (elements.rows()?, numbers(positions, "positions")?);
         let shape = Shape::read(shape.0, shape.1)?;
         let (seed, rows) = detached(py, || {
             let secrets = self.known.secrets(elements)?;
@@ -229,7 +229,11 @@ impl TableContents {
     }
 
     /// The number of the table of which a block tells.
-    fn read(&mut self, py: Python<'_>, block: &[u8], context: &[u8]) -> PyResult<u64> {
+    fn number(&self, py: Python<'_>, block: &[u8], context: &[u8]) -> PyResult<u64> {
+        Ok(detached(py, || self.0.number(block, context))?)
+    }
+
+    fn read(&mut self, py: Python<'_>, block: &[u8], context: &[u8]) -> PyResult<()> {
         Ok(detached(py, || self.0.read(block, context))?)
     }
 
@@ -247,10 +251,10 @@ impl TableContents {
         Ok((PyBytes::new(py, &changed), PyBytes::new(py, gone.as_flattened())))
     }
 
-    /// The sealed block of a change that the table with this number tells.
+    /// The sealed block of a change that the table with this number tells, positions n x 4 bytes.
     #[expect(clippy::too_many_arguments, reason = "a change crosses the border in two parts")]
-    fn advance<'py>(
-        &mut self,
+    fn tell<'py>(
+        &self,
         py: Python<'py>,
         number: u64,
         elements: Elements,
@@ -261,24 +265,25 @@ impl TableContents {
         entropy: &mut Entropy,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (elements, digests) = (elements.rows()?, rows(digests, "digests")?);
-        let changed = rows(changed, "changed")?.iter().copied().map(u32::from_le_bytes).collect();
+        let changed = numbers(changed, "changed")?;
         let change = contents::Change { changed, gone: rows(gone, "gone")?.to_vec() };
         let block = detached(py, || {
-            self.0.advance(number, elements, digests, &change, context, &mut entropy.0)
+            self.0.tell(number, elements, digests, &change, context, &mut entropy.0)
         })?;
         Ok(PyBytes::new(py, &block))
     }
 }
 
-/// A digest of the records of each of `count` elements, n x 16 bytes.
+/// A digest of the records of each of `count` elements, n x 16 bytes; positions are 4 bytes each.
 #[pyfunction]
 pub fn record_digests<'py>(
     py: Python<'py>,
     count: usize,
-    positions: Vec<u32>,
+    positions: &[u8],
     labels: &[u8],
     width: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let positions = numbers(positions, "positions")?;
     let digests = detached(py, || contents::digests(count, &positions, labels, width))?;
     Ok(PyBytes::new(py, digests.as_flattened()))
 }
@@ -289,15 +294,16 @@ pub struct Wanted(table::Wanted);
 
 #[pymethods]
 impl Wanted {
-    /// Entry `numbers[i]` of output `positions[i]`.
+    /// Entry `entries[i]` of output `positions[i]`, 4 bytes each.
     #[new]
     fn new(
         py: Python<'_>,
         outputs: &VoprfOutputs,
-        positions: Vec<u32>,
-        numbers: Vec<u32>,
+        positions: &[u8],
+        entries: &[u8],
         salt: [u8; 32],
     ) -> PyResult<Self> {
+        let (positions, entries) = (numbers(positions, "positions")?, numbers(entries, "entries")?);
         let bound = outputs.secrets.len();
         let mut secrets = zeroize::Zeroizing::new(Vec::with_capacity(positions.len()));
         for position in &positions {
@@ -305,7 +311,7 @@ impl Wanted {
             let index = Error::Index { argument: "positions", bound, actual };
             secrets.push(*outputs.secrets.get(actual).ok_or(index)?);
         }
-        Ok(Self(detached(py, || table::Wanted::of(&secrets, &numbers, &salt))?))
+        Ok(Self(detached(py, || table::Wanted::of(&secrets, &entries, &salt))?))
     }
 
     /// The three places of each entry, n x 3 x 4 bytes.
@@ -332,6 +338,11 @@ impl Wanted {
         let counts: Vec<u8> = opened.counts.into_iter().flat_map(u32::to_le_bytes).collect();
         Ok((PyBytes::new(py, &counts), PyBytes::new(py, &opened.labels)))
     }
+}
+
+/// Numbers of four bytes each, little-endian.
+fn numbers(bytes: &[u8], argument: &'static str) -> Result<Vec<u32>, Error> {
+    Ok(rows(bytes, argument)?.iter().copied().map(u32::from_le_bytes).collect())
 }
 
 /// The layout of a map for so many entries: places of a segment, and segments where a key may start.
