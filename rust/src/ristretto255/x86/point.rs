@@ -256,18 +256,19 @@ macro_rules! points {
 
         impl Table {
             const ROWS: usize = 32;
+            const ROWS_A_LANE: usize = Self::ROWS / LANES;
 
             /// Expects the same point in every lane.
             #[target_feature(enable = $features)]
             pub(crate) fn of(point: &Point) -> Self {
-                // Lane l makes rows 8l to 8l + 7 and so starts from 256^(8l) times the point.
+                // Each lane makes as many rows, and starts from where the one before it ends.
                 let mut points = *point;
                 for lane in 1..LANES {
-                    let further = points.doubled_times(64);
+                    let further = points.doubled_times(8 * Self::ROWS_A_LANE as u32);
                     points = points.or(&further, Mask::of(std::array::from_fn(|l| l >= lane)));
                 }
-                let mut multiples = Vec::with_capacity(Self::ROWS / LANES * 8);
-                for _ in 0..Self::ROWS / LANES {
+                let mut multiples = Vec::with_capacity(Self::ROWS_A_LANE * 8);
+                for _ in 0..Self::ROWS_A_LANE {
                     multiples.extend(points.multiples());
                     points = points.doubled_times(8);
                 }
@@ -280,7 +281,7 @@ macro_rules! points {
                     let coordinates = [y.plus(x).reduced(), y.minus(x).reduced(), t2d];
                     for (k, coordinate) in coordinates.into_iter().enumerate() {
                         for (lane, words) in coordinate.lanes().into_iter().enumerate() {
-                            rows[Self::ROWS / LANES * lane + i / 8][i % 8][k] = words;
+                            rows[Self::ROWS_A_LANE * lane + i / 8][i % 8][k] = words;
                         }
                     }
                 }
