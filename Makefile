@@ -9,7 +9,7 @@ PYTHON ?= python3
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: all build demo test lint format proto docs bench study aarch64 deny clean help
+.PHONY: all build demo test lint format proto docs bench study aarch64 avx512 deny clean help
 
 all: lint test docs deny ## everything that must be green
 
@@ -65,6 +65,9 @@ aarch64: ## compiles the core and its tests for 64-bit ARM: rustup target add aa
 	cd rust && cargo check --locked --all-targets --target aarch64-unknown-linux-gnu
 	cd rust && cargo check --locked --all-targets --target aarch64-unknown-linux-gnu --features portable
 	cd rust && cargo check --locked --all-targets --target aarch64-unknown-linux-gnu --features python
+
+avx512: ## tests of the fast twins on an emulated processor with AVX-512; on Debian, as root
+	scripts/avx512
 
 deny: ## licences and sources of what Cargo.lock names
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny

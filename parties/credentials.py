@@ -68,8 +68,8 @@ class Credentials:
         return f"Credentials({fingerprint(self.leaf)})"
 
 
-Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
-"""Of some files, what changes when one of them does: time, size and place on the disk."""
+Stamp: TypeAlias = tuple[tuple[int, int, int, int] | None, ...]
+"""Of some files, what changes when one of them does: times, size and place on the disk."""
 
 
 def stamp_of(*paths: Path | None) -> Stamp:
@@ -77,12 +77,13 @@ def stamp_of(*paths: Path | None) -> Stamp:
     return tuple(_stamp(path) for path in paths if path is not None)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> tuple[int, int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    # Programs can set the first back, but not the second.
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def read_credentials(files: Identity) -> Credentials:

@@ -164,6 +164,7 @@ def ask(
                 manifest = _checked(settings, peer, signed, question.spec, known)
             yield from _fetch(own, manifest)
             if manifest != known:
+                own.check(manifest)
                 own.keep(signed, manifest)
             generations = own.generations(manifest, question.elements)
             opened.append((manifest, signed.manifest, generations))

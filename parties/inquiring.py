@@ -47,8 +47,8 @@ class Inquirer:
 
     def close(self) -> None:
         """Hangs up."""
-        while self._idle:
-            self._idle.pop().__exit__()
+        while (node := self._taken()) is not None:
+            node.__exit__()
 
     def ask(self, asked: Mapping[str, Sequence[str]], meter: Meter | None = None) -> InquiryReport:
         """Asks about identifiers; the peer learns how many of each set, and nothing else.
@@ -72,7 +72,7 @@ class Inquirer:
         sizes = [len(question.elements) for question in questions]
         log.info("inquiry_asked", sets=[spec.name for spec in specs], elements=sizes)
         logs.must_be_writable()
-        node = self._idle.pop() if self._idle else self._connected()
+        node = self._taken() or self._connected()
         try:
             session, answers = self._answers(node, session, questions, meter or Meter())
             carried = node.carried
@@ -83,6 +83,7 @@ class Inquirer:
             for (given, _), answer in zip(pairs, answers, strict=True)
             for each in _told(given, answer)
         ]
+        log = logs.Log(peer=self._peer.name, session=session)  # the one that was answered
         log.info("inquiry_done", elements=sizes, found=sum(each.records > 0 for each in told))
         return InquiryReport(
             session=session,
@@ -103,13 +104,17 @@ class Inquirer:
         known = self._known.get(questions[0].spec.name) if fits(questions) else None
         opened = None if known is None else reopened(settings, peer, questions[0], known)
         if known is not None and opened is not None:
-            again = ask_again(settings, peer, session, questions[0], known, opened, meter)
+            once = Meter()
+            again = ask_again(settings, peer, session, questions[0], known, opened, once)
             try:
-                return session, [node.exchange(again, session)]
+                answer = node.exchange(again, session)
             except PeerRefused as refused:
                 if refused.code != "other-tables":
                     raise
                 session = secrets.token_hex(16)  # it has prepared since; nothing was counted
+            else:
+                meter.total, meter.done = meter.total + once.total, meter.done + once.done
+                return session, [answer]
         try:
             answers = node.call(ask(settings, peer, session, questions, meter), session)
         except TableRefused as refused:
@@ -122,6 +127,13 @@ class Inquirer:
         if (known := known_from(answers)) is not None:
             self._known[known.manifest.set] = known
         return session, answers.sets
+
+    def _taken(self) -> Peer | None:
+        """A connection that nobody uses, if there is one."""
+        try:
+            return self._idle.pop()
+        except IndexError:  # or another thread was faster
+            return None
 
     def _connected(self) -> Peer:
         node = self._settings.node

@@ -92,6 +92,7 @@ class Limits:
         self._engine = sql.create_engine(f"sqlite:///{path}")
         sql.event.listen(self._engine, "connect", _prepare)
         self._kept: sql.PoolProxiedConnection | None = None  # used with the lock held
+        self._file: tuple[int, int] | None = None  # that it is a connection to
         try:
             # SQLite makes the files beside it as readable as this one.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -118,7 +119,7 @@ class Limits:
         key = {"of_peer": peer, "of_ticket": ticket, "of_day": today.isoformat()}
         note = {"peer": peer, "session": session, "day": today.isoformat()}
         try:
-            with self._lock, self._writing() as store:
+            with self._writing() as store:
                 if self._forgot != today:
                     store.execute(_SAID_FORGET, {"before": (today - KEPT).isoformat()})
                 store.execute(_SAID_NOTE, note)
@@ -155,22 +156,39 @@ class Limits:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Cursor]:
         """One transaction, on the disk when it is over; nothing of it stays if it raises."""
-        if self._kept is None:
-            self._kept = self._engine.raw_connection()
-        store: sqlite3.Cursor = self._kept.cursor()  # type: ignore[assignment]  # SQLite's driver
+        if not self._lock.acquire(timeout=PATIENCE_MS / 1000):
+            raise LocalFault(
+                f"{self._path}: the node's counts cannot be kept: others take too long"
+            )
         try:
-            # Takes the lock for writing at once: what was read is still so when it is changed.
-            store.execute("BEGIN IMMEDIATE")
-            yield store
-            store.execute("COMMIT")
-        except (sqlite3.IntegrityError, Refusal):
-            store.execute("ROLLBACK")
-            raise
-        except BaseException:
-            self._let_go()
-            raise
-        finally:
+            store = self._cursor()
+            try:
+                # Takes the lock for writing at once: what was read is still so when it is changed.
+                store.execute("BEGIN IMMEDIATE")
+                yield store
+                store.execute("COMMIT")
+            except (sqlite3.IntegrityError, Refusal):
+                store.execute("ROLLBACK")
+                raise
+            except BaseException:
+                self._let_go()  # and the cursor with it
+                raise
             store.close()
+        finally:
+            self._lock.release()
+
+    def _cursor(self) -> sqlite3.Cursor:
+        """A cursor of the kept connection, to the file that is there now."""
+        if self._kept is None:
+            self._kept, self._file = self._engine.raw_connection(), _place(self._path)
+        elif _place(self._path) != self._file:
+            # What is written to a file that was removed is gone when we end.
+            self._let_go()
+            raise LocalFault(
+                f"{self._path}: the node's counts cannot be kept: the file was removed or "
+                "replaced; put it back and start the node again"
+            )
+        return self._kept.cursor()  # type: ignore[return-value]  # SQLite's driver
 
     def _let_go(self) -> None:
         """Gives up the kept connection, and with it what was not committed."""
@@ -183,6 +201,15 @@ class Limits:
         reason = getattr(fault, "orig", None) or fault
         text = reason.strerror if isinstance(reason, OSError) else str(reason)
         return LocalFault(f"{self._path}: the node's counts cannot be kept: {text}")
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Where a file lies on the disk; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _today() -> date:

@@ -27,7 +27,7 @@ from psi.errors import PeerError
 from psi.lazily import np
 from psi.tables import Generation, Shard, shard_of
 
-_sound: Final[set[tuple[int, int, int, int]]] = set()
+_sound: Final[set[tuple[str, int, int, int, int, int]]] = set()
 """Files that this process has found to be what they are named by; a change shows in the numbers."""
 
 
@@ -120,8 +120,24 @@ class Fetched:
         except OSError as fault:
             raise LocalFault(f"{path}: cannot be written: {fault.strerror}") from None
 
+    def check(self, manifest: Manifest) -> None:
+        """Checks that all files of a table, which are here, have the form that its manifest says.
+
+        All, whatever is asked about: a peer that could make a part of its table one that fails when
+        it is opened would see by the failure which part an element is in.
+
+        Raises:
+            LocalFault: a file cannot be read.
+            TableRefused: a file is not what the manifest says.
+        """
+        for each in manifest.generations:
+            for file in each.shards:
+                self._open(file, manifest)
+            if each.removed is not None:
+                self._open(each.removed, manifest, members=True)
+
     def keep(self, signed: Signed, manifest: Manifest) -> None:
-        """Keeps a manifest of which all files are here, and removes those that it does not name.
+        """Keeps a manifest whose files were all checked, and removes those that it does not name.
 
         Raises:
             LocalFault: a file cannot be written or removed.
@@ -158,7 +174,11 @@ class Fetched:
         try:
             with path.open("rb") as opened:
                 status = os.fstat(opened.fileno())
-                stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+                place, times = (
+                    (status.st_dev, status.st_ino),
+                    (status.st_mtime_ns, status.st_ctime_ns),
+                )
+                stamp = (file.digest, *place, status.st_size, *times)
                 if stamp not in _sound:
                     if hashlib.file_digest(opened, "sha256").hexdigest() != file.digest:
                         path.unlink()

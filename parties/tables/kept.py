@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Kept(Generic[T]):
     """Values of files, one for each path; for several threads.
 
-    A file is looked at each time and read again when its time, size or place on the disk has
+    A file is looked at each time and read again when its times, size or place on the disk have
     changed. It is looked at before it is read: one that changes in between is read again next time.
 
     Args:
@@ -35,7 +35,7 @@ class Kept(Generic[T]):
         if known is not None and known[0] == stamp:
             return known[1]
         value = self._read(path)
-        if value is None:
+        if value is None or None in stamp:
             self._values.pop(path, None)
         else:
             self._values[path] = stamp, value

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,7 @@ from parties.preparing import prepare
 from parties.refusals import Refusal
 from parties.settings import SourceSettings
 from parties.sources import open_source
-from parties.tables import sign, verify
+from parties.tables import ShardFile, sign, verify
 from parties.tables.manifest import Files
 from parties.tables.sealing import wrapping, write_key
 from psi import Elements, Meter, _core
@@ -189,6 +192,35 @@ def test_a_question_is_answered_once(tmp_path: Path) -> None:
     assert limits.asked("police") == 10
 
 
+def test_why_a_count_cannot_be_kept_is_told_and_the_next_one_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parties.limits.PATIENCE_MS", 50)
+    limits = Limits(tmp_path / "counts.db")
+    limits.charge("police", "1", 1, 10)
+    with closing(sqlite3.connect(tmp_path / "counts.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LocalFault, match="database is locked"):
+            limits.charge("police", "2", 1, 10)
+        with limits._lock, pytest.raises(LocalFault, match="others take too long"):
+            limits.charge("police", "2", 1, 10)
+        other.execute("ROLLBACK")
+    limits.charge("police", "2", 1, 10)
+    assert limits.asked("police") == 2
+
+
+def test_counts_do_not_go_to_a_file_that_was_removed(tmp_path: Path) -> None:
+    path = tmp_path / "counts.db"
+    limits = Limits(path)
+    limits.charge("police", "1", 1, 10)
+    path.rename(tmp_path / "moved.db")
+    with pytest.raises(LocalFault, match="was removed or replaced"):
+        limits.charge("police", "2", 1, 10)
+    (tmp_path / "moved.db").rename(path)
+    limits.charge("police", "2", 1, 10)
+    assert limits.asked("police") == 2
+
+
 def test_limits_hold_for_many_askers_at_once(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -259,6 +291,21 @@ def test_an_altered_shard_is_refused_and_fetched_again(pair: Pair) -> None:
     # One that says something else than its manifest: honest bytes, other form.
     label = lambda m: m._replace(number=9, label=(m.label or 0) + 16)  # noqa: E731
     assert tampered(pair, label).code == "shard-altered"
+
+
+def test_a_shard_that_is_none_is_refused_whatever_is_asked_about(pair: Pair) -> None:
+    pair.prepare("plate")
+    (good,) = pair.held().manifest().files()
+    rubbish = bytes(1000)
+    bad = ShardFile(hashlib.sha256(rubbish).hexdigest(), len(rubbish))
+    shards = pair.folder / "insurer/tables/held/police/plate/shards"
+    (shards / bad.digest).write_bytes(rubbish)
+    # What is asked about stands in one of two shards, and would not be looked for in the other.
+    for number, pieces in enumerate([(good, bad), (bad, good)]):
+        files = (Files(pieces),)
+        change = lambda m, n=number, f=files: m._replace(number=50 + n, generations=f)  # noqa: E731
+        assert tampered(pair, change).code == "shard-altered"
+    assert pair.fetched().manifest() is None
 
 
 def test_a_fetched_shard_that_is_damaged_is_told_and_fetched_again(pair: Pair) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from parties.errors import (
 from parties.tables import Manifest, ShardFile, Signed
 from parties.tables.building import SHARD, SMALLEST, capacity_for, shards_for
 from parties.tables.files import Journal, write_whole
+from parties.tables.kept import Kept
 from parties.tables.manifest import Files, root
 from parties.tables.sealing import Passphrase, WrappingKey, read_key, wrapping, write_key
 from psi import _core
@@ -220,3 +222,28 @@ def test_a_signed_manifest_that_is_kept_is_checked_again(pair: Pair) -> None:
     path.write_text(json.dumps([signed.manifest.hex(), "00", signed.certificate.hex()]))
     with pytest.raises(LocalFault, match="is damaged; remove"):
         pair.ask(plate=["浙A12345"])
+
+
+def test_what_a_file_held_is_kept_as_long_as_it_is_the_same_file(tmp_path: Path) -> None:
+    path, reads = tmp_path / "file", list[bytes | None]()
+
+    def read(path: Path) -> bytes | None:
+        # It comes when it has been looked for already.
+        appearing = not reads
+        if appearing:
+            path.write_bytes(b"first")
+        reads.append(path.read_bytes() if path.exists() else None)
+        return reads[-1]
+
+    kept = Kept(read)
+    assert kept.get(path) == b"first"
+    path.unlink()
+    assert kept.get(path) is None, "kept without a stamp, it would be there for ever"
+    path.write_bytes(b"other")
+    assert [kept.get(path), kept.get(path)] == [b"other", b"other"]
+    assert len(reads) == 3
+    # Another of the same size, set back to the same time.
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    path.write_bytes(b"third")
+    os.utime(path, ns=times)
+    assert kept.get(path) == b"third"
