@@ -117,7 +117,7 @@ def answer(
         yield said
     elif proposed.tables != hashlib.sha256(said).digest():
         raise Refusal("other-tables", f"{peer.name} expects tables that are not those of now")
-    counts = yield from _give(held, manifests)
+    counts = yield from _give([] if proposed.tables else held, manifests)
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):
         limits.charge(peer.name, job.session, sum(counts), peer.daily_inquiries)
@@ -323,12 +323,15 @@ def _fetch(own: Fetched, manifest: Manifest) -> Dialogue[None]:
 
 
 def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[list[int]]:
-    """Gives the files that the asker requests; returns about how many it asks of each set."""
+    """Gives the files that the asker requests; returns about how many it asks of each set.
+
+    Who knows the tables already has their files: nothing is `held` for it.
+    """
     named: dict[bytes, tuple[Held, ShardFile]] = {}
     requests = 0
     while (request := parse(wire.ShardRequest, (yield from hear()))).digest:
         if not named:  # most askers have all files
-            for own, manifest in zip(held, manifests, strict=True):
+            for own, manifest in zip(held, manifests, strict=False):
                 named |= {bytes.fromhex(file.digest): (own, file) for file in manifest.files()}
         if request.digest not in named or (requests := requests + 1) > len(named):
             raise MalformedMessage("ShardRequest: a file that no manifest names, or one too many")

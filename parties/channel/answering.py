@@ -27,7 +27,7 @@ It may refuse by raising, for example `PeerRefused` with a code. It runs in a th
 one dialogue at a time, and may have carried another peer's before.
 """
 
-_HUNG_UP: Final = "the caller hung up before the dialogue was over"
+HUNG_UP: Final = "the caller hung up before the dialogue was over"
 
 
 class Answering:
@@ -83,7 +83,7 @@ class Answering:
             self._line.settle()
         finally:
             # If gRPC drops us half-way, the dialogue must not wait for a caller that has gone.
-            self._line.break_off(PeerLost(_HUNG_UP))
+            self._line.break_off(PeerLost(HUNG_UP))
 
     def ended(self, error: BaseException | None) -> Ended:
         """Logs how the call ended and returns it."""
@@ -111,4 +111,4 @@ class Answering:
         except Exception:
             # gRPC gives no reason here: the caller cancelled or vanished, or sent a frame so long
             # that gRPC refused it by itself.
-            self._line.break_off(PeerLost(_HUNG_UP))
+            self._line.break_off(PeerLost(HUNG_UP))

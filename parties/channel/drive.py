@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from parties.channel.flights import MOST_MESSAGES
+from parties.channel.frames import LONGEST_MESSAGE
 from parties.channel.line import Line
 from psi.dialogue import HEAR, Dialogue
-from psi.errors import ApiMisuse, UnexpectedMessage
+from psi.errors import ApiMisuse, BoundExceeded, UnexpectedMessage
 
 T = TypeVar("T")
 
@@ -81,22 +83,28 @@ def exchange(dialogue: Dialogue[T], carry_there: Callable[[list[bytes]], Sequenc
     return result
 
 
-def reply(dialogue: Dialogue[object], said: Sequence[bytes]) -> list[bytes]:
+def reply(
+    dialogue: Dialogue[object], said: Sequence[bytes], go_on: Callable[[], None]
+) -> list[bytes]:
     """Runs the answering end of such a dialogue, in the calling thread, and returns what it says.
 
     Args:
         dialogue: ours.
         said: all that the caller says.
+        go_on: called at each turn; raises if nobody waits for the answer any more.
 
     Raises:
         UnexpectedMessage: the caller says more or less than our dialogue hears.
+        BoundExceeded: it asks for more than a flight holds.
         PsiError: what else the dialogue raised.
     """
     answer: list[bytes] = []
+    size = 0
     left = list(reversed(said))
     turn = None
     try:
         while True:
+            go_on()
             data = _next(left) if turn is HEAR else None
             try:
                 turn = dialogue.send(data)
@@ -104,6 +112,9 @@ def reply(dialogue: Dialogue[object], said: Sequence[bytes]) -> list[bytes]:
                 break
             if turn is not HEAR:
                 answer.append(turn)
+                size += len(turn)
+                if len(answer) > MOST_MESSAGES or size > LONGEST_MESSAGE:
+                    raise BoundExceeded("what the caller asks for needs a stream")
         _must_be_over(left)
     finally:
         dialogue.close()

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, NoReturn, cast
 
 import grpc
@@ -17,7 +18,7 @@ from parties.channel.address import split
 from parties.channel.admission import Admission
 from parties.channel.answering import Answer, Answering
 from parties.channel.ended import Ended
-from parties.channel.options import EXCHANGE, METHOD, SPARE_CALLS, server_options
+from parties.channel.options import EXCHANGE, METHOD, SPARE_CALLS, TAKEN, server_options
 from parties.channel.replying import Replying
 from parties.channel.standard import StandardServices
 from parties.channel.threads import DialogueThreads
@@ -75,7 +76,7 @@ class Node:
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._server: grpc.Server | None = None
-        self._standard = StandardServices(self._recognise)
+        self._standard = StandardServices(self._recognise, patience)
 
     def start(self) -> int:
         """Begins to listen and returns the port.
@@ -131,7 +132,8 @@ class Node:
         converse: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
             self._converse
         )
-        exchange: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+        # Of one message, but taken by us: see `single`.
+        exchange: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(
             self._exchange
         )
         _, service, method = METHOD.split("/")
@@ -156,10 +158,13 @@ class Node:
         if failure is not None:
             _abort(context, failure)
 
-    def _exchange(self, raw: bytes, context: grpc.ServicerContext) -> bytes:
-        call = Replying(self._recognise(context), self._answer, self._admission)
+    def _exchange(self, arriving: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        peer = self._recognise(context)
+        call = Replying(peer, self._answer, self._admission, self._threads, self._patience)
+        context.add_callback(call.hung_up)
+        taken = partial(context.send_initial_metadata, ((TAKEN, "1"),))
         try:
-            ours = call.reply(raw)
+            ours = call.reply(arriving, context.cancel, taken)
         except BaseException as error:
             self._end(call.ended(error))
             _abort(context, error)

@@ -11,6 +11,8 @@ Options: TypeAlias = list[tuple[str, int | str]]
 _SERVICE: Final = "/parties.wire.v1.Node"
 METHOD: Final = f"{_SERVICE}/Converse"
 EXCHANGE: Final = f"{_SERVICE}/Exchange"
+TAKEN: Final = "greenlane-taken"
+"""Stands in the first metadata of an exchange that will be answered, or lost."""
 
 # gRPC refuses a longer frame before it is in memory, but hangs up without a reason. As much again
 # as a message may have leaves room for us to read what is too long by mistake, and to name it.

@@ -16,7 +16,7 @@ from parties.channel.ended import DONE
 from parties.channel.flights import read_flight, write_flight
 from parties.channel.frames import LONGEST_MESSAGE, session_is_well_formed
 from parties.channel.line import Carried, Line
-from parties.channel.options import EXCHANGE, METHOD, client_options
+from parties.channel.options import EXCHANGE, METHOD, TAKEN, client_options
 from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import explain, learn_leaf
 from parties.credentials import Identity, Stamp, read_credentials, stamp_of
@@ -178,7 +178,9 @@ class Peer:
         try:
             return exchange(dialogue, carry_there)
         except grpc.RpcError as error:
-            raise self._error(cast("grpc.Call", error), pin, opened=False) from None
+            ended = cast("grpc.Call", error)
+            taken = any(key == TAKEN for key, _ in ended.initial_metadata() or ())
+            raise self._error(ended, pin, opened=taken) from None
         finally:
             if not self._stays:
                 self._disconnect()

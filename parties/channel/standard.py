@@ -7,10 +7,14 @@ they start.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
+
+from parties.channel.single import only
+from parties.errors import PeerLost
+from psi.errors import PsiError
 
 if TYPE_CHECKING:
     from parties.channel.services import Health, Recognise
@@ -24,10 +28,12 @@ class StandardServices(grpc.GenericRpcHandler):
 
     Args:
         recognise: returns the caller's name, or ends the call.
+        patience: seconds within which a caller must say what it asks.
     """
 
-    def __init__(self, recognise: Recognise) -> None:
+    def __init__(self, recognise: Recognise, patience: float) -> None:
         self._recognise = recognise
+        self._patience = patience
         self._lock = threading.Lock()
         self._handlers: list[grpc.GenericRpcHandler] = []
         self._health: Health | None = None
@@ -41,7 +47,29 @@ class StandardServices(grpc.GenericRpcHandler):
             if self._health is None:
                 self._bring_in()
         found = (handler.service(details) for handler in self._handlers)
-        return next((each for each in found if each is not None), None)
+        handler = next((each for each in found if each is not None), None)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        return self._patient(handler, handler.unary_unary)
+
+    def _patient(
+        self,
+        handler: grpc.RpcMethodHandler[Any, Any],
+        reply: Callable[[Any, grpc.ServicerContext], Any],
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Of one message that is taken by us: see `single`."""
+
+        def answer(arriving: Iterator[Any], context: grpc.ServicerContext) -> Any:
+            self._recognise(context)
+            try:
+                request = only(arriving, context.cancel, self._patience)
+            except (PsiError, PeerLost):
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "")
+            return reply(request, context)
+
+        return grpc.stream_unary_rpc_method_handler(
+            answer, handler.request_deserializer, handler.response_serializer
+        )
 
     def stop(self) -> None:
         """Says from now on that the node takes no more calls."""

@@ -185,7 +185,8 @@ def sign(manifest: Manifest, credentials: Credentials) -> Signed:
     key = load_pem_private_key(credentials.key_pem, password=None)
     data = manifest.encode()
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        signature = key.sign(data, ec.ECDSA(hashes.SHA256()))
+        # Always the same (RFC 6979), so that it does not tell one process or call from another.
+        signature = key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
     else:
         assert isinstance(key, rsa.RSAPrivateKey), "read_credentials takes no other"  # noqa: S101
         signature = key.sign(data, _pss(), hashes.SHA256())

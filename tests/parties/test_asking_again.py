@@ -208,3 +208,28 @@ def test_a_digest_of_tables_has_its_length_and_belongs_to_inquiries(
     next(dialogue)
     with pytest.raises(MalformedMessage, match="digest of another length"):
         dialogue.send(proposal.SerializeToString())
+
+
+def test_who_knows_the_tables_gets_no_files_with_the_answer(pair: Pair) -> None:
+    pair.prepare("plate")
+    (file,) = pair.held().manifest().files()
+    wish = wire.ShardRequest(digest=bytes.fromhex(file.digest)).SerializeToString()
+
+    def ask_for_files(real: Any) -> Any:
+        def ask_again(*given: Any) -> Any:
+            dialogue = real(*given)
+            yield next(dialogue)
+            yield wish
+            yield from dialogue
+
+        return ask_again
+
+    with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
+        inquirer.ask({"plate": ["浙A12345"]})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("parties.inquiring.ask_again", ask_for_files(asking_again.ask_again))
+            with pytest.raises(PeerRefused) as refused:
+                inquirer.ask({"plate": ["浙A12345"]})
+        assert refused.value.code == "malformed-message"
+        assert asked(pair) == 1
+        assert rows(inquirer.ask({"plate": ["浙A12345"]}))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -134,18 +136,78 @@ def test_a_node_that_stops_or_is_busy_says_so(loopback: Any) -> None:
             exchange(loopback, ask(b"x", answers=0), node.port)
         stopper = threading.Thread(target=node.node.stop, args=(0.05,))
         stopper.start()
-        # Broken off when its grace is over, and told so when its dialogue is: nothing is sent.
-        while not node.node._stopping.is_set() or not _broken(node.node):
-            time.sleep(0.01)
-        go_on.set()
+        # Told when the grace is over, while the dialogue is still at it.
         caller.join(5)
         stopper.join(5)
-    assert [type(error) for error in errors] == [PeerUnreachable]
+        assert not caller.is_alive()
+        assert not stopper.is_alive()
+        go_on.set()
+    assert [type(error) for error in errors] == [PeerLost], (
+        "it was taken, and may have been counted"
+    )
     assert [end.code for end in node.ends] == ["busy", "stopping"]
 
 
-def _broken(node: Any) -> bool:
-    return all(call._broken for call in node._admission._calls)
+@pytest.mark.parametrize("method", [EXCHANGE, "/grpc.health.v1.Health/Check"])
+def test_who_says_nothing_keeps_no_place(loopback: Any, method: str) -> None:
+    silent = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        silent.wait(10)
+        yield from ()
+
+    with loopback.node(twice, most_calls=1, patience=0.5) as node:
+        try:
+            with loopback.channel(node.port) as channel:
+                calls = [channel.stream_unary(method).future(nothing()) for _ in range(5)]
+                ended = [call.exception(timeout=5) for call in calls]
+        finally:
+            silent.set()
+        assert None not in ended
+        assert exchange(loopback, ask(b"1", b"2", answers=2), node.port) == [b"1", b"2"]
+    if method == EXCHANGE:
+        assert Counter(end.code for end in node.ends) == {"peer-lost": 1, "busy": 4, "done": 1}
+
+
+def test_more_than_one_flight_is_refused(loopback: Any) -> None:
+    flights = [write_flight(SESSION, [b"1", b"2"])] * 2
+    with loopback.node(twice) as node, loopback.channel(node.port) as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            channel.stream_unary(EXCHANGE)(iter(flights), timeout=5)
+        assert dict(refused.value.trailing_metadata())["greenlane-code"] == "unexpected-message"
+
+
+@pytest.mark.parametrize(("size", "count"), [(1 << 20, 3), (0, MOST_MESSAGES + 1)])
+def test_an_answer_has_a_bound_while_it_is_made(loopback: Any, size: int, count: int) -> None:
+    made = []
+
+    def much(peer: str, session: str) -> Dialogue[None]:
+        for number in range(1000):
+            made.append(number)
+            yield bytes(size)
+
+    with loopback.node(much) as node, pytest.raises(PeerRefused) as refused:
+        exchange(loopback, ask(answers=0), node.port)
+    assert refused.value.code == "bound-exceeded"
+    assert len(made) == count
+
+
+def test_a_caller_that_has_gone_ends_the_dialogue(loopback: Any) -> None:
+    over = threading.Event()
+
+    def long(peer: str, session: str) -> Dialogue[None]:
+        try:
+            for _ in range(60):
+                time.sleep(0.1)
+                yield b""
+        finally:
+            over.set()
+
+    with loopback.node(long, most_calls=1) as node:
+        with pytest.raises(PeerLost, match="gave no answer"):
+            exchange(loopback, ask(answers=0), node.port, patience=0.5)
+        assert over.wait(2), "long before it would have been"
+    assert [end.code for end in node.ends] == ["peer-lost"]
 
 
 def test_an_answer_in_another_session_is_none(loopback: Any, monkeypatch: Any) -> None:
