@@ -40,7 +40,7 @@ pub(crate) const LANES: usize = 4;
 #[derive(Clone, Copy)]
 pub(crate) struct Fe([__m256d; LIMBS]);
 
-/// Products that are not carried yet, or sums and differences of up to six of them: integers, each
+/// Products that are not carried yet, or sums and differences of up to five of them: integers, each
 /// limb at most 2^58 a product.
 #[derive(Clone, Copy)]
 pub(crate) struct Wide([__m256i; LIMBS]);
