@@ -216,6 +216,13 @@ def test_a_stranger_is_sent_away_before_it_has_said_anything(
     assert node.ends == []
 
 
+def test_a_node_may_take_no_exchange_at_all(loopback: Any) -> None:
+    incompatible = pytest.raises(PeerIncompatible)
+    with loopback.node(twice, at_once=None) as node, incompatible:
+        exchange(loopback, ask(b"1", b"2", answers=2), node.port)
+    assert node.ends == []
+
+
 def test_a_call_that_breaks_after_it_was_taken_is_lost(loopback: Any, relay_to: Any) -> None:
     def cut(peer: str, session: str) -> Dialogue[None]:
         yield HEAR
