@@ -13,6 +13,7 @@ from parties import asking_again, inquiries
 from parties.agreement import hear_proposal
 from parties.channel import Identity, Peer
 from parties.errors import PeerRefused
+from parties.holdings import Holdings
 from parties.inquiring import Inquirer
 from parties.limits import Limits
 from parties.wire.v1 import job_pb2 as wire
@@ -261,3 +262,32 @@ def test_nothing_else_is_taken_all_at_once(pair: Pair, way: str) -> None:
     assert refused.value.code == "unexpected-message"
     assert ends == ["unexpected-message"]
     assert asked(pair) == 0
+
+
+def test_signatures_may_differ_and_certificates_may_not(
+    pair: Pair, calls: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.prepare("plate")
+    sign = Holdings.sign
+
+    def signing(**other: bytes) -> None:
+        monkeypatch.setattr(Holdings, "sign", lambda *given: sign(*given)._replace(**other))
+
+    with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
+        inquirer.ask({"plate": ["浙A12345"]})
+        signing(signature=b"of another process")
+        assert rows(inquirer.ask({"plate": ["浙A12345"]}))
+        assert calls == {"call": 1, "exchange": 1}
+        signing(certificate=b"that was renewed")
+        assert rows(inquirer.ask({"plate": ["浙A12345"]}))
+        assert calls == {"call": 2, "exchange": 2}
+    assert asked(pair) == 3
+
+
+def test_what_nobody_reads_is_not_in_the_digest() -> None:
+    tables = wire.Tables(manifests=[wire.SignedManifest(manifest=b"m", certificate=b"c")])
+    tables.standing.role = "insurer"
+    unknown = wire.Tables.FromString(tables.SerializeToString() + b"\xf8\x07\x01")
+    unknown.standing.MergeFromString(b"\xf8\x07\x01")
+    assert unknown != tables
+    assert inquiries.unsigned(unknown) == inquiries.unsigned(tables)
