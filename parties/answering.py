@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,6 +22,7 @@ from parties.reports import totals
 from parties.settings import Settings
 from parties.sources import Source, open_source
 from psi import Dialogue, Meter, PsiError
+from psi.errors import UnexpectedMessage
 
 JOBS: Final = 4
 """Jobs with whole sets that are answered at once: each holds a set, and an inquiry does not."""
@@ -44,23 +44,45 @@ class _Node(NamedTuple):
     jobs: threading.BoundedSemaphore
 
 
-def answers(
-    settings: Settings, source: Source | None = None
-) -> Callable[[str, str], Dialogue[None]]:
-    """Returns the function that makes this node's side of a caller's dialogue.
+class Hallway:
+    """Makes this node's side of a caller's dialogue, from the caller's name and the session.
+
+    Args:
+        settings: of this node.
+        source: rows to answer with; those of the settings if None.
+    """
+
+    def __init__(self, settings: Settings, source: Source | None) -> None:
+        jobs = threading.BoundedSemaphore(JOBS)
+        self._node = _Node(settings, source, Holdings(settings), jobs)
+
+    def __call__(self, name: str, session: str) -> Dialogue[None]:
+        """Of a dialogue that is carried as it is said."""
+        return _answer(self._node, name, session, at_once=False)
+
+    def at_once(self, name: str, session: str) -> Dialogue[None]:
+        """Of one of which the caller says all at once: inquiries of tables that it knows alone.
+
+        Everything else may say more than is held at once, or compute for longer than who hears
+        nothing meanwhile should wait.
+        """
+        return _answer(self._node, name, session, at_once=True)
+
+
+def answers(settings: Settings, source: Source | None = None) -> Hallway:
+    """Returns what makes this node's side of a caller's dialogue.
 
     Args:
         settings: of this node.
         source: rows to answer with, for example an `ArrowSource`; those of the settings if None.
     """
-    node = _Node(settings, source, Holdings(settings), threading.BoundedSemaphore(JOBS))
-    return partial(_answer, node)
+    return Hallway(settings, source)
 
 
-def _answer(node: _Node, name: str, session: str) -> Dialogue[None]:
+def _answer(node: _Node, name: str, session: str, *, at_once: bool) -> Dialogue[None]:
     log = logs.Log(peer=name, session=session)
     try:
-        yield from _converse(node, name, session, log)
+        yield from _converse(node, name, session, log, at_once=at_once)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
         event = "job_refused" if isinstance(error, Refusal) else "job_failed"
@@ -89,11 +111,15 @@ def _swept(folder: Path) -> Iterator[None]:
         raise
 
 
-def _converse(node: _Node, name: str, session: str, log: logs.Log) -> Dialogue[None]:
+def _converse(
+    node: _Node, name: str, session: str, log: logs.Log, *, at_once: bool
+) -> Dialogue[None]:
     settings, holdings = node.settings, node.holdings
     peer = settings.peer(name)
     proposed = yield from hear_proposal(settings, peer, session)
     job = proposed.job
+    if at_once and not proposed.tables:
+        raise UnexpectedMessage("Proposal: all at once, and of no inquiry of known tables")
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
     if job.way == "inquire":

@@ -2,9 +2,9 @@
 
 The asker goes by what it has heard and checked, and says the digest of it with its proposal. The
 holder answers if it would say the same now, and else refuses before it counts anything. Both ends
-hash what the holder would have said into the parameters of the set's dialogue, as if it had been
-said once more; so nothing is agreed, checked or counted otherwise than by `parties/inquiries.py`,
-and one flight each way is enough.
+hash what the holder would have said, but for signatures, into the parameters of the set's dialogue,
+as if it had been said once more; so nothing is agreed, checked or counted otherwise than by
+`parties/inquiries.py`, and one flight each way is enough.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from parties.errors import LocalFault
-from parties.inquiries import Answer, Answers, Question, parameters_of, proposal_of, words_of
+from parties.inquiries import (
+    Answer,
+    Answers,
+    Question,
+    parameters_of,
+    proposal_of,
+    unsigned,
+    words_of,
+)
 from parties.settings import PeerSettings, Settings
 from parties.tables import Fetched, Manifest
 from parties.wire.v1 import job_pb2 as wire
@@ -27,7 +35,7 @@ class Known(NamedTuple):
     """What a peer has said of its table of one set, and was checked.
 
     Attributes:
-        tables: the message, as it came.
+        tables: the message, as of `unsigned`.
         manifest: of the table.
         encoded: the manifest, as it was signed.
     """
@@ -41,8 +49,8 @@ def known_from(answers: Answers) -> Known | None:
     """What can be gone by next time; None if not one set was asked about."""
     if len(answers.sets) != 1:
         return None
-    (told,) = wire.Tables.FromString(answers.tables).manifests
-    return Known(answers.tables, answers.sets[0].manifest, told.manifest)
+    tables = wire.Tables.FromString(answers.tables)
+    return Known(unsigned(tables), answers.sets[0].manifest, tables.manifests[0].manifest)
 
 
 def fits(questions: Sequence[Question]) -> bool:

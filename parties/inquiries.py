@@ -109,14 +109,17 @@ def answer(
         _served(settings, peer, each, spec) for each, spec in zip(held, job.sets, strict=True)
     ]
     manifests = [manifest for manifest, _ in served]
-    said = wire.Tables(
+    tables = wire.Tables(
         standing=standing(settings, peer, ()),
         manifests=[wire.SignedManifest(**sign(*each)._asdict()) for each in served],
-    ).SerializeToString(deterministic=True)
-    if not proposed.tables:
+    )
+    if proposed.tables:
+        said = unsigned(tables)
+        if proposed.tables != hashlib.sha256(said).digest():
+            raise Refusal("other-tables", f"{peer.name} expects tables that are not those of now")
+    else:
+        said = tables.SerializeToString(deterministic=True)
         yield said
-    elif proposed.tables != hashlib.sha256(said).digest():
-        raise Refusal("other-tables", f"{peer.name} expects tables that are not those of now")
     counts = yield from _give([] if proposed.tables else held, manifests)
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):
@@ -189,7 +192,7 @@ def proposal_of(
         settings: ours.
         peer: whom we ask.
         questions: one for each set.
-        tables: SHA-256 of the Tables that we expect; empty if we expect none.
+        tables: SHA-256 of the Tables that we expect, as of `unsigned`; empty if we expect none.
     """
     return wire.Proposal(
         standing=standing(settings, peer, ()),
@@ -202,13 +205,31 @@ def proposal_of(
     ).SerializeToString(deterministic=True)
 
 
+def unsigned(tables: wire.Tables) -> bytes:
+    """What a holder says of its tables but for the signatures, encoded.
+
+    Two signatures over the same, of two processes or with a key that signs at random, differ; and
+    who goes by what was signed has checked one of them.
+    """
+    bare = wire.Tables(
+        standing=tables.standing,
+        manifests=[
+            wire.SignedManifest(manifest=each.manifest, certificate=each.certificate)
+            for each in tables.manifests
+        ],
+    )
+    bare.DiscardUnknownFields()  # nothing is told by what nobody reads
+    return bare.SerializeToString(deterministic=True)
+
+
 def words_of(session: str, proposal: bytes, tables: bytes) -> bytes:
     """32 bytes over what both ends have said before the dialogues of the sets.
 
     Args:
         session: of the call.
         proposal: as the asker has said it.
-        tables: as the holder has said them, in this call or in the one that the asker goes by.
+        tables: as the holder has said them in this call; or, if the asker goes by an earlier one,
+            as of `unsigned`.
     """
     parts = (session.encode(), proposal, tables)
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()

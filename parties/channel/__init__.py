@@ -16,7 +16,8 @@ to the wire:
     probe      what went wrong, when gRPC only says UNAVAILABLE
     options    gRPC's options, each with its reason
     peer, node, answering, replying, ended, admission     the two ends
-    standard, services     health and reflection, for those who ask
+    single     the one message of a call that has one
+    standard, services, guard     health and reflection, for those who ask and may
 """
 
 import os

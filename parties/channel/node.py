@@ -45,6 +45,8 @@ class Node:
         identity: our certificate and key.
         peers: who may call, each with the pin of its certificate.
         answer: makes our side of a dialogue; may refuse by raising.
+        at_once: as `answer`, for callers that say all at once, by `Peer.exchange`; they are not
+            answered if it is None.
         patience: seconds without a sign of life after which a caller is lost.
         most_calls: how many dialogues at once. Each holds a set and up to 16 MiB of messages.
         on_end: told what became of each call, in the call's thread.
@@ -61,12 +63,14 @@ class Node:
         peers: Sequence[PeerSettings],
         answer: Answer,
         *,
+        at_once: Answer | None = None,
         patience: float = 30.0,
         most_calls: int = 4,
         on_end: Callable[[Ended], None] | None = None,
     ) -> None:
         self._listen = listen
         self._answer = answer
+        self._at_once = at_once
         self._patience = patience
         self._on_end = on_end
         self._trust = Trust(identity, peers)
@@ -132,12 +136,13 @@ class Node:
         converse: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
             self._converse
         )
-        # Of one message, but taken by us: see `single`.
-        exchange: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(
-            self._exchange
-        )
         _, service, method = METHOD.split("/")
-        methods = {method: converse, EXCHANGE.split("/")[-1]: exchange}
+        methods = {method: converse}
+        if self._at_once is not None:
+            # Of one message, but taken by us: see `single`.
+            methods[EXCHANGE.split("/")[-1]] = grpc.stream_unary_rpc_method_handler(
+                partial(self._exchange, self._at_once)
+            )
         return grpc.method_handlers_generic_handler(service, methods)
 
     def _converse(
@@ -158,9 +163,11 @@ class Node:
         if failure is not None:
             _abort(context, failure)
 
-    def _exchange(self, arriving: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+    def _exchange(
+        self, at_once: Answer, arriving: Iterator[bytes], context: grpc.ServicerContext
+    ) -> bytes:
         peer = self._recognise(context)
-        call = Replying(peer, self._answer, self._admission, self._threads, self._patience)
+        call = Replying(peer, at_once, self._admission, self._threads, self._patience)
         context.add_callback(call.hung_up)
         taken = partial(context.send_initial_metadata, ((TAKEN, "1"),))
         try:

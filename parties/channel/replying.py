@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from time import monotonic
 
+import grpc
+
 from parties.channel.admission import Admission
 from parties.channel.answering import HUNG_UP, Answer
 from parties.channel.drive import reply
@@ -72,7 +74,10 @@ class Replying:
             self._session = theirs.session
             self._carried = Carried(0, theirs.size)
             _log.info("call_began", end="answering", peer=self._peer, session=self._session)
-            taken()
+            try:
+                taken()
+            except grpc.RpcError:
+                raise PeerLost(HUNG_UP) from None
             self._threads.start(partial(self._run, theirs))
         except BaseException:
             self._admission.leave(self)

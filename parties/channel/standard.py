@@ -7,17 +7,15 @@ they start.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 
-from parties.channel.single import only
-from parties.errors import PeerLost
-from psi.errors import PsiError
+from parties.channel.guard import Guard, Recognise
 
 if TYPE_CHECKING:
-    from parties.channel.services import Health, Recognise
+    from parties.channel.services import Health
 
 PREFIX = "/grpc."
 """How the methods of all standard services begin."""
@@ -32,8 +30,7 @@ class StandardServices(grpc.GenericRpcHandler):
     """
 
     def __init__(self, recognise: Recognise, patience: float) -> None:
-        self._recognise = recognise
-        self._patience = patience
+        self._guard = Guard(recognise, patience)
         self._lock = threading.Lock()
         self._handlers: list[grpc.GenericRpcHandler] = []
         self._health: Health | None = None
@@ -48,28 +45,7 @@ class StandardServices(grpc.GenericRpcHandler):
                 self._bring_in()
         found = (handler.service(details) for handler in self._handlers)
         handler = next((each for each in found if each is not None), None)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        return self._patient(handler, handler.unary_unary)
-
-    def _patient(
-        self,
-        handler: grpc.RpcMethodHandler[Any, Any],
-        reply: Callable[[Any, grpc.ServicerContext], Any],
-    ) -> grpc.RpcMethodHandler[Any, Any]:
-        """Of one message that is taken by us: see `single`."""
-
-        def answer(arriving: Iterator[Any], context: grpc.ServicerContext) -> Any:
-            self._recognise(context)
-            try:
-                request = only(arriving, context.cancel, self._patience)
-            except (PsiError, PeerLost):
-                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "")
-            return reply(request, context)
-
-        return grpc.stream_unary_rpc_method_handler(
-            answer, handler.request_deserializer, handler.response_serializer
-        )
+        return None if handler is None else self._guard.before(handler)
 
     def stop(self) -> None:
         """Says from now on that the node takes no more calls."""
@@ -82,9 +58,7 @@ class StandardServices(grpc.GenericRpcHandler):
         from parties.channel.services import add_services
 
         # Generated code adds handlers to a server and to nothing else.
-        self._health = add_services(
-            cast("grpc.Server", _Collector(self._handlers)), self._recognise
-        )
+        self._health = add_services(cast("grpc.Server", _Collector(self._handlers)))
         if self._stops:
             self._health.enter_graceful_shutdown()
 

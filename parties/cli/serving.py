@@ -55,11 +55,13 @@ def _serve(settings: SettingsPath, *, as_json: bool) -> None:
 
         metrics.serve(node.metrics)
     identity = Identity(node.certificate, node.key)
+    hallway = answers(loaded)
     server = Node(
         node.listen,
         identity,
         loaded.peers,
-        answers(loaded),
+        hallway,
+        at_once=hallway.at_once,
         patience=node.patience,
         most_calls=CALLS,
     )

@@ -186,11 +186,13 @@ class Two:
         """Runs a node in this process; its ended calls are appended to what it yields."""
         ours = settings or getattr(self, role).settings
         ends = list[Ended]()
+        hallway = answers(ours)
         node = Node(
             ours.node.listen,
             Identity(ours.node.certificate, ours.node.key),
             ours.peers,
-            answer or answers(ours),
+            answer or hallway,
+            at_once=answer or hallway.at_once,
             patience=ours.node.patience,
             on_end=ends.append,
         )

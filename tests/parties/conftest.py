@@ -89,6 +89,7 @@ class Loopback:
             "identity": self.identity("police"),
             "peers": [self.pinned("insurer"), self.pinned("rival")],
             "on_end": ends.append,
+            "at_once": answer,
         }
         node = Node(answer=answer, **(arguments | options))
         port = node.start()

@@ -54,6 +54,7 @@ class Pair:
         node = self.insurer.node
         identity = Identity(node.certificate, node.key)
         answer, peers = answers(self.insurer), self.insurer.peers
+        options = {"at_once": answer.at_once} | options
         server = Node("127.0.0.1:0", identity, peers, answer, **options)
         port = server.start()
         police = self.police

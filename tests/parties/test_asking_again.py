@@ -11,12 +11,14 @@ from green import CLAIMS, Pair, rows
 
 from parties import asking_again, inquiries
 from parties.agreement import hear_proposal
-from parties.channel import Peer
+from parties.channel import Identity, Peer
 from parties.errors import PeerRefused
+from parties.holdings import Holdings
 from parties.inquiring import Inquirer
 from parties.limits import Limits
 from parties.wire.v1 import job_pb2 as wire
 from psi import _core
+from psi.dialogue import HEAR
 from psi.errors import MalformedMessage, PeerIncompatible, ProofFailed
 from psi.protocols.inquiry import BIN
 
@@ -233,3 +235,59 @@ def test_who_knows_the_tables_gets_no_files_with_the_answer(pair: Pair) -> None:
         assert refused.value.code == "malformed-message"
         assert asked(pair) == 1
         assert rows(inquirer.ask({"plate": ["浙A12345"]}))
+
+
+@pytest.mark.parametrize("way", ["WAY_COUNT", "WAY_MATCH", "WAY_INQUIRE"])
+def test_nothing_else_is_taken_all_at_once(pair: Pair, way: str) -> None:
+    pair.changes["may"] = ("count", "match", "inquire")
+    pair.prepare("plate")
+    (spec,) = pair.police.sets(("plate",))
+
+    def ask(police: Any) -> Any:
+        question = asking_again.Question(spec, None)  # type: ignore[arg-type]
+        said = inquiries.proposal_of(police, police.peers[0], [question], b"")
+        proposal = wire.Proposal.FromString(said)
+        proposal.way = wire.Way.Value(way)
+        yield proposal.SerializeToString()
+        yield wire.ShardRequest(elements=[1]).SerializeToString()
+        yield HEAR
+
+    ends: list[str] = []
+    on_end = lambda ended: ends.append(ended.code)  # noqa: E731
+    with pair.serving(on_end=on_end) as police:
+        node = police.node
+        peer = Peer(Identity(node.certificate, node.key), police.peers[0])
+        with pytest.raises(PeerRefused) as refused:
+            peer.exchange(ask(police), "ab" * 16)
+    assert refused.value.code == "unexpected-message"
+    assert ends == ["unexpected-message"]
+    assert asked(pair) == 0
+
+
+def test_signatures_may_differ_and_certificates_may_not(
+    pair: Pair, calls: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.prepare("plate")
+    sign = Holdings.sign
+
+    def signing(**other: bytes) -> None:
+        monkeypatch.setattr(Holdings, "sign", lambda *given: sign(*given)._replace(**other))
+
+    with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
+        inquirer.ask({"plate": ["浙A12345"]})
+        signing(signature=b"of another process")
+        assert rows(inquirer.ask({"plate": ["浙A12345"]}))
+        assert calls == {"call": 1, "exchange": 1}
+        signing(certificate=b"that was renewed")
+        assert rows(inquirer.ask({"plate": ["浙A12345"]}))
+        assert calls == {"call": 2, "exchange": 2}
+    assert asked(pair) == 3
+
+
+def test_what_nobody_reads_is_not_in_the_digest() -> None:
+    tables = wire.Tables(manifests=[wire.SignedManifest(manifest=b"m", certificate=b"c")])
+    tables.standing.role = "insurer"
+    unknown = wire.Tables.FromString(tables.SerializeToString() + b"\xf8\x07\x01")
+    unknown.standing.MergeFromString(b"\xf8\x07\x01")
+    assert unknown != tables
+    assert inquiries.unsigned(unknown) == inquiries.unsigned(tables)

@@ -6,6 +6,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,9 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parties.certificates import issue
+from parties.channel import Identity, replying
+from parties.channel.admission import Admission
 from parties.channel.flights import MOST_MESSAGES, Flight, read_flight, write_flight
 from parties.channel.frames import LONGEST_MESSAGE
-from parties.channel.options import EXCHANGE
+from parties.channel.guard import PLACES
+from parties.channel.options import EXCHANGE, LONGEST_FRAME
+from parties.channel.replying import Replying
+from parties.channel.threads import DialogueThreads
 from parties.errors import PeerLost, PeerRefused, PeerUnreachable
 from parties.refusals import Refusal
 from parties.wire.v1 import node_pb2 as wire
@@ -148,25 +156,104 @@ def test_a_node_that_stops_or_is_busy_says_so(loopback: Any) -> None:
     assert [end.code for end in node.ends] == ["busy", "stopping"]
 
 
-@pytest.mark.parametrize("method", [EXCHANGE, "/grpc.health.v1.Health/Check"])
-def test_who_says_nothing_keeps_no_place(loopback: Any, method: str) -> None:
+STANDARD = [
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+]
+
+
+@contextmanager
+def mute(channel: grpc.Channel, method: str, calls: int) -> Iterator[list[Any]]:
+    """Calls that say nothing, and do not end either, as long as the block lasts."""
     silent = threading.Event()
 
     def nothing() -> Iterator[bytes]:
         silent.wait(10)
         yield from ()
 
+    try:
+        yield [channel.stream_unary(method).future(nothing()) for _ in range(calls)]
+    finally:
+        silent.set()
+
+
+def test_who_says_nothing_keeps_no_place(loopback: Any) -> None:
     with loopback.node(twice, most_calls=1, patience=0.5) as node:
-        try:
-            with loopback.channel(node.port) as channel:
-                calls = [channel.stream_unary(method).future(nothing()) for _ in range(5)]
-                ended = [call.exception(timeout=5) for call in calls]
-        finally:
-            silent.set()
-        assert None not in ended
+        with loopback.channel(node.port) as channel, mute(channel, EXCHANGE, 5) as calls:
+            assert None not in [call.exception(timeout=5) for call in calls]
         assert exchange(loopback, ask(b"1", b"2", answers=2), node.port) == [b"1", b"2"]
-    if method == EXCHANGE:
-        assert Counter(end.code for end in node.ends) == {"peer-lost": 1, "busy": 4, "done": 1}
+    assert Counter(end.code for end in node.ends) == {"peer-lost": 1, "busy": 4, "done": 1}
+
+
+@pytest.mark.parametrize("method", STANDARD)
+def test_who_asks_how_a_node_is_takes_no_place_of_a_call(loopback: Any, method: str) -> None:
+    with (
+        loopback.node(twice, most_calls=1, patience=1.5) as node,
+        loopback.channel(node.port) as channel,
+        mute(channel, method, 8) as calls,
+    ):
+        until = time.monotonic() + 5
+        while sum(call.done() for call in calls) < 8 - PLACES and time.monotonic() < until:
+            time.sleep(0.01)
+        assert exchange(loopback, ask(b"1", b"2", answers=2), node.port) == [b"1", b"2"]
+        ended = [call.exception(timeout=5).code() for call in calls]
+    assert ended.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 8 - PLACES
+
+
+@pytest.mark.parametrize("method", [EXCHANGE, *STANDARD])
+def test_a_stranger_is_sent_away_before_it_has_said_anything(
+    loopback: Any, tmp_path: Path, method: str
+) -> None:
+    forged = Identity(tmp_path / "forged.pem", tmp_path / "forged.key")
+    issue("insurer", forged, loopback.authority("rival"))
+    with (
+        loopback.node(twice) as node,
+        loopback.channel(node.port, forged) as channel,
+        mute(channel, method, 1) as (call,),
+    ):
+        assert call.exception(timeout=5).code() == grpc.StatusCode.PERMISSION_DENIED
+    assert node.ends == []
+
+
+def test_a_node_may_take_no_exchange_at_all(loopback: Any) -> None:
+    incompatible = pytest.raises(PeerIncompatible)
+    with loopback.node(twice, at_once=None) as node, incompatible:
+        exchange(loopback, ask(b"1", b"2", answers=2), node.port)
+    assert node.ends == []
+
+
+def test_a_call_that_breaks_after_it_was_taken_is_lost(loopback: Any, relay_to: Any) -> None:
+    def cut(peer: str, session: str) -> Dialogue[None]:
+        yield HEAR
+        time.sleep(0.2)  # what was said before arrives
+        relay.cut()
+
+    with loopback.node(cut) as node:
+        relay = relay_to(node.port)
+        with pytest.raises(PeerLost, match="broke before the dialogue was over"):
+            exchange(loopback, ask(b"x", answers=1), relay.port)
+
+
+def test_an_answer_that_is_too_long_is_not_taken_for_a_busy_peer(
+    loopback: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replying, "write_flight", lambda *_: bytes(LONGEST_FRAME + 1))
+    with loopback.node(twice) as node, pytest.raises(BoundExceeded, match="longer than 2097152"):
+        exchange(loopback, ask(b"1", b"2", answers=2), node.port)
+
+
+def test_a_caller_that_has_gone_before_it_was_told_is_lost() -> None:
+    def gone() -> None:
+        raise grpc.RpcError
+
+    admission = Admission(1)
+    flight = iter([write_flight(SESSION, [])])
+    for _ in range(2):  # its place is free again
+        call = Replying("insurer", twice, admission, DialogueThreads(), 5)
+        with pytest.raises(PeerLost, match="hung up"):
+            call.reply(flight, lambda: None, gone)
+        flight = iter([write_flight(SESSION, [])])
 
 
 def test_more_than_one_flight_is_refused(loopback: Any) -> None:
@@ -211,8 +298,6 @@ def test_a_caller_that_has_gone_ends_the_dialogue(loopback: Any) -> None:
 
 
 def test_an_answer_in_another_session_is_none(loopback: Any, monkeypatch: Any) -> None:
-    from parties.channel import replying
-
     write = replying.write_flight
     monkeypatch.setattr(replying, "write_flight", lambda _, said: write("f" * 32, said))
     other = pytest.raises(UnexpectedMessage, match="another session than ours")

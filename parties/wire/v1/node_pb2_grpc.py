@@ -71,8 +71,11 @@ class NodeServicer:
     def Exchange(self, request, context):
         """Carries one dialogue in which the caller has said all before it hears anything: one Flight
         there and one back, both of the caller's session. There are no heartbeats, so it is for what is
-        answered at once; nothing of the answer is sent before the answering end's dialogue is over.
-        Errors are told as by Converse.
+        answered at once: an inquiry whose Proposal names the tables that the caller knows, and that
+        requests no file. A node takes nothing else in it. Nothing of the answer is sent before the
+        answering end's dialogue is over, but for the metadata "greenlane-taken" when it has
+        taken the Flight, before its dialogue begins. It recognises its caller before it takes the
+        Flight. Errors are told as by Converse.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
