@@ -70,7 +70,10 @@ class Replying:
         """
         self._admission.enter(self)
         try:
-            theirs = read_flight(only(arriving, cancel, self._patience))
+            try:
+                theirs = read_flight(only(arriving, cancel, self._patience))
+            except PeerLost as lost:
+                raise self._broken or lost from None  # if we stop, that is why it ended
             self._session = theirs.session
             self._carried = Carried(0, theirs.size)
             _log.info("call_began", end="answering", peer=self._peer, session=self._session)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import grpc
 
 from parties.errors import PeerLost
-from psi.errors import MalformedMessage, UnexpectedMessage
+from psi.errors import UnexpectedMessage
 
 T = TypeVar("T")
 
@@ -27,8 +27,7 @@ def only(arriving: Iterator[T], cancel: Callable[[], object], patience: float) -
         patience: seconds within which the message and the end of messages must have come.
 
     Raises:
-        PeerLost: they have not, or the caller hung up.
-        MalformedMessage: none came.
+        PeerLost: they have not, or the caller hung up, or said nothing.
         UnexpectedMessage: more than one came.
     """
     late = threading.Event()
@@ -43,13 +42,15 @@ def only(arriving: Iterator[T], cancel: Callable[[], object], patience: float) -
     try:
         messages = [message for message, _ in zip(arriving, range(2), strict=False)]
     except grpc.RpcError:
-        raise PeerLost("the caller hung up before it had said anything") from None
+        messages = []
     finally:
         watch.cancel()
     if late.is_set():
         raise PeerLost(f"the caller said nothing whole within {patience:g} s")
     if not messages:
-        raise MalformedMessage("a call of one message ended without it")
+        # gRPC ends `arriving` in the one way or the other if the call is cut off: whichever it
+        # hears of first, that no message comes or why.
+        raise PeerLost("the caller hung up before it had said anything")
     if len(messages) > 1:
         raise UnexpectedMessage("a call of one message has more")
     return messages[0]

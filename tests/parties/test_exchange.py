@@ -156,6 +156,22 @@ def test_a_node_that_stops_or_is_busy_says_so(loopback: Any) -> None:
     assert [end.code for end in node.ends] == ["busy", "stopping"]
 
 
+def test_a_node_that_stops_waits_for_no_flight(loopback: Any) -> None:
+    with (
+        loopback.node(twice) as node,
+        loopback.channel(node.port) as channel,
+        mute(channel, EXCHANGE, 1) as (call,),
+    ):
+        until = time.monotonic() + 5
+        while not node.node._admission._calls and time.monotonic() < until:
+            time.sleep(0.01)
+        node.node.stop(0.05)
+        assert call.exception(timeout=5) is not None
+        while not node.ends and time.monotonic() < until:
+            time.sleep(0.01)
+    assert [end.code for end in node.ends] == ["stopping"]
+
+
 STANDARD = [
     "/grpc.health.v1.Health/Check",
     "/grpc.health.v1.Health/Watch",
