@@ -35,7 +35,7 @@ def fetch_leaf(address: str, pin: Pin) -> x509.Certificate:
         context = _context()
         context.verify_mode = ssl.CERT_NONE  # whoever calls this compares it with the pin
         try:
-            with context.wrap_socket(connection, server_hostname=pin.san) as line:
+            with _wrapped(context, connection, pin.san) as line:
                 leaf = line.getpeercert(binary_form=True)
         except OSError as error:  # of which ssl.SSLError is one
             raise PeerUnreachable(
@@ -90,7 +90,7 @@ def _show_ourselves(
     context.load_verify_locations(cadata=pin.anchors_pem.decode("ascii"))
     context.load_cert_chain(identity.certificate, identity.key)
     try:
-        with context.wrap_socket(connection, server_hostname=pin.san) as line:
+        with _wrapped(context, connection, pin.san) as line:
             # In TLS 1.3 our handshake ends before the peer has judged our certificate. If it is
             # content, its first HTTP/2 settings arrive unasked; if not, it hangs up.
             if not line.recv(1):
@@ -130,6 +130,12 @@ def _connect(address: str, pin: Pin) -> socket.socket:
         raise PeerUnreachable(f"{at}: no answer; does a firewall let us through?") from error
     except OSError as error:
         raise PeerUnreachable(f"{at} cannot be reached: {error.strerror}") from error
+
+
+def _wrapped(context: ssl.SSLContext, connection: socket.socket, name: str) -> ssl.SSLSocket:
+    # Of one that the other end has reset already Python would leave the socket open.
+    connection.getpeername()
+    return context.wrap_socket(connection, server_hostname=name)
 
 
 def _context() -> ssl.SSLContext:
