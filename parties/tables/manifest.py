@@ -9,20 +9,18 @@ and its path.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from parties import canonical, signatures
 from parties.credentials import Credentials
 from parties.disclosure import LONGEST_NAME, MOST_COLUMNS, TYPES, WIDEST, Column
 from parties.errors import TableRefused
+from parties.signatures import SigningKey
 from psi.protocols.inquiry import Function
 from psi.tables import HEADER, MOST_SHARDS
 
@@ -110,7 +108,7 @@ class Manifest(NamedTuple):
     def encode(self) -> bytes:
         """The manifest as canonical JSON."""
         values = self._asdict() | {"greenlane_table": FORM, "root": root(self.files()).hex()}
-        return json.dumps(values, sort_keys=True, separators=(",", ":")).encode("ascii")
+        return canonical.encode(values)
 
     @property
     def digest(self) -> bytes:
@@ -125,7 +123,7 @@ class Manifest(NamedTuple):
             TableRefused: it is none, or not in the form in which `encode` writes it.
         """
         try:
-            manifest = cls._of(json.loads(data))
+            manifest = cls._of(canonical.decode(data))
             if manifest.encode() == data:
                 return manifest
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -183,14 +181,9 @@ class Signed(NamedTuple):
 def sign(manifest: Manifest, credentials: Credentials) -> Signed:
     """Signs a manifest with the key of this node's certificate."""
     key = load_pem_private_key(credentials.key_pem, password=None)
+    assert isinstance(key, SigningKey), "read_credentials takes no other"  # noqa: S101
     data = manifest.encode()
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        # Always the same (RFC 6979), so that it does not tell one process or call from another.
-        signature = key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
-    else:
-        assert isinstance(key, rsa.RSAPrivateKey), "read_credentials takes no other"  # noqa: S101
-        signature = key.sign(data, _pss(), hashes.SHA256())
-    return Signed(data, signature, credentials.leaf_der)
+    return Signed(data, signatures.sign(data, key), credentials.leaf_der)
 
 
 def verify(signed: Signed) -> tuple[Manifest, x509.Certificate]:
@@ -199,19 +192,13 @@ def verify(signed: Signed) -> tuple[Manifest, x509.Certificate]:
     Raises:
         TableRefused: it is none, or the signature is not that of the certificate over it.
     """
-    certificate = None
     try:
         certificate = x509.load_der_x509_certificate(signed.certificate)
-        key = certificate.public_key()
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signed.signature, signed.manifest, ec.ECDSA(hashes.SHA256()))
-        elif isinstance(key, rsa.RSAPublicKey):
-            key.verify(signed.signature, signed.manifest, _pss(), hashes.SHA256())
-        else:
-            certificate = None
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except ValueError:
         certificate = None
-    if certificate is None:
+    if certificate is None or not signatures.is_signed(
+        signed.manifest, signed.signature, certificate
+    ):
         raise TableRefused(
             "manifest-forged", "the signature of a manifest is not that of its signer over it"
         )
@@ -230,10 +217,6 @@ def _root(hashed: list[bytes]) -> bytes:
         # One without a partner goes up as it is: so the RFC's tree has it at its right edge.
         hashed = above + hashed[len(hashed) & ~1 :]
     return hashed[0] if hashed else hashlib.sha256().digest()
-
-
-def _pss() -> padding.PSS:
-    return padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
 
 
 def _file(values: Any) -> ShardFile:
