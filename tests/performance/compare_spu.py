@@ -30,24 +30,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spu_peer import default_environment, python_with_spu
+from watching import Run, Watch
+
 from parties.benching import Bench, measure
 
-SPU = "spu==0.9.5"
-PYTHONS = ((3, 11), (3, 10))
-"""For which this release of spu has wheels."""
 START_UP = 1 << 8
 """Rows of a run that is nearly all start-up."""
 ON_ZEN_4 = (7.7, 8.9)
@@ -55,12 +53,6 @@ ON_ZEN_4 = (7.7, 8.9)
 two cores, for which the project's bounds on time were set."""
 CURVES = ("CURVE_25519", "CURVE_25519_ELLIGATOR2")
 SESSIONS = ("vole", "vole-stationary", "vole-malicious")
-LONGEST = 600.0
-"""Seconds after which a run hangs: ten times what spu takes for 2^20 rows on a busy machine."""
-LOOK = 0.01
-"""Seconds between two looks at a process; a run takes seconds."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "YACL_NUM_THREADS": "1"}
-"""Arrow reads the first, spu both; the kernels of a node have a setting."""
 ROLES = ("insurer", "police")
 """The receiver and the sender."""
 GREENLANE = (sys.executable, "-m", "parties")
@@ -150,26 +142,6 @@ class Files:
     receiver: Path
     sender: Path
     common: int
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What a run took; of pairs the receiver's comes first.
-
-    Attributes:
-        seconds: from the first start to the last exit; of a session, from its first message.
-        cpu: seconds of each process, or of each side of a session.
-        peak_mb: the largest memory of each process in MiB; of a session, twice that of both sides.
-        loopback: bytes that crossed the loopback meanwhile, heads of packets and the traffic of
-            other programs included; None if nothing was to.
-        messages: bytes of messages, without frames and TLS; None if the program does not say.
-    """
-
-    seconds: float
-    cpu: tuple[float, float]
-    peak_mb: tuple[float, float]
-    loopback: int | None
-    messages: int | None
 
 
 def main() -> None:
@@ -372,88 +344,6 @@ def must_have(result: Path, rows: int) -> None:
         raise SystemExit(f"{result.name}: {had} rows, {rows} were planted")
 
 
-class Watch:
-    """Starts the processes of a run and notes what they took; a run that fails ends them all.
-
-    Args:
-        folder: for what they print.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._started: list[int] = []
-        self._taken: dict[int, tuple[float, float]] = {}
-
-    def __enter__(self) -> Watch:
-        self._loopback = loopback_bytes()
-        self._began = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._seconds = time.monotonic() - self._began
-        self._loopback = loopback_bytes() - self._loopback
-        for process in {*self._started} - {*self._taken}:
-            os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-
-    def start(self, *command: str) -> int:
-        """Starts a process and returns its number."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        number = len(self._started)
-        prints = [
-            (os.POSIX_SPAWN_OPEN, stream, self._print(number, stream), flags, 0o600)
-            for stream in (1, 2)
-        ]
-        environment = os.environ | ONE_THREAD
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        process = os.posix_spawn(command[0], command, environment, file_actions=prints)
-        self._started.append(process)
-        return process
-
-    def said(self, process: int, stream: int = 1) -> bytes:
-        """Returns what a process has printed so far."""
-        return Path(self._print(self._started.index(process), stream)).read_bytes()
-
-    def until_said(self, process: int, word: bytes) -> None:
-        """Waits for a word on stdout."""
-        while word not in self.said(process):
-            self._look()
-
-    def until_ended(self, process: int) -> None:
-        """Waits for the end of a process."""
-        while process not in self._taken:
-            self._look()
-
-    def run(self, receiver: int, sender: int, messages: int | None) -> Run:
-        """Returns what the run took; after the block."""
-        (receivers, rss), (senders, sender_rss) = self._taken[receiver], self._taken[sender]
-        peaks = (rss, sender_rss)
-        return Run(self._seconds, (receivers, senders), peaks, self._loopback, messages)
-
-    def _look(self) -> None:
-        """Notes which processes have ended; else waits a moment.
-
-        Raises:
-            SystemExit: one did not end well, or the run hangs.
-        """
-        for process in self._started:
-            if process in self._taken:
-                continue
-            ended, status, used = os.wait4(process, os.WNOHANG)
-            if ended:
-                self._taken[process] = (used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-                if status:
-                    words = self.said(process, 2)[-2000:].decode(errors="replace")
-                    raise SystemExit(f"a process ended with {status}; its last words: {words}")
-                return
-        if time.monotonic() - self._began > LONGEST:
-            raise SystemExit(f"a run took more than {LONGEST:g} s")
-        time.sleep(LOOK)
-
-    def _print(self, number: int, stream: int) -> str:
-        return str(self._folder / f"process-{number}.{stream}")
-
-
 # --- what they need
 
 
@@ -472,56 +362,6 @@ def made_up(folder: Path, rows: int) -> Files:
     return Files(receiver, sender, common=rows // 2)
 
 
-def default_environment() -> Path:
-    """Returns a folder under the user's cache."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "greenlane" / SPU.replace("==", "-")
-
-
-def python_with_spu(environment: Path) -> Path:
-    """Returns the interpreter of an environment with spu, which is made if it is not there."""
-    python = environment.absolute() / "bin" / "python"
-    if not has_spu(python):
-        maker = fitting_python()
-        print(f"installing {SPU} into {environment}", file=sys.stderr)
-        made = subprocess.run([maker, "-m", "venv", str(environment)], check=False)
-        pip = [str(python), "-m", "pip", "install", "--quiet", SPU]
-        if made.returncode or subprocess.run(pip, check=False).returncode:
-            raise SystemExit(f"{SPU} could not be installed into {environment}; see above")
-        if not has_spu(python):
-            raise SystemExit(f"{environment}: {SPU} is installed and cannot be imported")
-    return python
-
-
-def has_spu(python: Path) -> bool:
-    """Whether an interpreter is there and has this release of spu."""
-    look = (
-        "import spu.psi; from importlib.metadata import version; "
-        f"raise SystemExit(version('spu') != {SPU.rpartition('=')[2]!r})"
-    )
-    return python.exists() and succeeds([str(python), "-c", look])
-
-
-def fitting_python() -> str:
-    """Returns an interpreter that spu has wheels for."""
-    names = (sys.executable, *(f"python{major}.{minor}" for major, minor in PYTHONS))
-    look = f"import sys, venv; raise SystemExit(sys.version_info[:2] not in {PYTHONS})"
-    for name in names:
-        path = shutil.which(name)
-        if path is not None and succeeds([path, "-c", look]):
-            return path
-    known = " or ".join(f"{major}.{minor}" for major, minor in PYTHONS)
-    raise SystemExit(
-        f"{SPU} needs Python {known}, and neither is in PATH; install one, or name a folder with "
-        "an environment that has spu by --environment"
-    )
-
-
-def succeeds(command: Sequence[str]) -> bool:
-    """Whether a program ends well; what it prints is dropped."""
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
 def free_ports() -> list[int]:
     """Finds two ports that are free now; the programs take them a moment later."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in ROLES]
@@ -529,12 +369,6 @@ def free_ports() -> list[int]:
     for each in sockets:
         each.close()
     return ports
-
-
-def loopback_bytes() -> int:
-    """Returns how many bytes the loopback has carried since the machine started."""
-    path = Path("/sys/class/net/lo/statistics/rx_bytes")
-    return int(path.read_text(encoding="ascii"))
 
 
 if __name__ == "__main__":
