@@ -16,6 +16,8 @@ from psi.errors import ApiMisuse
 
 WIDTH: Final = 32
 """Bytes of an element: 256 bits, so that two of 2^30 identifiers collide with less than 2^-190."""
+KEY: Final = 32
+"""Bytes of the key of a commitment: 256 bits."""
 
 
 @runtime_checkable
@@ -75,6 +77,23 @@ class Elements:
     def block(self) -> bytes | _core.Block:
         """The elements, n x 32 bytes; `bytes` makes them of it."""
         return self._block
+
+    def commitment(self, key: bytes) -> bytes:
+        """Returns 32 bytes that stand for the set: for these elements alone, in any order.
+
+        A party commits itself to its set with them. Who lacks the key learns nothing of the set;
+        who has it can tell whether a set is the one. How they are made stands in
+        `rust/src/elements/commitment.rs`.
+
+        Args:
+            key: 32 random bytes. Secret: with it, elements can be guessed one set after the other.
+
+        Raises:
+            ApiMisuse: the key has another length.
+        """
+        if len(key) != KEY:
+            raise ApiMisuse(f"the key of a commitment has {KEY} bytes, not {len(key)}")
+        return _core.commitment(key, self._block)
 
     def __getitem__(self, position: int) -> bytes:
         """Returns one element, 32 bytes; positions count from 0.

@@ -3,9 +3,11 @@
 //! `element = SHA-256(SHA-512(label || domain) || identifier)` (FIPS 180-4). The domain is hashed to
 //! 64 bytes, one block of SHA-256, so that its state is computed once a batch.
 
+mod commitment;
 mod grouping;
 mod map;
 
+pub use commitment::commitment;
 pub use grouping::{Grouped, Grouping, NOWHERE};
 pub use map::ElementMap;
 

@@ -520,7 +520,7 @@ mod _core {
     const NOWHERE: u32 = crate::elements::NOWHERE;
 
     #[pymodule_export]
-    use super::grouping::{Block, Grouping, places_among};
+    use super::grouping::{Block, Grouping, commitment, places_among};
 
     #[pymodule_export]
     use super::inquiring::{

@@ -64,6 +64,17 @@ pub fn places_among<'py>(
     Ok(PyBytes::new(py, &bytes))
 }
 
+/// The digest of a set under a key.
+#[pyfunction]
+pub fn commitment<'py>(
+    py: Python<'py>,
+    key: [u8; 32],
+    elements: Elements,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let elements = elements.rows()?;
+    Ok(PyBytes::new(py, &detached(py, || elements::commitment(&key, elements))))
+}
+
 /// Elements that differ in their first 16 bytes, n x 32 bytes.
 #[pyclass(frozen, module = "psi._core")]
 pub struct Block(Vec<Element>);
