@@ -401,4 +401,3 @@ def test_a_certificate_file_may_bring_intermediates_and_leaves_out_roots(
     path.write_bytes(office.certificate.public_bytes(Encoding.PEM))
     with pytest.raises(PartyError, match=rf"{path}: the certificate of an operator"):
         read_operator_file(path)
-
