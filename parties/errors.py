@@ -8,6 +8,7 @@
     ├── PeerLost          6   the connection broke before the dialogue was over; may be tried again
     ├── PeerRefused       7   the peer said no, with a code
     ├── TableRefused      8   a peer's prepared table, or its manifest, is not what it must be
+    ├── TicketRefused     7   a ticket is not what it must be, or does not allow what is asked
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
     └── LocalFault        9   this machine: port taken, disk full, no permission
         └── WholeNeeded   9   a change that was given cannot be added to a table
@@ -97,6 +98,39 @@ class TableRefused(PartyError):
         "shard-altered",
     )
     exit_code = 8
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TicketRefused(PartyError):
+    """A ticket is not what it must be, or does not allow what is asked.
+
+    Args:
+        code: what is wrong, one of `CODES`.
+        message: one sentence for people.
+    """
+
+    CODES = (
+        "ticket-malformed",
+        "ticket-forged",
+        "ticket-early",
+        "ticket-expired",
+        "ticket-unsigned",
+        "ticket-one-person",
+        "ticket-signer-revoked",
+        "ticket-revoked",
+        "ticket-other-peer",
+        "ticket-other-set",
+        "ticket-other-way",
+        "ticket-other-protocol",
+        "ticket-other-learner",
+        "ticket-other-columns",
+        "ticket-too-large",
+        "ticket-other-normaliser",
+    )
+    exit_code = 7
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

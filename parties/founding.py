@@ -120,6 +120,9 @@ results = "results"        # joined rows and reports of rejected cells
 log = "greenlane.log"      # leave it out for stderr
 # metrics = "127.0.0.1:9464"
 
+[operators]
+authority = "{AUTHORITY}"   # who says who signs tickets
+
 [source]
 format = "csv"             # csv, parquet or duckdb
 paths = ["{sample}"]

@@ -24,6 +24,26 @@ SENTENCES: Final = {
     "other-tables": "has prepared other tables than it has told us of; ask again",
     "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
     "replayed": "has answered in this session already; ask in a new one",
+    "ticket-malformed": "cannot read the ticket; it must be the file that was signed, unchanged",
+    "ticket-forged": "finds a signature of the ticket that is not that of an operator it knows; "
+    "compare the operators' authorities on both nodes",
+    "ticket-early": "holds the ticket for one that is not valid yet; wait, or compare the clocks",
+    "ticket-expired": "holds the ticket for expired; draft a new one",
+    "ticket-unsigned": "misses a signature under the ticket; `greenlane ticket show` says which",
+    "ticket-one-person": "finds that one person signed the ticket for two duties; each needs "
+    "a person and a key of its own",
+    "ticket-signer-revoked": "has revoked the certificate of an operator who signed the ticket",
+    "ticket-revoked": "has revoked the ticket; draft a new one, or ask its operator why",
+    "ticket-other-peer": "finds that the ticket is for other nodes than these two",
+    "ticket-other-set": "finds an identifier set, or its kind, that the ticket does not name",
+    "ticket-other-way": "finds that the ticket does not allow this way of asking",
+    "ticket-other-protocol": "finds a protocol that the ticket does not allow",
+    "ticket-other-learner": "finds that the ticket lets another side learn",
+    "ticket-other-columns": "finds a column that the ticket does not allow; compare `disclose` on "
+    "both nodes with it",
+    "ticket-too-large": "finds a set that is larger than the ticket allows",
+    "ticket-other-normaliser": "finds that the ticket was made under other rules for identifiers; "
+    "draft a new one with the release that runs",
     "source": "cannot read its own data; its operator finds the reason in its log",
     "settings": "has settings that do not fit; its operator finds the reason in its log",
     "local": "lacks disk space or a permission; its operator finds the reason in its log",

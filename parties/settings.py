@@ -72,6 +72,8 @@ class PeerSettings(NamedTuple):
         protocols: what may be run with it.
         link_mbps: megabits a second that the line to it carries.
         daily_inquiries: about how many identifiers it may inquire in a day (UTC).
+        operators: PEM file of the authority that issues its operators' certificates; None for that
+            of `ca`.
     """
 
     name: str
@@ -87,6 +89,7 @@ class PeerSettings(NamedTuple):
     protocols: tuple[str, ...] = PROTOCOLS_BY_DEFAULT
     link_mbps: int = 1000
     daily_inquiries: int = 1000
+    operators: Path | None = None
 
 
 class NodeSettings(NamedTuple):
@@ -134,6 +137,26 @@ class TableSettings(NamedTuple):
     wrapping_key: Path | None = None
 
 
+class OperatorSettings(NamedTuple):
+    """The people of this node.
+
+    Attributes:
+        authority: PEM file of the authority that issues their certificates; None if nobody signs.
+    """
+
+    authority: Path | None = None
+
+
+class TicketSettings(NamedTuple):
+    """Where tickets are.
+
+    Attributes:
+        folder: of tickets and of what was revoked.
+    """
+
+    folder: Path = Path("tickets")
+
+
 class Settings(NamedTuple):
     """All settings of a node, read from one file."""
 
@@ -143,6 +166,8 @@ class Settings(NamedTuple):
     identifiers: tuple[IdentifierSettings, ...]
     peers: tuple[PeerSettings, ...]
     tables: TableSettings = TableSettings()
+    operators: OperatorSettings = OperatorSettings()
+    tickets: TicketSettings = TicketSettings()
 
     def peer(self, name: str) -> PeerSettings:
         """Returns the peer with this name.

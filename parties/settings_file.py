@@ -19,11 +19,13 @@ from parties.settings import (
     WAYS_BY_DEFAULT,
     IdentifierSettings,
     NodeSettings,
+    OperatorSettings,
     PeerSettings,
     Role,
     Settings,
     SourceSettings,
     TableSettings,
+    TicketSettings,
     Way,
 )
 from psi import PROTOCOLS, _core
@@ -63,6 +65,8 @@ def load(path: Path) -> Settings:
         identifiers=tuple(_identifier(each) for each in root.tables("identifiers")),
         peers=tuple(_peer(each) for each in root.tables("peers")),
         tables=_tables(root.table("tables", default={})),
+        operators=_operators(root.table("operators", default={})),
+        tickets=_tickets(root.table("tickets", default={})),
     )
     root.finish()
     if not settings.identifiers:
@@ -135,6 +139,18 @@ def _tables(table: _Table) -> TableSettings:
     return settings
 
 
+def _operators(table: _Table) -> OperatorSettings:
+    settings = OperatorSettings(authority=table.optional("authority", table.file))
+    table.finish()
+    return settings
+
+
+def _tickets(table: _Table) -> TicketSettings:
+    folder = table.optional("folder", table.file) or table.folder / "tickets"
+    table.finish()
+    return TicketSettings(folder)
+
+
 def _peer(table: _Table) -> PeerSettings:
     peer = PeerSettings(
         name=table.name,
@@ -150,6 +166,7 @@ def _peer(table: _Table) -> PeerSettings:
         protocols=tuple(table.choices("protocols", tuple(PROTOCOLS), PROTOCOLS_BY_DEFAULT)),
         link_mbps=table.number("link_mbps", 1, 1_000_000, default=1000),
         daily_inquiries=table.number("daily_inquiries", 0, MOST_ELEMENTS, default=1000),
+        operators=table.optional("operators", table.file),
     )
     table.finish()
     if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:

@@ -32,6 +32,8 @@ _OF_THIS_MACHINE: Final = (
 _INTERRUPTED: Final = {
     "prepare": "interrupted; run it again, and it goes on where it was",
     "inquire": "interrupted; what was asked may have been counted",
+    "operator": "interrupted; nothing was made",
+    "ticket": "interrupted; nothing was written",
 }
 """What an interrupted command says that is not one whose sets are matched."""
 INTERRUPTED: Final = 130

@@ -19,9 +19,10 @@ from typing import Final
 
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
-from parties.tables.files import alone, for_the_owner, read_whole, remove_others, write_whole
+from parties.tables.files import alone, remove_others
 from parties.tables.kept import Kept
 from parties.tables.manifest import Manifest, ShardFile, Signed, verify
+from parties.whole_files import for_the_owner, read_whole, write_whole
 from psi import Elements
 from psi.errors import PeerError
 from psi.lazily import np

@@ -1,16 +1,16 @@
-"""Files of a table on this machine: whole or not there, and readable by their owner only."""
+"""A folder of a table's files: one process at a time, and a journal of what was done."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from parties.errors import LocalFault
+from parties.whole_files import for_the_owner, sync_folder
 
 _LENGTH: Final = 4
 """Bytes that say how long a block of a journal is."""
@@ -34,41 +34,6 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file that is there as a whole or not at all, whenever the machine stops.
-
-    Raises:
-        LocalFault: it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(beside, "wb", opener=for_the_owner) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
-    except OSError as fault:
-        with suppress(OSError):  # it was not made, or the disk does not let it go either
-            beside.unlink(missing_ok=True)
-        raise LocalFault(f"{path}: cannot be written: {fault.strerror}") from None
-
-
-def read_whole(path: Path) -> bytes | None:
-    """Reads a file; None if it is not there.
-
-    Raises:
-        LocalFault: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as fault:
-        raise LocalFault(f"{path}: cannot be read: {fault.strerror}") from None
 
 
 def remove_others(folder: Path, named: Collection[str]) -> None:
@@ -140,7 +105,7 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
             if not places:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
         except OSError as fault:
             raise self._fault(fault) from None
         places.append((end + _LENGTH, len(block)))
@@ -178,16 +143,3 @@ class Journal:
 
     def _fault(self, fault: OSError) -> LocalFault:
         return LocalFault(f"{self.path}: cannot be used: {fault.strerror}")
-
-
-def for_the_owner(path: str, flags: int) -> int:
-    """Opens a file that, if it is made, nobody else may read."""
-    return os.open(path, flags, 0o600)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,10 +18,11 @@ from typing import Final
 
 from parties.errors import LocalFault, TableRefused
 from parties.settings import PeerSettings, TableSettings
-from parties.tables.files import Journal, alone, read_whole, remove_others, write_whole
+from parties.tables.files import Journal, alone, remove_others
 from parties.tables.kept import Kept
 from parties.tables.manifest import Manifest, ShardFile
 from parties.tables.sealing import Wrapping, read_key, write_key
+from parties.whole_files import read_whole, write_whole
 from psi import _core
 
 

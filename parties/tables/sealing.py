@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from parties.errors import LocalFault, SettingsError
-from parties.tables.files import write_whole
+from parties.whole_files import write_whole
 from psi import _core
 
 PASSPHRASE: Final = "GREENLANE_PASSPHRASE"  # noqa: S105 the name of a variable

@@ -21,10 +21,11 @@ from parties.errors import (
 )
 from parties.tables import Manifest, ShardFile, Signed
 from parties.tables.building import SHARD, SMALLEST, capacity_for, shards_for
-from parties.tables.files import Journal, write_whole
+from parties.tables.files import Journal
 from parties.tables.kept import Kept
 from parties.tables.manifest import Files, root
 from parties.tables.sealing import Passphrase, WrappingKey, read_key, wrapping, write_key
+from parties.whole_files import write_whole
 from psi import _core
 
 pytestmark = pytest.mark.usefixtures("passphrase")

@@ -1,0 +1,24 @@
+"""Operators: people with a role of a node, proven by certificates of their organisation.
+
+`roles` says what people may be; `operator` reads a certificate and `chains` whom to believe it;
+`keys` keeps the private key; `issuing` makes both for a first try.
+"""
+
+from __future__ import annotations
+
+from parties.operators.operator import Operator, operator_of, read_operator, read_operator_file
+from parties.operators.roles import ANSWERING, DUTIES, PARTIES, ROLES, Duty, OperatorRole, Party
+
+__all__ = [
+    "ANSWERING",
+    "DUTIES",
+    "PARTIES",
+    "ROLES",
+    "Duty",
+    "Operator",
+    "OperatorRole",
+    "Party",
+    "operator_of",
+    "read_operator",
+    "read_operator_file",
+]

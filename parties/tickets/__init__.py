@@ -1,0 +1,34 @@
+"""Tickets: for which purpose two nodes may match what, signed by two people a side.
+
+`ticket` is what is allowed and `signing` what is signed; `verifying` says whether a ticket holds
+and `permitting` whether it allows a job; `trust` is whom to believe and `revoking` what counts no
+more; `drafting`, `files` and `telling` are for people.
+"""
+
+from __future__ import annotations
+
+from parties.tickets.permitting import Asked, permits
+from parties.tickets.revoking import revoked
+from parties.tickets.signing import Key, SignedTicket
+from parties.tickets.ticket import Stage, Ticket, TicketSet, Way
+from parties.tickets.trust import Side, Trust, peer_of, trust_in
+from parties.tickets.verifying import Signer, Verified, verify
+
+__all__ = [
+    "Asked",
+    "Key",
+    "Side",
+    "SignedTicket",
+    "Signer",
+    "Stage",
+    "Ticket",
+    "TicketSet",
+    "Trust",
+    "Verified",
+    "Way",
+    "peer_of",
+    "permits",
+    "revoked",
+    "trust_in",
+    "verify",
+]

@@ -1,0 +1,112 @@
+"""Whom this node believes about operators: the authorities of its own side and of a peer's."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+
+from parties.credentials import KNOWN, Stamp, is_authority, read_certificates, stamp_of
+from parties.errors import CertificateError, SettingsError, TicketRefused
+from parties.operators import Party
+from parties.operators.chains import BROKEN
+from parties.operators.roles import other
+from parties.settings import PeerSettings, Settings
+from parties.tickets.ticket import Ticket
+
+
+class Side(NamedTuple):
+    """One party of a ticket, as this node knows it.
+
+    Attributes:
+        node: the name that the certificate of its node carries.
+        authorities: that issue the certificates of its operators.
+    """
+
+    node: str
+    authorities: tuple[x509.Certificate, ...]
+
+
+class Trust(NamedTuple):
+    """Both parties, as this node knows them."""
+
+    insurer: Side
+    police: Side
+
+    def side(self, party: Party) -> Side:
+        """One of the two."""
+        return self.insurer if party == "insurer" else self.police
+
+
+def trust_in(settings: Settings, peer: PeerSettings) -> Trust:
+    """Returns whom this node believes about tickets with a peer. Files are read when they change.
+
+    Raises:
+        SettingsError: the settings do not say.
+        CertificateError: a file cannot be read, or holds another certificate than an authority's.
+    """
+    theirs = Side(peer.san.lower(), authorities_of(settings, peer))
+    ours = own_side(settings)
+    return Trust(ours, theirs) if settings.node.role == "insurer" else Trust(theirs, ours)
+
+
+def own_side(settings: Settings) -> Side:
+    """Returns this node's own side.
+
+    Raises:
+        SettingsError, CertificateError: as `trust_in`.
+    """
+    path = settings.operators.authority
+    if path is None:
+        raise SettingsError(
+            f"{settings.path}: [operators] lacks authority, which issues the certificates of those "
+            "who sign tickets"
+        )
+    return Side(settings.node.name, _read(path, stamp_of(path)))
+
+
+def authorities_of(settings: Settings, peer: PeerSettings) -> tuple[x509.Certificate, ...]:
+    """Returns the authorities of a peer's operators.
+
+    Raises:
+        SettingsError, CertificateError: as `trust_in`.
+    """
+    path = peer.operators or peer.ca
+    if path is None:
+        raise SettingsError(
+            f"{settings.path}: [peers.{peer.name}] lacks operators, the authority of those who "
+            "sign its tickets; it must be named where the peer is not pinned by ca"
+        )
+    return _read(path, stamp_of(path))
+
+
+def peer_of(settings: Settings, ticket: Ticket) -> PeerSettings:
+    """Returns the peer with which a ticket is.
+
+    Raises:
+        TicketRefused: it is not for this node, or the settings name no such peer.
+    """
+    party = settings.node.role
+    if ticket.node(party) != settings.node.name:
+        raise TicketRefused("ticket-other-peer", f"the ticket names another node as {party}")
+    for peer in settings.peers:
+        if peer.san.lower() == ticket.node(other(party)):
+            return peer
+    raise TicketRefused(
+        "ticket-other-peer", f"the ticket is with a node that {settings.path} names as no peer"
+    )
+
+
+@lru_cache(maxsize=KNOWN)
+def _read(path: Path, _: Stamp) -> tuple[x509.Certificate, ...]:
+    authorities = read_certificates(path)
+    for authority in authorities:
+        try:
+            sound = is_authority(authority)
+        except BROKEN:
+            sound = False
+        if not sound:
+            raise CertificateError(f"{path} holds a certificate that is not an authority's")
+    return authorities
