@@ -9,16 +9,20 @@ they mean the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
+from parties.clearance import Clearance, cover
 from parties.disclosure import WIDEST, Column
 from parties.identifiers import domain
+from parties.job import Choose, Chosen, Job
+from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings, Way
 from parties.standing import check_answer, check_standing, hear, own_sets, parse, standing
 from parties.wire.v1 import job_pb2 as wire
-from psi import Dialogue, Output, Parameters
+from psi import Dialogue, Parameters
 from psi.errors import BoundExceeded, MalformedMessage
 from psi.planner import able
 from psi.subprotocols.decoys import DECOYS, size_class
@@ -35,65 +39,6 @@ _WAYS: Final[dict[Way, wire.Way]] = {
 }
 
 
-class Job(NamedTuple):
-    """What one node asks another, seen from this node.
-
-    Attributes:
-        session: 32 hexadecimal digits, in both logs.
-        way: count, match or inquire.
-        sets: identifier sets, in order; each is a dialogue of its own.
-        we_receive: whether we are the receiver.
-        both_learn: whether both learn; who receives is then a matter of cost.
-    """
-
-    session: str
-    way: Way
-    sets: tuple[IdentifierSettings, ...]
-    we_receive: bool
-    both_learn: bool = False
-
-    @property
-    def we_learn(self) -> bool:
-        """Whether this node learns matches or a count."""
-        return self.we_receive or self.both_learn
-
-    @property
-    def they_learn(self) -> bool:
-        """Whether the other node learns matches or a count."""
-        return not self.we_receive or self.both_learn
-
-    @property
-    def we_disclose(self) -> bool:
-        """Whether the other node gets the agreed columns of ours for matches."""
-        return self.way == "match" and self.they_learn
-
-    @property
-    def output(self) -> Output:
-        """Who learns what, in the words of the toolkit."""
-        if self.way == "count":
-            return Output.CARDINALITY
-        return Output.BOTH if self.both_learn else Output.RECEIVER
-
-
-class Chosen(NamedTuple):
-    """How one set is matched, seen from this node.
-
-    Attributes:
-        protocol: its name in `psi.protocols`.
-        we_receive: whether we are the receiver.
-        reason: of the choice, one sentence; empty at the node that did not choose.
-    """
-
-    protocol: str
-    we_receive: bool
-    reason: str = ""
-
-
-Choose: TypeAlias = Callable[[int, Sequence[int], Collection[str]], Sequence[Chosen]]
-"""Chooses for each set: from the largest set, or number of records, that both accept, the peer's
-sizes, and the names of the protocols that both allow and that tell what is to be learnt."""
-
-
 class Terms(NamedTuple):
     """What both nodes have agreed on for a job.
 
@@ -101,6 +46,7 @@ class Terms(NamedTuple):
         peer: the other node's name.
         context: 32 bytes over everything agreed, the same on both nodes.
         max_elements: the largest set, or number of records, of either.
+        their_most: the largest that the peer may bring.
         their_columns: what they disclose for matches.
         with_labels: whether a side discloses columns, so that labels have a width at all.
         chosen: how each set is matched.
@@ -109,6 +55,7 @@ class Terms(NamedTuple):
     peer: str
     context: bytes
     max_elements: int
+    their_most: int
     their_columns: tuple[Column, ...]
     with_labels: bool
     chosen: tuple[Chosen, ...]
@@ -130,6 +77,7 @@ def propose(
     peer: PeerSettings,
     job: Job,
     columns: Sequence[Column],
+    clearance: Clearance,
     choose: Choose,
 ) -> Dialogue[Terms]:
     """Proposes a job, hears whether it is accepted, chooses how; the calling end.
@@ -139,6 +87,7 @@ def propose(
         peer: the node we call.
         job: what we ask.
         columns: what we disclose for matches, if they learn.
+        clearance: the ticket under which we ask.
         choose: chooses how each set is matched.
 
     Raises:
@@ -146,6 +95,7 @@ def propose(
         MalformedMessage: what comes is no acceptance.
         BoundExceeded: the peer brings more than we accept.
         Refusal: no protocol that both allow tells what is asked, or our own set is too large.
+        TicketRefused: the ticket does not cover what the peer would tell.
     """
     proposal = wire.Proposal(
         standing=standing(settings, peer, columns),
@@ -153,6 +103,7 @@ def propose(
         caller_receives=job.we_receive,
         both_learn=job.both_learn,
         sets=[wire.IdentifierSet(name=each.name, domain=domain(each)) for each in job.sets],
+        ticket=clearance.data,
     )
     said = proposal.SerializeToString(deterministic=True)
     yield said
@@ -168,15 +119,19 @@ def propose(
             f"{peer.name} brings more elements or records than the {peer.max_elements} of "
             f"peers.{peer.name}.max_elements"
         )
-    most = _most(peer, acceptance.standing)
-    may = _able(peer, job, columns, acceptance.standing)
-    chosen = tuple(choose(most, acceptance.sizes, may))
+    told = tuple(Column(each.name, each.type) for each in acceptance.standing.columns)
+    cover(settings, peer, job, clearance.data, _now(), ours=columns, theirs=told)
+    us, most = settings.node.role, _most(peer, acceptance.standing)
+    if max(acceptance.sizes) > size_class(clearance.most(other(us))):
+        raise BoundExceeded(f"{peer.name} brings more elements or records than the ticket allows")
+    may = _able(peer, job, columns, acceptance.standing, clearance)
+    chosen = tuple(choose(min(most, clearance.most(us)), acceptance.sizes, may))
     choice = wire.Choice(
         plans=[wire.Plan(protocol=c.protocol, caller_receives=c.we_receive) for c in chosen]
     ).SerializeToString(deterministic=True)
     yield choice
     words = said + heard + choice
-    return _terms(settings, peer, job, columns, acceptance.standing, chosen, words)
+    return _terms(settings, peer, job, columns, acceptance.standing, clearance, chosen, words)
 
 
 def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialogue[Proposed]:
@@ -184,6 +139,7 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
 
     Raises:
         Refusal: the settings do not allow it, with the code word that the peer gets.
+        TicketRefused: the ticket does not.
         MalformedMessage: what comes is no proposal.
     """
     heard = yield from hear()
@@ -210,14 +166,16 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
         raise MalformedMessage("Proposal: who inquires is who learns")
     if len(proposal.tables) not in ((0, _DIGEST) if way == "inquire" else (0,)):
         raise MalformedMessage("Proposal: tables by a digest of another length, or of no inquiry")
-    if way != "inquire" and not _able(peer, job, (), proposal.standing):
+    told = tuple(Column(each.name, each.type) for each in proposal.standing.columns)
+    clearance = cover(settings, peer, job, proposal.ticket, _now(), theirs=told)
+    if way != "inquire" and not _able(peer, job, (), proposal.standing, clearance):
         raise Refusal(
             "protocol-not-allowed",
             f"peers.{peer.name}: no protocol that both nodes allow tells what is to be learnt "
             f"({job.output.value}); compare `protocols` on both nodes",
         )
-    most = _most(peer, proposal.standing)
-    return Proposed(job, proposal.standing, heard, most, proposal.tables)
+    most = min(_most(peer, proposal.standing), clearance.most(settings.node.role))
+    return Proposed(job, proposal.standing, heard, most, clearance, proposal.tables)
 
 
 class Proposed(NamedTuple):
@@ -227,7 +185,8 @@ class Proposed(NamedTuple):
         job: what is asked.
         standing: where the caller stands.
         said: its bytes.
-        max_elements: the largest set, or number of records, that both accept.
+        max_elements: the largest set, or number of records, that we may bring.
+        clearance: the ticket under which it is asked.
         tables: of an inquiry, SHA-256 of the Tables that the caller expects; empty if of none.
     """
 
@@ -235,6 +194,7 @@ class Proposed(NamedTuple):
     standing: wire.Standing
     said: bytes
     max_elements: int
+    clearance: Clearance
     tables: bytes = b""
 
 
@@ -256,16 +216,20 @@ def accept(
 
     Raises:
         MalformedMessage: what comes is no choice for these sets.
+        TicketRefused: the ticket does not cover what we would tell.
         Refusal: it chose a protocol that is not allowed, or that the two do not have in common.
     """
+    clearance, theirs = proposed.clearance, proposed.standing
+    told = tuple(Column(each.name, each.type) for each in theirs.columns)
+    cover(settings, peer, proposed.job, clearance.data, _now(), ours=columns, theirs=told)
     acceptance = wire.Acceptance(standing=standing(settings, peer, columns), sizes=sizes)
     said = acceptance.SerializeToString(deterministic=True)
     yield said
     heard = yield from hear()
-    may = _able(peer, proposed.job, columns, proposed.standing)
+    may = _able(peer, proposed.job, columns, theirs, clearance)
     chosen = _chosen(peer, proposed.job, may, parse(wire.Choice, heard))
     words = proposed.said + said + heard
-    return _terms(settings, peer, proposed.job, columns, proposed.standing, chosen, words)
+    return _terms(settings, peer, proposed.job, columns, theirs, clearance, chosen, words)
 
 
 def _chosen(
@@ -284,10 +248,14 @@ def _chosen(
 
 
 def _able(
-    peer: PeerSettings, job: Job, columns: Sequence[Column], theirs: wire.Standing
+    peer: PeerSettings,
+    job: Job,
+    columns: Sequence[Column],
+    theirs: wire.Standing,
+    clearance: Clearance,
 ) -> list[str]:
-    """The protocols that both nodes allow and that tell all that is to be learnt."""
-    allowed = set(peer.protocols) & set(theirs.protocols)
+    """The protocols that nodes and ticket allow and that tell all that is to be learnt."""
+    allowed = set(peer.protocols) & set(theirs.protocols) & set(clearance.protocols)
     return able(allowed, job.output, labels=bool(columns) or bool(theirs.columns))
 
 
@@ -302,6 +270,7 @@ def _terms(
     job: Job,
     ours: Sequence[Column],
     theirs: wire.Standing,
+    clearance: Clearance,
     chosen: tuple[Chosen, ...],
     words: bytes,
 ) -> Terms:
@@ -311,7 +280,12 @@ def _terms(
         peer=peer.name,
         context=hashlib.sha256("\n".join(agreed).encode() + b"\n" + words).digest(),
         max_elements=_most(peer, theirs),
+        their_most=clearance.most(other(settings.node.role)),
         their_columns=tuple(Column(column.name, column.type) for column in theirs.columns),
         with_labels=bool(theirs.columns or ours),
         chosen=chosen,
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

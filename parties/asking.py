@@ -6,15 +6,18 @@ import os
 import secrets
 import time
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from parties import logs
-from parties.agreement import Chosen, Job, propose
+from parties.agreement import propose
 from parties.channel import Identity, Peer
+from parties.clearance import Clearance, choose
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
+from parties.job import Chosen, Job
 from parties.jobs import Learnt, Prepared, deliver, prepare, run, sizes
 from parties.joining import Format
 from parties.planning import choices
@@ -36,6 +39,8 @@ class Question(NamedTuple):
         protocol: the one to run; None for what the planner finds fastest.
         out: the file for joined rows; None for one in the results folder.
         format: of that file.
+        ticket: the file of the ticket; None for the only one in the folder of tickets that covers
+            the job.
     """
 
     way: Way
@@ -46,6 +51,7 @@ class Question(NamedTuple):
     protocol: str | None = None
     out: Path | None = None
     format: Format = "parquet"
+    ticket: Path | None = None
 
 
 def ask(
@@ -83,8 +89,10 @@ def ask(
     with session_folder(settings.node.results, job.session) as folder:
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
+        now, ticket = datetime.now(UTC), question.ticket
+        clearance = choose(settings, peer, job, now, ours=columns, path=ticket)
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
-        dialogue = _converse(settings, peer, job, ours, question.protocol, meter)
+        dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, meter)
         learnt = node.call(dialogue, job.session)  # 4, 5
         if job.way == "match" and job.we_learn:
             result = question.out or folder / f"joined.{question.format}"
@@ -109,14 +117,15 @@ def _converse(
     peer: PeerSettings,
     job: Job,
     ours: Prepared,
+    clearance: Clearance,
     protocol: str | None,
     meter: Meter,
 ) -> Dialogue[list[Learnt]]:
     exact = not settings.node.pad_sizes
 
-    def choose(most: int, theirs: Sequence[int], allowed: Collection[str]) -> Sequence[Chosen]:
+    def chosen(most: int, theirs: Sequence[int], allowed: Collection[str]) -> Sequence[Chosen]:
         own = sizes(job, ours, most, exact=exact)
         return choices(settings, peer, job, own, protocol, theirs, allowed)
 
-    terms = yield from propose(settings, peer, job, ours.columns, choose)
+    terms = yield from propose(settings, peer, job, ours.columns, clearance, chosen)
     return (yield from run(job, terms, ours, exact=exact, meter=meter))

@@ -13,16 +13,19 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from parties.clearance import Clearance
 from parties.errors import LocalFault
 from parties.inquiries import (
     Answer,
     Answers,
     Question,
+    must_cover,
     parameters_of,
     proposal_of,
     unsigned,
     words_of,
 )
+from parties.job import Job
 from parties.settings import PeerSettings, Settings
 from parties.tables import Fetched, Manifest
 from parties.wire.v1 import job_pb2 as wire
@@ -78,8 +81,9 @@ def reopened(
 def ask_again(
     settings: Settings,
     peer: PeerSettings,
-    session: str,
+    job: Job,
     question: Question,
+    clearance: Clearance,
     known: Known,
     generations: Sequence[Generation],
     meter: Meter,
@@ -89,20 +93,25 @@ def ask_again(
     Args:
         settings: ours.
         peer: whom we ask.
-        session: of the call.
+        job: the inquiry.
         question: that `fits`.
+        clearance: the ticket under which we ask.
         known: what the peer has said of its table.
         generations: of `reopened`.
         meter: counts what is done.
 
     Raises:
+        TicketRefused: the ticket does not cover what the table tells.
         PeerError: the peer said something else than an honest one.
     """
-    proposal = proposal_of(settings, peer, [question], hashlib.sha256(known.tables).digest())
+    must_cover(settings, peer, job, clearance, theirs=known.manifest.columns)
+    proposal = proposal_of(
+        settings, peer, [question], clearance, hashlib.sha256(known.tables).digest()
+    )
     yield proposal
     count = len(question.elements)
     yield wire.ShardRequest(elements=[count]).SerializeToString(deterministic=True)
-    words = words_of(session, proposal, known.tables)
+    words = words_of(job.session, proposal, known.tables)
     agreed = parameters_of(words, question.spec, known.encoded, count)
     asker = Asker(question.elements, known.manifest.function, agreed, meter=meter)
     outputs = yield from asker.converse()

@@ -28,7 +28,11 @@ PLACE: Final = "greenlane_place"
 
 
 def match_few(
-    settings: Settings, peer: str, asked: Mapping[str, Sequence[str]], meter: Meter
+    settings: Settings,
+    peer: str,
+    asked: Mapping[str, Sequence[str]],
+    meter: Meter,
+    ticket: Path | None = None,
 ) -> InquiryReport:
     """Matches a few identifiers, as if they were this node's file; nothing is left of it.
 
@@ -37,6 +41,7 @@ def match_few(
         peer: whom to ask.
         asked: identifiers as people write them, by set.
         meter: counts what is done.
+        ticket: the file of the ticket, which must allow a match; None as of `Question`.
 
     Raises:
         PartyError, PeerError: as `parties.asking.ask`.
@@ -47,7 +52,12 @@ def match_few(
         fine = [each for each in given if each.element is not None]
         found: dict[int, list[dict[str, Any]] | None] = {}
         if fine:
-            job = ask(settings, Question("match", peer, (spec.name,)), meter, _rows(spec, fine))
+            job = ask(
+                settings,
+                Question("match", peer, (spec.name,), ticket=ticket),
+                meter,
+                _rows(spec, fine),
+            )
             jobs.append(job)
             found = _taken(job, peer)
         places = iter(range(len(fine)))

@@ -8,6 +8,7 @@ settings point to its own files.
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from parties.credentials import Identity
 from parties.errors import LocalFault, SettingsError
 from parties.settings import Role, Settings
 from parties.settings_file import ADDRESS, MOST_PORT, NAME, load
+from parties.tickets.trial import write_trial
 
 FILE: Final = "greenlane.toml"
 AUTHORITY: Final = "tls/authority.pem"
@@ -71,7 +73,7 @@ def found(folder: Path, role: Role, name: str, listen: str) -> Path:
 
 
 def introduce(one: Path, other: Path) -> None:
-    """Makes two nodes of this machine known to each other: authority, name and address.
+    """Makes two nodes of this machine known to each other: authority, name, address, a ticket.
 
     Raises:
         SettingsError: a settings file is missing or wrong, or the nodes have one role.
@@ -81,6 +83,7 @@ def introduce(one: Path, other: Path) -> None:
     must_fit(ours.node.role, theirs)
     for here, there in ((ours, theirs), (theirs, ours)):
         _add_peer(here, there)
+    write_trial(load(one), load(other), datetime.now(UTC))
 
 
 def must_fit(role: Role, other: Settings) -> None:

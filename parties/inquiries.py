@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from parties.agreement import Proposed
 from parties.channel.pinning import read_pin
+from parties.clearance import Clearance, cover
+from parties.disclosure import Column
 from parties.errors import TableRefused
 from parties.identifiers import domain
+from parties.job import Job
 from parties.limits import Limits
+from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.standing import check_answer, hear, parse, standing
@@ -101,6 +106,7 @@ def answer(
     Raises:
         Refusal: no table was prepared for this peer, it expects others, asks too much, or once
             more.
+        TicketRefused: the ticket does not cover it.
         PeerError: the peer said something else than an honest one.
     """
     job = proposed.job
@@ -120,7 +126,10 @@ def answer(
     else:
         said = tables.SerializeToString(deterministic=True)
         yield said
+    columns = [column for manifest in manifests for column in manifest.columns]
+    must_cover(settings, peer, job, proposed.clearance, ours=columns)
     counts = yield from _give([] if proposed.tables else held, manifests)
+    must_cover(settings, peer, job, proposed.clearance, ours=columns, asked=sum(counts))
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):
         limits.charge(peer.name, job.session, sum(counts), peer.daily_inquiries)
@@ -138,17 +147,19 @@ def _was_charged(_: int) -> None:
 def ask(
     settings: Settings,
     peer: PeerSettings,
-    session: str,
+    job: Job,
     questions: Sequence[Question],
+    clearance: Clearance,
     meter: Meter,
 ) -> Dialogue[Answers]:
     """Fetches what is new of the peer's tables and asks; the asker's end.
 
     Raises:
+        TicketRefused: the ticket does not cover what a table tells.
         TableRefused: a manifest or a file is not what it must be.
         PeerError: the peer said something else than an honest one.
     """
-    proposal = proposal_of(settings, peer, questions, b"")
+    proposal = proposal_of(settings, peer, questions, clearance, b"")
     yield proposal
     heard = yield from hear()
     tables = parse(wire.Tables, heard)
@@ -165,6 +176,7 @@ def ask(
                 manifest = known  # checked when it was kept
             else:
                 manifest = _checked(settings, peer, signed, question.spec, known)
+            must_cover(settings, peer, job, clearance, theirs=manifest.columns)
             yield from _fetch(own, manifest)
             if manifest != known:
                 own.check(manifest)
@@ -174,7 +186,7 @@ def ask(
     counts = [len(question.elements) for question in questions]
     yield wire.ShardRequest(elements=counts).SerializeToString(deterministic=True)
     answers = []
-    words = words_of(session, proposal, heard)
+    words = words_of(job.session, proposal, heard)
     for (manifest, encoded, generations), question in zip(opened, questions, strict=True):
         agreed = parameters_of(words, question.spec, encoded, len(question.elements))
         asker = Asker(question.elements, manifest.function, agreed, meter=meter)
@@ -183,8 +195,42 @@ def ask(
     return Answers(heard, answers)
 
 
+def must_cover(
+    settings: Settings,
+    peer: PeerSettings,
+    job: Job,
+    clearance: Clearance,
+    *,
+    ours: Sequence[Column] = (),
+    theirs: Sequence[Column] = (),
+    asked: int = 0,
+) -> None:
+    """Checks that a ticket covers an inquiry.
+
+    Args:
+        settings: of this node.
+        peer: the other.
+        job: the inquiry.
+        clearance: the ticket.
+        ours: columns that tables of ours tell.
+        theirs: columns that tables of theirs tell.
+        asked: about how many identifiers it is.
+
+    Raises:
+        TicketRefused: it does not.
+    """
+    us = settings.node.role
+    sizes = {us if job.we_receive else other(us): asked}
+    now = datetime.now(UTC)
+    cover(settings, peer, job, clearance.data, now, ours=ours, theirs=theirs, sizes=sizes)
+
+
 def proposal_of(
-    settings: Settings, peer: PeerSettings, questions: Sequence[Question], tables: bytes
+    settings: Settings,
+    peer: PeerSettings,
+    questions: Sequence[Question],
+    clearance: Clearance,
+    tables: bytes,
 ) -> bytes:
     """What the asker says first.
 
@@ -192,6 +238,7 @@ def proposal_of(
         settings: ours.
         peer: whom we ask.
         questions: one for each set.
+        clearance: the ticket under which we ask.
         tables: SHA-256 of the Tables that we expect, as of `unsigned`; empty if we expect none.
     """
     return wire.Proposal(
@@ -202,6 +249,7 @@ def proposal_of(
             wire.IdentifierSet(name=each.spec.name, domain=domain(each.spec)) for each in questions
         ],
         tables=tables,
+        ticket=clearance.data,
     ).SerializeToString(deterministic=True)
 
 

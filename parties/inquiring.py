@@ -7,16 +7,20 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 
 from parties import logs
 from parties.asking_again import Known, ask_again, fits, known_from, reopened
 from parties.channel import Identity, Peer
+from parties.clearance import Clearance, choose, cover
 from parties.disclosure import cells
-from parties.errors import PartyError, PeerRefused, TableRefused
+from parties.errors import PartyError, PeerRefused, TableRefused, TicketRefused
 from parties.few import match_few
 from parties.inquiries import Answer, Question, ask
 from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, question_of
+from parties.job import Job
 from parties.settings import Settings
 from psi import Meter, PsiError
 from psi.lazily import np
@@ -28,16 +32,20 @@ class Inquirer:
     Args:
         settings: of this node.
         peer: the name of whom to ask.
+        ticket: the file of the ticket; None for the only one in the folder of tickets that covers
+            a question.
 
     Raises:
         SettingsError: there is no such peer.
     """
 
-    def __init__(self, settings: Settings, peer: str) -> None:
+    def __init__(self, settings: Settings, peer: str, ticket: Path | None = None) -> None:
         self._settings = settings
+        self._ticket = ticket
         self._peer = settings.peer(peer)
         self._idle: list[Peer] = []  # taken and put back by one thread each
         self._known: dict[str, Known] = {}  # by set; one thread's is as good as another's
+        self._cleared: dict[tuple[str, ...], Clearance] = {}  # by sets; likewise
 
     def __enter__(self) -> Self:
         return self
@@ -72,9 +80,11 @@ class Inquirer:
         sizes = [len(question.elements) for question in questions]
         log.info("inquiry_asked", sets=[spec.name for spec in specs], elements=sizes)
         logs.must_be_writable()
+        job = Job(session, "inquire", specs, we_receive=True)
+        clearance = self._clearance(job)
         node = self._taken() or self._connected()
         try:
-            session, answers = self._answers(node, session, questions, meter or Meter())
+            session, answers = self._answers(node, job, questions, clearance, meter or Meter())
             carried = node.carried
         finally:
             self._idle.append(node)
@@ -96,8 +106,26 @@ class Inquirer:
             seconds=round(time.monotonic() - began, 3),
         )
 
+    def _clearance(self, job: Job) -> Clearance:
+        """The ticket of a question: the one of before, as long as it covers it."""
+        settings, peer, now = self._settings, self._peer, datetime.now(UTC)
+        place = tuple(spec.name for spec in job.sets)
+        if (known := self._cleared.get(place)) is not None:
+            try:
+                return cover(settings, peer, job, known.data, now)
+            except TicketRefused:
+                del self._cleared[place]
+        found = choose(settings, peer, job, now, path=self._ticket)
+        self._cleared[place] = found
+        return found
+
     def _answers(
-        self, node: Peer, session: str, questions: Sequence[Question], meter: Meter
+        self,
+        node: Peer,
+        job: Job,
+        questions: Sequence[Question],
+        clearance: Clearance,
+        meter: Meter,
     ) -> tuple[str, list[Answer]]:
         """Asks, and returns the session that was answered and what it told."""
         settings, peer = self._settings, self._peer
@@ -105,28 +133,30 @@ class Inquirer:
         opened = None if known is None else reopened(settings, peer, questions[0], known)
         if known is not None and opened is not None:
             once = Meter()
-            again = ask_again(settings, peer, session, questions[0], known, opened, once)
+            again = ask_again(settings, peer, job, questions[0], clearance, known, opened, once)
             try:
-                answer = node.exchange(again, session)
+                answer = node.exchange(again, job.session)
             except PeerRefused as refused:
                 if refused.code != "other-tables":
                     raise
-                session = secrets.token_hex(16)  # it has prepared since; nothing was counted
+                job = _anew(job)  # it has prepared since; nothing was counted
             else:
                 meter.total, meter.done = meter.total + once.total, meter.done + once.done
-                return session, [answer]
+                return job.session, [answer]
         try:
-            answers = node.call(ask(settings, peer, session, questions, meter), session)
+            dialogue = ask(settings, peer, job, questions, clearance, meter)
+            answers = node.call(dialogue, job.session)
         except TableRefused as refused:
             if refused.code != "manifest-stale":
                 raise
             # Nothing was counted yet; and it is no fault of the peer's if another question of
             # this node has fetched a younger table since the peer said which one it has.
-            session = secrets.token_hex(16)
-            answers = node.call(ask(settings, peer, session, questions, meter), session)
+            job = _anew(job)
+            dialogue = ask(settings, peer, job, questions, clearance, meter)
+            answers = node.call(dialogue, job.session)
         if (known := known_from(answers)) is not None:
             self._known[known.manifest.set] = known
-        return session, answers.sets
+        return job.session, answers.sets
 
     def _taken(self) -> Peer | None:
         """A connection that nobody uses, if there is one."""
@@ -147,8 +177,8 @@ class AsyncInquirer:
     Several questions may be asked at once; each runs in a thread of the loop's pool.
     """
 
-    def __init__(self, settings: Settings, peer: str) -> None:
-        self._inquirer = Inquirer(settings, peer)
+    def __init__(self, settings: Settings, peer: str, ticket: Path | None = None) -> None:
+        self._inquirer = Inquirer(settings, peer, ticket)
 
     async def __aenter__(self) -> Self:
         return self
@@ -162,7 +192,11 @@ class AsyncInquirer:
 
 
 def inquire(
-    settings: Settings, peer: str, asked: Mapping[str, Sequence[str]], meter: Meter
+    settings: Settings,
+    peer: str,
+    asked: Mapping[str, Sequence[str]],
+    meter: Meter,
+    ticket: Path | None = None,
 ) -> InquiryReport:
     """Asks a peer once, as `Inquirer.ask`; without a table, if it has prepared none.
 
@@ -171,13 +205,13 @@ def inquire(
     allows it.
     """
     try:
-        with Inquirer(settings, peer) as inquirer:
+        with Inquirer(settings, peer, ticket) as inquirer:
             return inquirer.ask(asked, meter)
     except PeerRefused as refused:
         if refused.code != "no-table" or not any(asked.values()):
             raise
         try:
-            return match_few(settings, peer, asked, meter)
+            return match_few(settings, peer, asked, meter, ticket)
         except PeerRefused as other:
             if other.code != "way-not-allowed":
                 raise
@@ -185,15 +219,19 @@ def inquire(
 
 
 def inquire_all(
-    settings: Settings, peers: Sequence[str], asked: Mapping[str, Sequence[str]], meter: Meter
+    settings: Settings,
+    peers: Sequence[str],
+    asked: Mapping[str, Sequence[str]],
+    meter: Meter,
+    ticket: Path | None = None,
 ) -> list[InquiryReport | InquiryFailure]:
     """Asks several peers at once; as `Inquirer.ask`, but one's error is not the others'."""
     if len(peers) == 1:
-        return [_one(settings, peers[0], asked, meter)]
+        return [_one(settings, peers[0], asked, meter, ticket)]
     answers: dict[int, InquiryReport | InquiryFailure] = {}
 
     def ask_one(number: int) -> None:
-        answers[number] = _one(settings, peers[number], asked, meter)
+        answers[number] = _one(settings, peers[number], asked, meter, ticket)
 
     # Daemons: who interrupts the program does not wait for a peer.
     threads = [
@@ -208,12 +246,21 @@ def inquire_all(
 
 
 def _one(
-    settings: Settings, peer: str, asked: Mapping[str, Sequence[str]], meter: Meter
+    settings: Settings,
+    peer: str,
+    asked: Mapping[str, Sequence[str]],
+    meter: Meter,
+    ticket: Path | None,
 ) -> InquiryReport | InquiryFailure:
     try:
-        return inquire(settings, peer, asked, meter)
+        return inquire(settings, peer, asked, meter, ticket)
     except (PartyError, PsiError) as error:
         return InquiryFailure(peer, error)
+
+
+def _anew(job: Job) -> Job:
+    """The same in a session of its own."""
+    return job._replace(session=secrets.token_hex(16))
 
 
 def _told(asked: Sequence[Asked], answer: Answer) -> list[Told]:

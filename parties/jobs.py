@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 from arro3.core import RecordBatch
 
-from parties.agreement import Chosen, Job, Terms
+from parties.agreement import Terms
 from parties.disclosure import Column, records, table
 from parties.identifiers import IdentifiedSet, RejectReport, identify
+from parties.job import Chosen, Job
 from parties.joining import Format, Hits, check_names, join, write
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings
@@ -125,6 +126,7 @@ def run(
             labels,
             exact=exact,
             meter=meter,
+            most=terms.their_most,
         ).converse()
         learnt.append(_learnt(spec, own, chosen, result, terms))
     return learnt

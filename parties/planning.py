@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from parties.agreement import Chosen, Job
 from parties.calibration import costs
+from parties.job import Chosen, Job
 from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
 from psi import PROTOCOLS

@@ -24,6 +24,7 @@ SENTENCES: Final = {
     "other-tables": "has prepared other tables than it has told us of; ask again",
     "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
     "replayed": "has answered in this session already; ask in a new one",
+    "ticket-missing": "was told no ticket; name one, or put it into the folder of tickets",
     "ticket-malformed": "cannot read the ticket; it must be the file that was signed, unchanged",
     "ticket-forged": "finds a signature of the ticket that is not that of an operator it knows; "
     "compare the operators' authorities on both nodes",

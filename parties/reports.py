@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from parties.agreement import Job
+from parties.job import Job
 from parties.jobs import Learnt
 from psi import _core
 

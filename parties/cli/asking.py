@@ -21,6 +21,10 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="An identifier set, as in [identifiers.NAME]; default: all."),
 ]
+TicketFile = Annotated[
+    Path | None,
+    typer.Option("--ticket", help="Its file; default: the only one that covers this."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -61,6 +65,7 @@ def match(
     protocol: Annotated[
         Protocol | None, typer.Option(help="How; default: what the planner finds fastest.")
     ] = None,
+    ticket: TicketFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Learns which of our identifiers the peer knows; joins our rows with its agreed columns."""
@@ -75,6 +80,7 @@ def match(
         protocol=protocol.value if protocol else None,
         out=out,
         format=format.value,
+        ticket=ticket,
     )
     _ask(settings, question, as_json=as_json)
 
@@ -84,6 +90,7 @@ def count(
     peer: PeerName,
     sets: Sets = None,
     learns: Annotated[Learns, typer.Option(help="Who learns how many; not both.")] = Learns.US,
+    ticket: TicketFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Learns how many of our identifiers the peer knows, and nobody learns which."""
@@ -91,7 +98,13 @@ def count(
         raise typer.BadParameter("a count is learnt by one side; run it once each way")
     from parties.asking import Question
 
-    question = Question(way="count", peer=peer, sets=tuple(sets or ()), receive=learns is Learns.US)
+    question = Question(
+        way="count",
+        peer=peer,
+        sets=tuple(sets or ()),
+        receive=learns is Learns.US,
+        ticket=ticket,
+    )
     _ask(settings, question, as_json=as_json)
 
 

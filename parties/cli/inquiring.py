@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parties.cli.asking import AsJson, PeerName, Sets, SettingsPath, start
+from parties.cli.asking import AsJson, PeerName, Sets, SettingsPath, TicketFile, start
 from parties.cli.output import give
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def fetch(
         list[str] | None, typer.Option("--peer", help="Whose tables; default: all peers'.")
     ] = None,
     sets: Sets = None,
+    ticket: TicketFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetches what is new of the tables that peers have prepared for us; asks nothing."""
@@ -86,7 +87,7 @@ def fetch(
     for peer in _peers(loaded, peers):
         for name in wanted:
             try:
-                (report,) = _asked(loaded, [peer], {name: ()})
+                (report,) = _asked(loaded, [peer], {name: ()}, ticket)
             except PeerRefused as refused:
                 # Of all sets, those that were prepared; of one that is named, the reason.
                 if sets or refused.code != "no-table":
@@ -113,6 +114,7 @@ def inquire(
     file: Annotated[
         Path | None, typer.Option(help="CSV in UTF-8; each column is named as its set.")
     ] = None,
+    ticket: TicketFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Asks peers about a few identifiers; they learn how many, and nothing else."""
@@ -132,16 +134,21 @@ def inquire(
         sets = [each.name for each in loaded.identifiers]
         for name, values in read_questions(file, sets).items():
             asked.setdefault(name, []).extend(values)
-    _inquire(loaded, peers, asked, as_json=as_json)
+    _inquire(loaded, peers, asked, ticket, as_json=as_json)
 
 
 def _inquire(
-    loaded: Settings, peers: list[str] | None, asked: Mapping[str, Sequence[str]], *, as_json: bool
+    loaded: Settings,
+    peers: list[str] | None,
+    asked: Mapping[str, Sequence[str]],
+    ticket: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     from parties.errors import exit_code
     from parties.inquiry_reports import InquiryFailure
 
-    reports = _asked(loaded, _peers(loaded, peers), asked)
+    reports = _asked(loaded, _peers(loaded, peers), asked, ticket)
     failed = [each.error for each in reports if isinstance(each, InquiryFailure)]
     values = {"peers": [report.as_json() for report in reports]}
     lines = [line for report in reports for line in report.lines()]
@@ -150,7 +157,12 @@ def _inquire(
         raise typer.Exit(exit_code(failed[0]))
 
 
-def _asked(loaded: Settings, peers: list[str], asked: Mapping[str, Sequence[str]]) -> list[Any]:
+def _asked(
+    loaded: Settings,
+    peers: list[str],
+    asked: Mapping[str, Sequence[str]],
+    ticket: Path | None,
+) -> list[Any]:
     """Asks, and shows how far it is; the error of the one peer that was to be asked is raised."""
     from parties.cli.progress import Progress
     from parties.inquiring import inquire_all
@@ -159,7 +171,7 @@ def _asked(loaded: Settings, peers: list[str], asked: Mapping[str, Sequence[str]
 
     meter = Meter()
     with Progress(meter):
-        reports = inquire_all(loaded, peers, asked, meter)
+        reports = inquire_all(loaded, peers, asked, meter, ticket)
     if len(reports) == 1 and isinstance(reports[0], InquiryFailure):
         raise reports[0].error
     return reports

@@ -88,7 +88,7 @@ def draft(
     from parties.settings_file import load
     from parties.tickets.drafting import Wish
     from parties.tickets.drafting import draft as draft_ticket
-    from parties.tickets.files import write_ticket
+    from parties.tickets.files import SUFFIX, write_ticket
     from parties.tickets.signing import SignedTicket
 
     told = {WayName.MATCH, WayName.INQUIRE}.intersection(ways)
@@ -116,7 +116,7 @@ def draft(
         days=days,
     )
     ticket = draft_ticket(loaded, loaded.peer(peer), wish, datetime.now(UTC))
-    file = out or loaded.tickets.folder / f"{ticket.id}.json"
+    file = out or loaded.tickets.folder / f"{ticket.id}{SUFFIX}"
     if file.exists():
         raise LocalFault(f"{file} is there already; choose another file or move it away")
     signed = SignedTicket(ticket)

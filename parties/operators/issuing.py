@@ -67,24 +67,36 @@ def issue_operator(
     for path in (folder / CERTIFICATE, folder / KEY):
         if path.exists():
             raise LocalFault(f"{path} is there already; choose another folder or move it away")
-    name = f"{PREFIX}{settings.node.name}:{role}:{person}"
     key = Ed25519PrivateKey.generate()
-    certificate = _issued(name, person, key, Identity(authority, authority.with_suffix(".key")))
+    certificate = issued_to(settings.node.name, person, role, key, authority)
     write_operator_key(folder / KEY, key, passphrase)
     write_whole(folder / CERTIFICATE, certificate.public_bytes(Encoding.PEM))
     return operator_of(certificate)
 
 
-def _issued(
-    name: str, person: str, key: Ed25519PrivateKey, authority: Identity
+def issued_to(
+    node: str, person: str, role: OperatorRole, key: Ed25519PrivateKey, authority: Path
 ) -> x509.Certificate:
-    signer = read_credentials(authority)
+    """Returns a certificate by an authority that `greenlane init` has made.
+
+    Args:
+        node: whose operator the person is.
+        person: a staff number or short name.
+        role: of the person.
+        key: of the person.
+        authority: its certificate; the key is beside it.
+
+    Raises:
+        CertificateError: the authority's files are not sound, or are another's.
+    """
+    signer = read_credentials(Identity(authority, authority.with_suffix(".key")))
     signing_key = load_pem_private_key(signer.key_pem, password=None)
     if not is_authority(signer.leaf) or not isinstance(signing_key, EllipticCurvePrivateKey):
         raise CertificateError(
-            f"{authority.certificate} is not the authority that `greenlane init` makes; let your "
+            f"{authority} is not the authority that `greenlane init` makes; let your "
             "own issue the certificate"
         )
+    name = f"{PREFIX}{node}:{role}:{person}"
     now, public_key = datetime.now(UTC), key.public_key()
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
     return (

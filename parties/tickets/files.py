@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from parties.errors import LocalFault
 from parties.tickets.signing import SignedTicket
 from parties.tickets.ticket import LONGEST
 from parties.whole_files import write_whole
+
+SUFFIX: Final = ".json"
 
 
 def read_ticket(path: Path) -> bytes:

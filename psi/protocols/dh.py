@@ -53,7 +53,6 @@ from psi.subprotocols.decoys import (
     disguise,
     own_decoys,
     shared_decoys,
-    size_class,
 )
 from psi.subprotocols.entries import Form, forms, hear_entries, matches_of, say_records
 from psi.subprotocols.roles import Receiving, Sending
@@ -82,8 +81,7 @@ class Receiver(Receiving):
 
     def _converse(self) -> Dialogue[Result]:
         offer, entropy = self._offer, self._entropy
-        bound = size_class(self._parameters.max_elements)
-        session = yield from agree(self._parameters, offer, bound, entropy)
+        session = yield from agree(self._parameters, offer, self._bound, entropy)
         counts = self._parameters.output is Output.CARDINALITY
         if session.theirs.elements or session.theirs.entries < DECOYS:
             raise PeerMisbehaved("the sender's Hello has impossible sizes")
@@ -166,8 +164,7 @@ class Sender(Sending):
 
     def _converse(self) -> Dialogue[Result | None]:
         offer, entropy = self._offer, self._entropy
-        bound = size_class(self._parameters.max_elements)
-        session = yield from agree(self._parameters, offer, bound, entropy)
+        session = yield from agree(self._parameters, offer, self._bound, entropy)
         if session.theirs.elements < DECOYS:
             raise PeerMisbehaved("the receiver's Hello has impossible sizes")
         if session.theirs.label_width and self._parameters.output is not Output.BOTH:

@@ -35,7 +35,7 @@ from psi.matches import Result
 from psi.parameters import Offer, Output, Role, Session, Traffic, agree
 from psi.subprotocols import okvs, tags, vole
 from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
-from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
+from psi.subprotocols.decoys import DECOYS, SEED, extras
 from psi.subprotocols.entries import forms, hear_records, say_records
 from psi.subprotocols.roles import Receiving, Sending
 
@@ -68,8 +68,7 @@ class Receiver(Receiving):
 
     def _converse(self) -> Dialogue[Result]:
         offer, entropy, real = self._offer, self._entropy, len(self._elements)
-        bound = size_class(self._parameters.max_elements)
-        session = yield from agree(self._parameters, offer, bound, entropy)
+        session = yield from agree(self._parameters, offer, self._bound, entropy)
         theirs = session.theirs
         if (theirs.elements == 0) == (theirs.entries == 0) or _size(theirs) < DECOYS:
             raise PeerMisbehaved("the sender's Hello has impossible sizes")
@@ -130,8 +129,7 @@ class Sender(Sending):
 
     def _converse(self) -> Dialogue[Result | None]:
         offer, entropy, real = self._offer, self._entropy, len(self._elements)
-        bound = size_class(self._parameters.max_elements)
-        session = yield from agree(self._parameters, offer, bound, entropy)
+        session = yield from agree(self._parameters, offer, self._bound, entropy)
         theirs = session.theirs
         if theirs.elements < DECOYS:
             raise PeerMisbehaved("the receiver's Hello has impossible sizes")

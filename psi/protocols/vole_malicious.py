@@ -35,7 +35,7 @@ from psi.matches import Labels, Result
 from psi.parameters import KAPPA, Offer, Output, Role, Session, Traffic, agree
 from psi.protocols import vole
 from psi.subprotocols import okvs, tags, vole_checked
-from psi.subprotocols.decoys import DECOYS, SEED, extras, size_class
+from psi.subprotocols.decoys import DECOYS, SEED, extras
 from psi.subprotocols.roles import Receiving, Sending
 from psi.subprotocols.vole_checked import WIDTH
 
@@ -60,8 +60,7 @@ class Receiver(Receiving):
 
     def _converse(self) -> Dialogue[Result]:
         offer, entropy, real = self._offer, self._entropy, len(self._elements)
-        bound = size_class(self._parameters.max_elements)
-        session = yield from agree(self._parameters, offer, bound, entropy)
+        session = yield from agree(self._parameters, offer, self._bound, entropy)
         theirs = session.theirs
         if theirs.elements < DECOYS or theirs.entries or theirs.label_width:
             raise PeerMisbehaved("the sender's Hello has impossible sizes")
@@ -111,8 +110,7 @@ class Sender(Sending):
 
     def _converse(self) -> Dialogue[None]:
         offer, entropy = self._offer, self._entropy
-        bound = size_class(self._parameters.max_elements)
-        session = yield from agree(self._parameters, offer, bound, entropy)
+        session = yield from agree(self._parameters, offer, self._bound, entropy)
         theirs = session.theirs
         if theirs.elements < DECOYS or theirs.entries or theirs.label_width:
             raise PeerMisbehaved("the receiver's Hello has impossible sizes")

@@ -12,6 +12,7 @@ from psi.errors import ApiMisuse
 from psi.matches import Labels, Result
 from psi.meter import Meter
 from psi.parameters import Offer, Output, Parameters, Role
+from psi.subprotocols.decoys import size_class
 from psi.subprotocols.offers import checked, shown
 from psi.subprotocols.transcript import witnessed
 
@@ -30,6 +31,7 @@ class _EitherRole(ABC):
         exact: bool = False,
         meter: Meter | None = None,
         entropy: _core.Entropy | None = None,
+        most: int | None = None,
     ) -> None:
         _check_output(parameters, self.OUTPUTS)
         self._elements = elements
@@ -42,6 +44,8 @@ class _EitherRole(ABC):
         self._total = shown(len(elements), exact)
         self._entries = shown(records, exact)
         self._offer = self._offered()
+        agreed = parameters.max_elements
+        self._bound = size_class(agreed if most is None else min(agreed, most))
 
     @property
     def _labels(self) -> Labels:
@@ -68,6 +72,7 @@ class Receiving(_EitherRole):
         exact: whether the sender may see the exact size of the set, instead of its class.
         meter: counts what is done.
         entropy: where its secrets come from; the operating system unless a test says otherwise.
+        most: elements or records that the other side may bring, if fewer than the parameters allow.
 
     Raises:
         ApiMisuse: the set or its labels are larger than the parameters allow, or do not fit; or the
@@ -109,6 +114,7 @@ class Sending(_EitherRole):
             its class.
         meter: counts what is done.
         entropy: where its secrets come from; the operating system unless a test says otherwise.
+        most: elements or records that the other side may bring, if fewer than the parameters allow.
 
     Raises:
         ApiMisuse: as of `Receiving`.

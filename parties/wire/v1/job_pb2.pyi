@@ -53,20 +53,22 @@ class Standing(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., normaliser_version: _Optional[str] = ..., normaliser_digest: _Optional[bytes] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., max_elements: _Optional[int] = ..., protocols: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Proposal(_message.Message):
-    __slots__ = ("standing", "way", "caller_receives", "both_learn", "sets", "tables")
+    __slots__ = ("standing", "way", "caller_receives", "both_learn", "sets", "tables", "ticket")
     STANDING_FIELD_NUMBER: _ClassVar[int]
     WAY_FIELD_NUMBER: _ClassVar[int]
     CALLER_RECEIVES_FIELD_NUMBER: _ClassVar[int]
     BOTH_LEARN_FIELD_NUMBER: _ClassVar[int]
     SETS_FIELD_NUMBER: _ClassVar[int]
     TABLES_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
     standing: Standing
     way: Way
     caller_receives: bool
     both_learn: bool
     sets: _containers.RepeatedCompositeFieldContainer[IdentifierSet]
     tables: bytes
-    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ..., tables: _Optional[bytes] = ...) -> None: ...
+    ticket: bytes
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ..., tables: _Optional[bytes] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class Acceptance(_message.Message):
     __slots__ = ("standing", "sizes")

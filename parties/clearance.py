@@ -1,0 +1,148 @@
+"""Whether a ticket covers a job: both nodes look before anything is said that depends on data.
+
+The asking node says the ticket with its proposal. Each node verifies it for itself, against the
+authorities that its own settings name, and again when more is known of what would be told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from parties.disclosure import Column
+from parties.errors import LocalFault, TicketRefused
+from parties.identifiers import domain
+from parties.job import Job
+from parties.operators import Party
+from parties.operators.roles import other
+from parties.settings import PeerSettings, Settings
+from parties.tickets import Asked, Verified, permits, revoked, trust_in, verify
+from parties.tickets.files import SUFFIX, read_ticket
+from psi import _core
+
+
+class Clearance(NamedTuple):
+    """A ticket that covers a job.
+
+    Attributes:
+        data: the bytes of its file, as they cross.
+        verified: what they say, and who has signed it.
+    """
+
+    data: bytes
+    verified: Verified
+
+    @property
+    def protocols(self) -> Collection[str]:
+        """By which sets may be matched."""
+        return self.verified.ticket.protocols
+
+    def most(self, party: Party) -> int:
+        """The largest set that a party may bring."""
+        return self.verified.ticket.max_elements[party]
+
+
+def cover(
+    settings: Settings,
+    peer: PeerSettings,
+    job: Job,
+    data: bytes,
+    at: datetime,
+    *,
+    ours: Sequence[Column] = (),
+    theirs: Sequence[Column] = (),
+    sizes: Mapping[Party, int] | None = None,
+) -> Clearance:
+    """Checks that a ticket covers a job, as far as it is known.
+
+    Args:
+        settings: of this node.
+        peer: the other.
+        job: what is asked.
+        data: the bytes of the ticket's file.
+        at: now, UTC.
+        ours: columns of ours that the peer would get.
+        theirs: columns of theirs that we would get.
+        sizes: of each party's largest set, as far as they are known.
+
+    Raises:
+        TicketRefused: it does not; the code says in which way.
+        SettingsError, CertificateError, LocalFault: this node cannot tell.
+    """
+    verified = verify(data, trust_in(settings, peer), at, revoked(settings))
+    us = settings.node.role
+    names = {us: settings.node.name, other(us): peer.san.lower()}
+    learns = {us: job.we_learn, other(us): job.they_learn}
+    told = {us: [column.name for column in theirs], other(us): [column.name for column in ours]}
+    permits(
+        verified,
+        Asked(
+            insurer=names["insurer"],
+            police=names["police"],
+            way=job.way,
+            sets=[(spec.name, domain(spec)) for spec in job.sets],
+            protocols=(),  # only those of the ticket are chosen from
+            learners=[party for party in learns if learns[party]],
+            columns={party: told[party] for party in told if told[party]},
+            sizes=sizes or {},
+            normaliser=_core.normaliser_digest().hex(),
+        ),
+    )
+    return Clearance(data, verified)
+
+
+def choose(
+    settings: Settings,
+    peer: PeerSettings,
+    job: Job,
+    at: datetime,
+    *,
+    ours: Sequence[Column] = (),
+    path: Path | None = None,
+) -> Clearance:
+    """Finds the ticket under which a job is asked; the asking end.
+
+    Args:
+        settings: of this node.
+        peer: the other.
+        job: what is asked.
+        at: now, UTC.
+        ours: columns of ours that the peer would get.
+        path: the ticket's file; None for the only one in the folder of tickets that covers the job.
+
+    Raises:
+        TicketRefused: none covers it; or several do, and somebody must say which.
+        SettingsError, CertificateError, LocalFault: as of `cover`, or a file cannot be read.
+    """
+    if path is not None:
+        return cover(settings, peer, job, read_ticket(path), at, ours=ours)
+    folder = settings.tickets.folder
+    try:
+        paths = sorted(folder.glob(f"*{SUFFIX}"))
+    except OSError as fault:
+        raise LocalFault(f"{folder}: cannot be read: {fault.strerror}") from None
+    found, refused = list[Clearance](), list[TicketRefused]()
+    for each in paths:
+        try:
+            found.append(cover(settings, peer, job, read_ticket(each), at, ours=ours))
+        except TicketRefused as error:
+            refused.append(error)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise TicketRefused(
+            "ticket-missing",
+            f"{len(found)} tickets in {folder} cover this: name one by --ticket",
+        )
+    if len(refused) == 1:
+        raise refused[0]
+    why = Counter(error.code for error in refused)
+    counts = ", ".join(f"{count} {code}" for code, count in sorted(why.items()))
+    raise TicketRefused(
+        "ticket-missing",
+        f"no ticket in {folder} covers this ({counts or 'there is none'}): "
+        "greenlane ticket draft makes one",
+    )

@@ -1,0 +1,92 @@
+"""A ticket for a first try of two nodes on one machine, with made-up rows.
+
+It is signed as any other, by eight operators whom the authorities of `greenlane init` name for it
+and whose keys are dropped at once. It holds for what both settings say, for a month.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from parties.errors import SettingsError
+from parties.identifiers import domain
+from parties.operators import DUTIES, Party
+from parties.operators.issuing import issued_to
+from parties.operators.roles import APPROVER, other
+from parties.settings import PeerSettings, Settings
+from parties.settings_file import MOST_ELEMENTS
+from parties.tickets.drafting import Wish, draft
+from parties.tickets.files import SUFFIX, write_ticket
+from parties.tickets.signing import SignedTicket, sign
+from parties.tickets.ticket import MOST_RUNS, STAGES, WAYS, TicketSet
+from psi import PROTOCOLS
+
+NAME: Final = f"trial{SUFFIX}"
+"""Of the file, in the folders of tickets of both nodes; a newer one takes its place."""
+PURPOSE: Final = "a first try, with made-up rows"
+NUMBER: Final = "trial"
+"""Of the case and of the approval, of which there is none."""
+
+
+def write_trial(ours: Settings, theirs: Settings, at: datetime) -> tuple[Path, Path]:
+    """Signs a ticket for two nodes whose authorities are on this machine.
+
+    It allows every way, protocol and identifier set; columns are those that the settings disclose.
+
+    Args:
+        ours: settings of one node.
+        theirs: settings of the other.
+        at: now, UTC.
+
+    Returns:
+        Its file at each node.
+
+    Raises:
+        SettingsError: one does not know the other, or names no authority of operators.
+        CertificateError: the authorities are not those of `greenlane init`.
+        LocalFault: a file cannot be written.
+    """
+    peer = _peer(ours, theirs)
+    wish = Wish(
+        purpose=PURPOSE,
+        legal_basis=PURPOSE,
+        case=NUMBER,
+        ways=WAYS,
+        floor=0,
+        learns="both",
+        get=_peer(theirs, ours).disclose,
+        runs=MOST_RUNS,
+        inquiries=MOST_ELEMENTS,
+        protocols=tuple(PROTOCOLS),
+    )
+    ticket = draft(ours, peer, wish, at)
+    sets = {each.name: TicketSet(each.name, domain(each)) for each in theirs.identifiers}
+    sets |= {each.name: each for each in ticket.sets}
+    signed = SignedTicket(ticket._replace(sets=tuple(sorted(sets.values()))))
+    us = ours.node.role
+    sides: dict[Party, Settings] = {us: ours, other(us): theirs}
+    for party, settings in sides.items():
+        authority = settings.operators.authority
+        if authority is None:
+            raise SettingsError(f"{settings.path}: [operators] lacks authority")
+        for duty in DUTIES[party]:
+            key = Ed25519PrivateKey.generate()
+            certificate = issued_to(settings.node.name, f"trial-{duty}", duty, key, authority)
+            for stage in STAGES:
+                number = NUMBER if duty == APPROVER else ""
+                signed = sign(signed, stage, key, [certificate], at, number)
+    paths = ours.tickets.folder / NAME, theirs.tickets.folder / NAME
+    for path in paths:
+        write_ticket(path, signed)
+    return paths
+
+
+def _peer(settings: Settings, other: Settings) -> PeerSettings:
+    for peer in settings.peers:
+        if peer.san == other.node.name:
+            return peer
+    raise SettingsError(f"{settings.path}: no peer is the node {other.node.name}")
