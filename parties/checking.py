@@ -19,6 +19,8 @@ from parties.limits import Limits
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.sources import Source, open_source
 from parties.tables import Held, Wrapping, wrapping
+from parties.tickets import revoked
+from parties.tickets.trust import authorities_of, own_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def check(settings: Settings) -> Iterator[Finding]:
                 yield Finding("fine", where, f"pinned; may {', '.join(peer.may) or 'ask nothing'}")
         if "inquire" in peer.may:
             yield from _inquiries(settings, peer)
+    yield from _tickets(settings)
     if not settings.peers:
         yield Finding("doubt", "peers", "no peer is named, so nobody can be asked or may ask")
     yield from _source(settings)
@@ -79,6 +82,32 @@ def _node(settings: Settings) -> Iterator[Finding]:
     yield _writable("node.results", node.results)
     if node.log is not None:
         yield _writable("node.log", node.log.parent)
+
+
+def _tickets(settings: Settings) -> Iterator[Finding]:
+    if settings.operators.authority is None:
+        yield Finding("doubt", "operators.authority", "is not named, so nobody here signs tickets")
+        return
+    try:
+        count = len(own_side(settings).authorities)
+        withdrawn = revoked(settings)
+    except PartyError as error:
+        yield _wrong("operators.authority", error)
+        return
+    yield Finding("fine", "operators.authority", f"{count} read; {len(withdrawn)} revoked")
+    yield _writable("tickets.folder", settings.tickets.folder)
+    for peer in settings.peers:
+        where = f"peers.{peer.name}.operators"
+        if peer.operators is None and peer.ca is not None:
+            continue  # the pin has been looked at
+        try:
+            authorities_of(settings, peer)
+        except SettingsError as missing:
+            yield Finding("doubt", where, str(missing))
+        except PartyError as error:
+            yield _wrong(where, error)
+        else:
+            yield Finding("fine", where, "its operators' authority is known")
 
 
 def _inquiries(settings: Settings, peer: PeerSettings) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from parties import canonical, signatures
+from parties.credentials import Stamp, stamp_of
 from parties.errors import CertificateError, LocalFault, SettingsError, TicketRefused
 from parties.operators import ANSWERING, Party, read_operator
 from parties.operators.chains import MOST_INTERMEDIATES, read_der
@@ -162,22 +163,22 @@ def revoked(settings: Settings) -> frozenset[str]:
     folder = settings.tickets.folder / FOLDER
     try:
         with os.scandir(folder) as found:
-            # Files are written whole under another name first, so one of new content is another.
-            names = frozenset((each.name, each.inode()) for each in found if _is_whole(each.name))
+            there = tuple(sorted(each.name for each in found if _is_whole(each.name)))
     except FileNotFoundError:
         return frozenset()
     except OSError as fault:
         raise LocalFault(f"{folder}: cannot be read: {fault.strerror}") from None
-    if not names:
+    if not there:
         return frozenset()
-    return _read_all(folder, names, own_side(settings), settings.node.role)
+    stamp = stamp_of(*(folder / name for name in there))
+    return _read_all(folder, there, stamp, own_side(settings), settings.node.role)
 
 
 @lru_cache(maxsize=16)
 def _read_all(
-    folder: Path, names: frozenset[tuple[str, int]], side: Side, party: Party
+    folder: Path, names: tuple[str, ...], _: Stamp, side: Side, party: Party
 ) -> frozenset[str]:
-    return frozenset(_read(folder / name, side, party) for name, _ in sorted(names))
+    return frozenset(_read(folder / name, side, party) for name in names)
 
 
 def _read(path: Path, side: Side, party: Party) -> str:

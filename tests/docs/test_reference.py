@@ -20,13 +20,19 @@ from parties.channel import codes, frames, line, node
 from parties.cli import app, serving
 from parties.errors import BUG, INTERRUPTED, PartyError, TableRefused, exit_code
 from parties.identifiers import rejects
+from parties.operators import chains
+from parties.operators import issuing as operators
+from parties.operators import keys as operator_keys
 from parties.settings import (
     IdentifierSettings,
     NodeSettings,
+    OperatorSettings,
     PeerSettings,
     SourceSettings,
     TableSettings,
+    TicketSettings,
 )
+from parties.tickets import ticket as tickets
 from psi import _core
 from psi.errors import PeerError, PeerIncompatible, PsiError
 from psi.parameters import Offer, Role
@@ -47,6 +53,8 @@ TABLES = {
     "[identifiers.NAME]": ("identifiers.NAME", IdentifierSettings, ("name",)),
     "[peers.NAME]": ("peers.NAME", PeerSettings, ("name",)),
     "[tables]": ("tables", TableSettings, ()),
+    "[operators]": ("operators", OperatorSettings, ()),
+    "[tickets]": ("tickets", TicketSettings, ()),
 }
 
 
@@ -92,26 +100,43 @@ def test_every_kind_of_identifier_is_listed() -> None:
 def test_every_command_and_option_is_listed() -> None:
     listed, command = set(), ""
     for row in under("Commands"):
-        command = row.names(0)[0].split()[0] if row.names(0) else command
+        command = command_of(row.names(0)[0])[0] if row.names(0) else command
         listed |= {(command, option) for option in row.names(1)} or {(command, "")}
-    program = typer.main.get_command(app)
     there = set()
-    for name, each in program.commands.items():  # type: ignore[attr-defined]
+    for name, each in commands().items():
         there.add((name, ""))
         options = [parameter for parameter in each.params if parameter.param_type_name == "option"]
         there |= {(name, option) for parameter in options for option in parameter.opts}
     assert listed == {pair for pair in there if pair[1] != "--help"}
 
 
+def commands() -> dict[str, Any]:
+    """Returns all commands of the program by their names, of one word or two."""
+    found = {}
+    for name, each in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        for word, inner in getattr(each, "commands", {"": each}).items():
+            found[f"{name} {word}".strip()] = inner
+    return found
+
+
+def command_of(said: str) -> tuple[str, list[str]]:
+    """Splits what is typed into the command and the words behind it."""
+    words = said.split()
+    length = 2 if " ".join(words[:2]) in commands() else 1
+    return " ".join(words[:length]), words[length:]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_line_in_a_document_is_one_of_the_program(document: Path) -> None:
-    program = typer.main.get_command(app)
+    program = commands()
     script = "\n".join(blocks(document, "sh")).replace("\\\n", " ")
     lines = re.findall(r"`greenlane ([^`]+)`", prose(document))
     lines += re.findall(r"^greenlane ([^>&\n]+)", script, re.MULTILINE)
     for line_ in lines:
-        command, *words = line_.split()
-        known = {name for each in program.commands[command].params for name in each.opts}  # type: ignore[attr-defined]
+        command, words = command_of(line_)
+        if not words and any(name.startswith(f"{command} ") for name in program):
+            continue  # a group by its name
+        known = {name for each in program[command].params for name in each.opts}
         used = {word for word in words if word.startswith("--")}
         assert used <= known | {"--help"}, line_
 
@@ -228,6 +253,11 @@ NUMBERS = [
     (OPERATIONS, f"warns below {certificates.RENEW_BEFORE_DAYS}"),
     (OPERATIONS, f"at most {rejects.MOST_LINES:,} lines"),
     (OPERATIONS, f"asked again every {node._LEARN_AGAIN_SECONDS:g} s"),
+    (OPERATIONS, f"{tickets.LONGEST >> 10} KiB"),
+    (OPERATIONS, f"at most {tickets.LONGEST_VALID.days} days"),
+    (OPERATIONS, f"{operators.LIFETIME.days} days"),
+    (OPERATIONS, f"at most {chains.MOST_INTERMEDIATES} intermediate"),
+    (OPERATIONS, f"{operator_keys.ROUNDS:,} rounds"),
     ("docs/threat-model.md", f"live {certificates.NODE_LIFETIME.days} days"),
     ("docs/threat-model.md", f"{decoys.DECOYS} decoys"),
     ("docs/threat-model.md", f"The default of `max_elements` is {DEFAULTS['max_elements']:,}"),

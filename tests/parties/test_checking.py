@@ -57,6 +57,8 @@ def test_a_node_that_is_fine_is_told_piece_by_piece(file: Path) -> None:
         "node.results",
         "node.log",
         "peers.police",
+        "operators.authority",
+        "tickets.folder",
         "source",
         "identifiers.person",
         "identifiers.plate",
@@ -139,7 +141,7 @@ def test_each_set_is_looked_at_by_itself(file: Path) -> None:
     rows.write_text(rows.read_text("utf-8").replace(",plate,", ",number_plate,"), "utf-8")
     found = the(file, "wrong")
     assert (found.where, found.exit_code) == ("identifiers.plate", 4)
-    assert len(findings(file, "fine")) == 8
+    assert len(findings(file, "fine")) == 10
 
 
 def test_rejected_cells_are_a_doubt_with_counts_and_no_value(file: Path) -> None:

@@ -261,7 +261,7 @@ def test_an_operators_certificate_is_refused_as_a_nodes(
     with pytest.raises(CertificateError, match="does not carry the name"):
         read_pin(PeerSettings("p", "127.0.0.1:1", "city-police", certificate=files.certificate))
     for pin in ({"ca": tmp_path / "ca.pem"}, {"fingerprint": person.fingerprint}):
-        peer = PeerSettings("city-police", "127.0.0.1:1", "city-police", **pin)  # type: ignore[arg-type]
+        peer = PeerSettings("city-police", "127.0.0.1:1", "city-police", **pin)
         trust = Trust(loopback.identity("insurer"), [peer])
         assert trust.peer_of(person.chain[0]) is None
         assert read_pin(peer).why_not(person.chain[0]) == "does not carry the name city-police"

@@ -54,9 +54,12 @@ FULL: dict[str, Any] = {
             "max_elements": 1000,
             "protocols": ["dh"],
             "link_mbps": 20,
+            "operators": "tls/police-operators.pem",
         },
         "other": {"address": "127.0.0.1:1", "ca": "other.pem"},
     },
+    "operators": {"authority": "tls/operators.pem"},
+    "tickets": {"folder": "signed"},
 }
 
 
@@ -108,9 +111,20 @@ def test_every_entry_is_read_and_paths_are_relative_to_the_file(tmp_path: Path) 
             max_elements=1000,
             protocols=("dh",),
             link_mbps=20,
+            operators=tmp_path / "tls/police-operators.pem",
         ),
         PeerSettings("other", "127.0.0.1:1", "other", ca=tmp_path / "other.pem"),
     )
+
+
+def test_operators_and_tickets_are_where_the_file_says(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, FULL))
+    assert settings.operators.authority == tmp_path / "tls/operators.pem"
+    assert settings.tickets.folder == tmp_path / "signed"
+    bare = {name: FULL[name] for name in ("node", "source", "identifiers")}
+    settings = load(written(tmp_path, bare))
+    assert settings.operators.authority is None
+    assert settings.tickets.folder == tmp_path / "tickets"
 
 
 def test_two_protocols_may_be_run_with_a_peer_unless_its_table_says_otherwise(
