@@ -10,10 +10,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from twin import Twin
+
+from parties.settings_file import load
+from parties.tickets.trial import write_trial
 
 GREENLANE: Final = (sys.executable, "-m", "parties")
 ROLES: Final = ("insurer", "police")
@@ -59,6 +63,8 @@ class Pair:
             (self.folder / role / f"tls/{other}.pem").write_bytes(authority.read_bytes())
             text = self._settings(role, ports[role], other, ports[other])
             self.settings(role).write_text(text, encoding="utf-8")
+        ours, theirs = (load(self.settings(role)) for role in ROLES)
+        write_trial(ours, theirs, datetime.now(UTC))
         try:
             for role in ROLES:
                 self._serve(role)
@@ -138,6 +144,9 @@ class Pair:
                 "[source]",
                 f'format = "{self.twin.format}"',
                 f"paths = {_list([str(path.resolve())])}",
+                "",
+                "[operators]",
+                'authority = "tls/authority.pem"',
                 "",
                 *sets,
                 f"[peers.{other}]",

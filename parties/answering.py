@@ -12,7 +12,7 @@ from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
 from parties.channel.codes import TooManyCalls
 from parties.disclosure import disclosed
-from parties.errors import PartyError, PeerLost, code_of
+from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
@@ -85,7 +85,8 @@ def _answer(node: _Node, name: str, session: str, *, at_once: bool) -> Dialogue[
         yield from _converse(node, name, session, log, at_once=at_once)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
-        event = "job_refused" if isinstance(error, Refusal) else "job_failed"
+        refused = isinstance(error, (Refusal, TicketRefused))
+        event = "job_refused" if refused else "job_failed"
         log.warning(event, code=code_of(error), why=str(error))
         raise
 

@@ -72,6 +72,8 @@ def cover(
         TicketRefused: it does not; the code says in which way.
         SettingsError, CertificateError, LocalFault: this node cannot tell.
     """
+    if not data:
+        raise TicketRefused("ticket-missing", "no ticket was said")
     verified = verify(data, trust_in(settings, peer), at, revoked(settings))
     us = settings.node.role
     names = {us: settings.node.name, other(us): peer.san.lower()}

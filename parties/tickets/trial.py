@@ -7,7 +7,6 @@ and whose keys are dropped at once. It holds for what both settings say, for a m
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,23 +31,31 @@ NUMBER: Final = "trial"
 """Of the case and of the approval, of which there is none."""
 
 
-def write_trial(ours: Settings, theirs: Settings, at: datetime) -> tuple[Path, Path]:
+def write_trial(ours: Settings, theirs: Settings, at: datetime) -> None:
+    """Puts a ticket of `make_trial` into the folders of tickets of both nodes.
+
+    Raises:
+        SettingsError, CertificateError: as `make_trial`.
+        LocalFault: a file cannot be written.
+    """
+    signed = make_trial(ours, theirs, at)
+    for settings in (ours, theirs):
+        write_ticket(settings.tickets.folder / NAME, signed)
+
+
+def make_trial(ours: Settings, theirs: Settings, at: datetime) -> SignedTicket:
     """Signs a ticket for two nodes whose authorities are on this machine.
 
     It allows every way, protocol and identifier set; columns are those that the settings disclose.
 
     Args:
-        ours: settings of one node.
+        ours: settings of one node; of a set that the nodes have of different kinds, its is taken.
         theirs: settings of the other.
         at: now, UTC.
-
-    Returns:
-        Its file at each node.
 
     Raises:
         SettingsError: one does not know the other, or names no authority of operators.
         CertificateError: the authorities are not those of `greenlane init`.
-        LocalFault: a file cannot be written.
     """
     peer = _peer(ours, theirs)
     wish = Wish(
@@ -79,10 +86,7 @@ def write_trial(ours: Settings, theirs: Settings, at: datetime) -> tuple[Path, P
             for stage in STAGES:
                 number = NUMBER if duty == APPROVER else ""
                 signed = sign(signed, stage, key, [certificate], at, number)
-    paths = ours.tickets.folder / NAME, theirs.tickets.folder / NAME
-    for path in paths:
-        write_ticket(path, signed)
-    return paths
+    return signed
 
 
 def _peer(settings: Settings, other: Settings) -> PeerSettings:

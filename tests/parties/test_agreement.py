@@ -10,17 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trial import cleared, trial_ticket, with_operators
 
-from parties.agreement import (
-    Choose,
-    Chosen,
-    Job,
-    Terms,
-    accept,
-    hear_proposal,
-    propose,
-)
+from parties.agreement import Terms, accept, hear_proposal, propose
 from parties.disclosure import Column
+from parties.errors import TicketRefused
+from parties.job import Choose, Chosen, Job
 from parties.refusals import SENTENCES, Refusal
 from parties.settings import (
     IdentifierSettings,
@@ -44,16 +39,18 @@ CLAIM, RECORD = Column("claim_no", "text"), Column("time", "time")
 
 
 def settings(role: Role, peer: str, **changes: Any) -> Settings:
-    return Settings(
+    made = Settings(
         path=Path("greenlane.toml"),
         node=NodeSettings(role, role, "127.0.0.1:1", Path("c"), Path("k"), Path("r")),
         source=SourceSettings("csv", (Path("a.csv"),)),
         identifiers=(PERSON, PLATE),
         peers=(PeerSettings(peer, "127.0.0.1:2", peer, ca=Path("ca"), **changes),),
     )
+    return with_operators(made)
 
 
 INSURER, POLICE = settings("insurer", "police"), settings("police", "insurer")
+POLICE_THAT_TELLS = settings("police", "insurer", disclose=("time",))
 MATCH = Job(SESSION, "match", (PERSON, PLATE), we_receive=True)
 
 
@@ -82,7 +79,10 @@ def first_that_is_able(job: Job) -> Choose:
 
 def ask(job: Job, ours: Settings = INSURER, choose: Choose | None = None) -> Dialogue[Terms]:
     columns = (CLAIM,) if job.we_disclose else ()
-    return propose(ours, ours.peers[0], job, columns, choose or first_that_is_able(job))
+    tells = settings("insurer", "police", disclose=("claim_no",))
+    ticket = trial_ticket(tells._replace(identifiers=ours.identifiers), POLICE_THAT_TELLS)
+    clearance = cleared(ours, job, ticket)
+    return propose(ours, ours.peers[0], job, columns, clearance, choose or first_that_is_able(job))
 
 
 def agree(
@@ -145,7 +145,9 @@ def test_whoever_means_another_run_or_another_party_has_another_context() -> Non
     assert ours == theirs
     assert len({ours, *context(session="cd" * 16)}) == 2
     named = POLICE._replace(node=POLICE.node._replace(name="other-police"))
-    assert len({ours, *context(theirs=named)}) == 2
+    with pytest.raises(TicketRefused) as refused:
+        context(theirs=named)
+    assert refused.value.code == "ticket-other-peer"
 
 
 REFUSED = [
@@ -163,7 +165,11 @@ REFUSED = [
 @pytest.mark.parametrize(("code", "job", "changes"), REFUSED)
 def test_what_the_settings_do_not_allow_is_refused(code: str, job: Job, changes: Any) -> None:
     with pytest.raises(Refusal) as refused:
-        agree(job, theirs=settings("police", "insurer", **changes))
+        agree(
+            job,
+            INSURER._replace(identifiers=job.sets),
+            settings("police", "insurer", **changes),
+        )
     assert (refused.value.code, refused.value.exit_code) == (code, 7)
 
 
@@ -209,7 +215,7 @@ def test_no_bytes_raise_anything_but_an_error_with_a_name() -> None:
             side.start()
             for message in before:
                 side.hear(message)
-            with suppress(PeerError, Refusal):
+            with suppress(PeerError, Refusal, TicketRefused):
                 side.hear(bytes(good))
 
 
@@ -231,7 +237,7 @@ def test_a_proposal_without_a_field_is_refused_or_means_something_else(field: st
         side.hear(choice(("dh", receives), ("dh", receives)))
         assert side.result[0].we_receive == (not receives)
     else:
-        with pytest.raises((PeerError, Refusal)):
+        with pytest.raises((PeerError, Refusal, TicketRefused)):
             side.hear(proposal.SerializeToString())
 
 
@@ -293,7 +299,7 @@ def test_a_choice_is_made_from_what_both_allow_and_accept() -> None:
     agree(MATCH, choose=choose)
     assert seen == [
         (64, list(SIZES), {"dh"}),
-        (size_class(20_000_000) - DECOYS, list(SIZES), {"dh", "vole"}),
+        (20_000_000, list(SIZES), {"dh", "vole"}),
     ]
 
 

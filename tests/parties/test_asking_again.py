@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 from green import CLAIMS, Pair, rows
+from trial import cleared
 
 from parties import asking_again, inquiries
 from parties.agreement import hear_proposal
 from parties.channel import Identity, Peer
+from parties.clearance import Clearance
 from parties.errors import PeerRefused
 from parties.holdings import Holdings
 from parties.inquiring import Inquirer
+from parties.job import Job
 from parties.limits import Limits
+from parties.settings import Settings
+from parties.tickets.trial import NAME
 from parties.wire.v1 import job_pb2 as wire
 from psi import _core
 from psi.dialogue import HEAR
@@ -203,7 +208,9 @@ def test_a_digest_of_tables_has_its_length_and_belongs_to_inquiries(
     police, insurer = pair.police, pair.insurer
     (spec,) = police.sets(("plate",))
     question = asking_again.Question(spec, None)  # type: ignore[arg-type]
-    said = inquiries.proposal_of(police, police.peers[0], [question], bytes(size))
+    said = inquiries.proposal_of(
+        police, police.peers[0], [question], ticket_of(police), bytes(size)
+    )
     proposal = wire.Proposal.FromString(said)
     proposal.way = wire.Way.Value(way)
     dialogue = hear_proposal(insurer, insurer.peers[0], "0" * 32)
@@ -237,6 +244,12 @@ def test_who_knows_the_tables_gets_no_files_with_the_answer(pair: Pair) -> None:
         assert rows(inquirer.ask({"plate": ["浙A12345"]}))
 
 
+def ticket_of(police: Settings) -> Clearance:
+    """The ticket that `greenlane init` has made, for a question about plates."""
+    job = Job("ab" * 16, "inquire", police.sets(("plate",)), we_receive=True)
+    return cleared(police, job, (police.tickets.folder / NAME).read_bytes())
+
+
 @pytest.mark.parametrize("way", ["WAY_COUNT", "WAY_MATCH", "WAY_INQUIRE"])
 def test_nothing_else_is_taken_all_at_once(pair: Pair, way: str) -> None:
     pair.changes["may"] = ("count", "match", "inquire")
@@ -245,7 +258,7 @@ def test_nothing_else_is_taken_all_at_once(pair: Pair, way: str) -> None:
 
     def ask(police: Any) -> Any:
         question = asking_again.Question(spec, None)  # type: ignore[arg-type]
-        said = inquiries.proposal_of(police, police.peers[0], [question], b"")
+        said = inquiries.proposal_of(police, police.peers[0], [question], ticket_of(police), b"")
         proposal = wire.Proposal.FromString(said)
         proposal.way = wire.Way.Value(way)
         yield proposal.SerializeToString()

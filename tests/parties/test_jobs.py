@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from parties import jobs
-from parties.agreement import Chosen, Job, Terms
+from parties.agreement import Terms
 from parties.disclosure import Column, disclosed
 from parties.errors import LocalFault, SourceError
 from parties.folders import session_folder
+from parties.job import Chosen, Job
 from parties.jobs import Learnt, Prepared, deliver, prepare, run, sizes
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings
@@ -57,9 +58,9 @@ def both(
     chosen = tuple(Chosen(name, each) for each in we_receive)
     their = tuple(Chosen(name, not each) for each in we_receive)
     told = theirs.columns if way == "match" else ()
-    terms = Terms("police", b"c" * 32, 100, told, way == "match", chosen)
+    terms = Terms("police", b"c" * 32, 100, 100, told, way == "match", chosen)
     back = ours.columns if both_learn else ()
-    their_terms = Terms("insurer", b"c" * 32, 100, back, way == "match", their)
+    their_terms = Terms("insurer", b"c" * 32, 100, 100, back, way == "match", their)
     sides = (
         Side(run(job, terms, ours, exact=True, meter=Meter())),
         Side(run(their_job, their_terms, theirs, exact=True, meter=Meter())),
@@ -102,7 +103,7 @@ def test_without_columns_a_match_tells_which_and_nothing_of_the_peers_rows(
     job = Job(SESSION, "match", (PLATE, PHONE), we_receive=True, both_learn=both_learn)
     if job.output not in PROTOCOLS[name].outputs:
         return
-    terms = Terms("police", b"c" * 32, 100, (), False, (Chosen(name, True),) * 2)
+    terms = Terms("police", b"c" * 32, 100, 100, (), False, (Chosen(name, True),) * 2)
     told = terms._replace(peer="insurer", chosen=(Chosen(name, False),) * 2)
     # Two distinct plates in three rows: the size said is that of the set.
     assert sizes(job._replace(we_receive=False), theirs, 100, exact=True)[0] == DECOYS + 2
@@ -183,7 +184,7 @@ def test_the_sizes_told_before_are_those_of_the_first_messages(
     if job.output not in PROTOCOLS[name].outputs or (told and not PROTOCOLS[name].labels):
         return
     chosen = (Chosen(name, we_receive),)
-    terms = Terms("police", b"", 100, (), way == "match", chosen)
+    terms = Terms("police", b"", 100, 100, (), way == "match", chosen)
     ours = ours._replace(sets=ours.sets[:1])
     said = run(job, terms, ours, exact=exact, meter=Meter()).send(None)
     assert isinstance(said, bytes)
@@ -245,7 +246,7 @@ def test_columns_that_would_meet_are_refused_before_anything_is_said(tmp_path: P
     rows = CLAIMS | {"police.record": CLAIMS["claim"]}
     ours = side(rows, [], tmp_path)
     job = Job(SESSION, "match", (PLATE,), we_receive=True)
-    terms = Terms("police", b"", 100, (Column("record", "text"),), True, (Chosen("dh", True),))
+    terms = Terms("police", b"", 100, 100, (Column("record", "text"),), True, (Chosen("dh", True),))
     dialogue = run(job, terms, ours, exact=True, meter=Meter())
     with pytest.raises(SourceError, match=r"the join adds a column 'police\.record'"):
         dialogue.send(None)

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import pyarrow as pa
 import pytest
 
 from parties import asking, calibration, logs, planning
-from parties.agreement import Chosen, Job
 from parties.answering import answers
 from parties.calibration import FILE, costs
+from parties.clearance import choose
 from parties.founding import found, introduce
+from parties.job import Chosen, Job
 from parties.jobs import Learnt
 from parties.planning import choices
 from parties.refusals import Refusal
@@ -375,7 +377,8 @@ class Nodes:
         source = ArrowSource(pa.table(rows), "claims")
         columns = asking.disclosed(source, ours.peers[0].disclose) if both_learn else ()
         prepared = asking.prepare(source, sets, columns, ours.node.results)
-        return asking._converse(ours, ours.peers[0], job, prepared, protocol, Meter())
+        clearance = choose(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
+        return asking._converse(ours, ours.peers[0], job, prepared, clearance, protocol, Meter())
 
 
 @pytest.fixture
