@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from parties import canonical
 from parties.checking import check
@@ -290,6 +291,16 @@ def test_a_revocation_under_another_name_or_of_another_side_is_a_fault(office: O
     with pytest.raises(LocalFault, match="is no revocation"):
         revoked(office.settings("insurer"))
     path.rename(path.with_name("11" * 16 + ".json"))
+    with pytest.raises(LocalFault, match="is no revocation by approver"):
+        revoked(office.settings("police"))
+
+
+def test_a_revocation_by_who_may_not_is_a_fault(office: Office) -> None:
+    path = revoking(office, "police", "approver", "00" * 16)
+    person, made = office.signs("investigator"), Revocation.decode(path.read_bytes())
+    certificates = tuple(each.public_bytes(Encoding.DER) for each in person.chain)
+    other = made._replace(certificates=certificates)
+    path.write_bytes(other._replace(signature=person.key.sign(other.signed())).encode())
     with pytest.raises(LocalFault, match="is no revocation by approver"):
         revoked(office.settings("police"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from people import BODY, DAY, NODES, NORMALISER, NOW, Authority, People, changed, forged, spliced
@@ -419,11 +421,21 @@ def swapped(people: People) -> bytes:
 
 
 def stray_authority(people: People) -> bytes:
-    """A signature with an authority more than signed it."""
+    """A signature without the authority that it came with."""
     office = Authority.new("office", people.police)
     clerk = people.person("police", "approver", "0004", by=office, between=[office])
     data = people.signed(instead={("police", "approver"): clerk})
     return changed(data, lambda v: v["signatures"][APPROVER]["intermediates"].clear())
+
+
+def other_intermediate(people: People) -> bytes:
+    """Another certificate of the same authority in the place of the one that was signed with."""
+    office = Authority.new("office", people.police)
+    again = Authority.new("office", people.police, key=office.key)
+    clerk = people.person("police", "approver", "0004", by=office, between=[office])
+    data = people.signed(instead={("police", "approver"): clerk})
+    text = base64.b64encode(again.certificate.public_bytes(Encoding.DER)).decode()
+    return changed(data, partial(put, APPROVER, "intermediates", [text]))
 
 
 WRONG: dict[str, tuple[Callable[[People], bytes], str]] = {
@@ -442,6 +454,7 @@ WRONG: dict[str, tuple[Callable[[People], bytes], str]] = {
     "another time of signing": (other_words(at="2026-11-29T12:00:00Z"), "ticket-forged"),
     "signatures exchanged": (swapped, "ticket-forged"),
     "an intermediate left out": (stray_authority, "ticket-forged"),
+    "another certificate of an intermediate": (other_intermediate, "ticket-forged"),
     "approver of the insurer": (
         resigned(
             "police",
