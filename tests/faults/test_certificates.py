@@ -39,6 +39,9 @@ def lives(monkeypatch: pytest.MonkeyPatch, party: Any, **lifetime: float) -> Non
 
 def impostor(party: Any, name: str) -> None:
     """Gives a node a certificate of somebody else's authority."""
+    # Its operators are those of before, so that the ticket holds.
+    shutil.copy(authority_of(party).certificate, party.folder / "operators.pem")
+    party.change('authority = "tls/authority.pem"', 'authority = "operators.pem"')
     shutil.rmtree(party.folder / "tls")
     create_authority("somebody", authority_of(party))
     issue(name, node_of(party), authority_of(party))

@@ -12,6 +12,7 @@ import secrets
 import sys
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 
 from parties import answering, asking, logs
 from parties.answering import answers
+from parties.clearance import choose
 from parties.errors import PartyError
 from parties.identifiers import domain as domain_of
 from parties.jobs import Learnt
@@ -66,7 +68,11 @@ class Job:
         ours, theirs = self.settings
         self.told.clear()
         job = self.job._replace(session=session)
-        caller = asking._converse(ours, ours.peers[0], job, self.prepared, None, Meter())
+        columns = self.prepared.columns
+        clearance = choose(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
+        caller = asking._converse(
+            ours, ours.peers[0], job, self.prepared, clearance, None, Meter()
+        )
         sides = [Side(caller), Side(answers(theirs)("insurer", session))]
         line = Line()
         waiting = deque((who, said) for who, side in enumerate(sides) for said in side.start())

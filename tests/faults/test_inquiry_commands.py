@@ -156,6 +156,7 @@ def test_a_peer_that_fails_is_an_object_beside_the_others(green: Any) -> None:
     prepare(green, "--set", "plate")
     with green.police.file.open("a", encoding="utf-8") as file:
         file.write('[peers.other]\naddress = "127.0.0.1:1"\nca = "tls/insurer.pem"\n')
+        file.write('san = "insurer"\n')
     with green.answering(role="insurer"):
         ending = green.program(
             *("inquire", "--settings", str(green.police.file), "--plate", "浙A12345", "--json")

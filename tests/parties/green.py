@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from parties.preparing import prepare
 from parties.settings import Settings
 from parties.settings_file import load
 from parties.tables import Fetched, Held
+from parties.tickets.trial import write_trial
 from psi import Meter
 
 PASSPHRASE = "correct horse battery staple"
@@ -58,6 +60,7 @@ class Pair:
         server = Node("127.0.0.1:0", identity, peers, answer, **options)
         port = server.start()
         police = self.police
+        write_trial(self.insurer, police, datetime.now(UTC))
         try:
             peer = police.peers[0]._replace(address=f"127.0.0.1:{port}")
             yield police._replace(peers=(peer,))

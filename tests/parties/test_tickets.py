@@ -786,7 +786,7 @@ def test_every_code_has_its_sentence_for_the_other_node() -> None:
     assert {code for code in SENTENCES if code.startswith("ticket-")} == set(TicketRefused.CODES)
     refused: set[str] = {code for _, code in (*WRONG.values(), *FORBIDDEN.values())}
     refused |= {"ticket-malformed", "ticket-expired", "ticket-revoked", "ticket-signer-revoked"}
-    assert refused | {"ticket-other-way"} == set(TicketRefused.CODES)
+    assert refused | {"ticket-missing", "ticket-other-way"} == set(TicketRefused.CODES)
 
 
 def test_a_verified_ticket_is_a_value(people: People, data: bytes) -> None:
