@@ -15,7 +15,7 @@ from parties.agreement import Proposed
 from parties.channel.pinning import read_pin
 from parties.errors import TableRefused
 from parties.identifiers import domain
-from parties.limits import Limits
+from parties.limits import Allowance, Charge, Limits
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.standing import check_answer, hear, parse, standing
@@ -123,7 +123,9 @@ def answer(
     counts = yield from _give([] if proposed.tables else held, manifests)
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):
-        limits.charge(peer.name, job.session, sum(counts), peer.daily_inquiries)
+        asked = dict(zip((spec.name for spec in job.sets), counts, strict=True))
+        charge = Charge(peer.name, job.session, "inquire", asked)
+        limits.charge_alone(charge, Allowance(daily=peer.daily_inquiries))
     words = words_of(job.session, proposed.said, said)
     for spec, (_, encoded), key, count in zip(job.sets, served, opened, counts, strict=True):
         agreed = parameters_of(words, spec, encoded, count)

@@ -23,6 +23,8 @@ SENTENCES: Final = {
     "no-table": "has prepared no table for us of an identifier set that is asked about",
     "other-tables": "has prepared other tables than it has told us of; ask again",
     "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
+    "ticket-spent": "lets no more be asked under that ticket: its runs, inquiries or elements are "
+    "used up",
     "replayed": "has answered in this session already; ask in a new one",
     "source": "cannot read its own data; its operator finds the reason in its log",
     "settings": "has settings that do not fit; its operator finds the reason in its log",

@@ -126,12 +126,20 @@ class TableSettings(NamedTuple):
         folder: of all their files.
         wrapping_key: PEM file of the private key under which keys of tables are sealed; None for a
             passphrase from the environment.
-        counts: the file in which inquiries are counted.
     """
 
     folder: Path = Path("tables")
-    counts: Path = Path("counts.db")
     wrapping_key: Path | None = None
+
+
+class StoreSettings(NamedTuple):
+    """Where this node keeps its own state.
+
+    Attributes:
+        url: `sqlite:///FILE`, or `postgresql+psycopg://USER@HOST:PORT/NAME`; holds no password.
+    """
+
+    url: str = "sqlite:///state.db"
 
 
 class Settings(NamedTuple):
@@ -143,6 +151,7 @@ class Settings(NamedTuple):
     identifiers: tuple[IdentifierSettings, ...]
     peers: tuple[PeerSettings, ...]
     tables: TableSettings = TableSettings()
+    store: StoreSettings = StoreSettings()
 
     def peer(self, name: str) -> PeerSettings:
         """Returns the peer with this name.

@@ -15,7 +15,6 @@ from parties.channel import Identity, Peer
 from parties.errors import PeerRefused
 from parties.holdings import Holdings
 from parties.inquiring import Inquirer
-from parties.limits import Limits
 from parties.wire.v1 import job_pb2 as wire
 from psi import _core
 from psi.dialogue import HEAR
@@ -41,7 +40,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def asked(pair: Pair) -> int:
-    return Limits(pair.insurer.tables.counts).asked("police")
+    return pair.asked()
 
 
 def test_the_second_question_is_one_flight_with_the_same_answer_and_is_counted(

@@ -56,6 +56,7 @@ def test_a_node_that_is_fine_is_told_piece_by_piece(file: Path) -> None:
         "node.certificate",
         "node.results",
         "node.log",
+        "store.url",
         "peers.police",
         "source",
         "identifiers.person",
@@ -64,7 +65,8 @@ def test_a_node_that_is_fine_is_told_piece_by_piece(file: Path) -> None:
         "identifiers.phone",
     ]
     assert findings(file, "wrong") == findings(file, "doubt") == []
-    assert not (file.parent / "results").exists(), "a check makes nothing"
+    for made in ("results", "state.db"):
+        assert not (file.parent / made).exists(), "a check makes nothing"
 
 
 def test_a_log_that_cannot_be_written_is_wrong(file: Path) -> None:
@@ -139,7 +141,7 @@ def test_each_set_is_looked_at_by_itself(file: Path) -> None:
     rows.write_text(rows.read_text("utf-8").replace(",plate,", ",number_plate,"), "utf-8")
     found = the(file, "wrong")
     assert (found.where, found.exit_code) == ("identifiers.plate", 4)
-    assert len(findings(file, "fine")) == 8
+    assert len(findings(file, "fine")) == 9
 
 
 def test_rejected_cells_are_a_doubt_with_counts_and_no_value(file: Path) -> None:
