@@ -121,7 +121,7 @@ FORGET: Final = Statement(
             sql.select(ASKED.c.day)
             .distinct()
             .order_by(ASKED.c.day.desc())
-            .limit(sql.literal_column(str(REMEMBERED + 1)))
+            .limit(sql.literal_column(str(REMEMBERED)))
             .scalar_subquery()
         ),
     )

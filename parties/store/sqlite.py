@@ -29,7 +29,7 @@ class Sqlite:
         self._file = file
         self.label = str(file)
         _make(file)
-        self._place = _place(file)
+        self._place = _place(self.label)
         self.to_write = self._engine(self._open)
         self.to_read = self._engine(self._open_to_read)
 
@@ -56,7 +56,7 @@ class Sqlite:
 
     def must_be_there(self) -> None:
         """What is written to a file that was removed is gone when we end."""
-        if _place(self._file) != self._place:
+        if _place(self.label) != self._place:
             raise LocalFault(
                 f"{self.label}: the node's state cannot be kept: the file was removed or "
                 "replaced; put it back and start the node again"
@@ -100,10 +100,10 @@ def _make(file: Path) -> None:
         return
 
 
-def _place(file: Path) -> tuple[int, int] | None:
+def _place(file: str) -> tuple[int, int] | None:
     """Where a file lies on the disk; None if it is not there."""
     try:
-        status = file.stat()
+        status = os.stat(file)
     except OSError:
         return None
     return status.st_dev, status.st_ino

@@ -78,12 +78,20 @@ class Store:
             raise ApiMisuse("a transaction that writes was begun within another")
         if not self._lock.acquire(timeout=databases.PATIENCE_MS / 1000):
             raise LocalFault(f"{self.label}: the node's state cannot be kept: others take too long")
+        connection = None
         try:
             self._holder = threading.get_ident()
-            yield from self._written()
+            connection = self._begun()
+            yield connection
+            if self._times is not None and self._times[0] < self._times[1]:
+                clock.keep(connection, self._times[1])
+            self._database.commit(connection)
         except DATABASE_ERRORS as fault:
             self._let_go()
             raise self._fault(fault) from None
+        except BaseException:
+            self._roll_back(connection)
+            raise
         finally:
             self._times = self._holder = None
             self._lock.release()
@@ -106,11 +114,13 @@ class Store:
     def now(self, connection: sql.Connection) -> datetime:
         """Returns the time in UTC, never earlier than one that was told in a written transaction.
 
+        It is told in whole seconds, and so is written down once a second and not each time.
+
         Args:
             connection: that of `writing`, with whose transaction the time is kept; or of `reading`,
                 and it is not.
         """
-        by_machine = microseconds(self._machine_time())
+        by_machine = microseconds(self._machine_time().replace(microsecond=0))
         if connection is not self._kept:
             return time_at(max(clock.latest(connection), by_machine))
         if self._times is None:
@@ -141,7 +151,8 @@ class Store:
             LocalFault: the store cannot be written.
         """
         with self.writing() as connection:
-            was, now = time_at(clock.latest(connection)), self._machine_time()
+            was = time_at(clock.latest(connection))
+            now = self._machine_time().replace(microsecond=0)
             if was <= now:
                 return timedelta(0)
             clock.keep(connection, microseconds(now))
@@ -162,21 +173,13 @@ class Store:
             with self.writing() as connection:
                 migrating.migrate(connection, self.label)
 
-    def _written(self) -> Iterator[sql.Connection]:
-        connection = self._begun()
+    def _roll_back(self, connection: sql.Connection | None) -> None:
+        if connection is None:
+            return
         try:
-            yield connection
-            if self._times is not None and self._times[0] < self._times[1]:
-                clock.keep(connection, self._times[1])
-            self._database.commit(connection)
+            self._database.roll_back(connection)
         except DATABASE_ERRORS:
-            raise
-        except BaseException:
-            try:
-                self._database.roll_back(connection)
-            except DATABASE_ERRORS:
-                self._let_go()
-            raise
+            self._let_go()
 
     def _begun(self) -> sql.Connection:
         """The kept connection, with a transaction that has the lock for writing."""

@@ -74,8 +74,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a store that is not there yet, in each database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'state.db'}"
-    server = request.getfixturevalue("postgresql")
-    return str(server.url(server.database()))
+    return str(request.getfixturevalue("postgresql").schema())
 
 
 @dataclass(frozen=True)

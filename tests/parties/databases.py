@@ -128,7 +128,7 @@ class Server:
             self._process = None
 
     def remove(self) -> None:
-        self.stop()
+        self.stop(at_once=True)
         shutil.rmtree(self.folder)
 
     def address(self, database: str) -> str:
@@ -141,6 +141,12 @@ class Server:
         name = f"store_{self._count}"
         self.say(f"CREATE DATABASE {name}")
         return name
+
+    def schema(self) -> str:
+        """Makes an empty schema, and returns the URL of a store in it: quicker than a database."""
+        self._count += 1
+        self.say(f"CREATE SCHEMA store_{self._count}")
+        return f"{self.url('postgres')}&options=-csearch_path%3Dstore_{self._count}"
 
     def say(self, statement: str, database: str = "postgres") -> list[Any]:
         """Says something to the server as its owner."""

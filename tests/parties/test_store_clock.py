@@ -61,11 +61,13 @@ def test_time_goes_on_within_a_transaction_and_not_back(url: str, machine: Machi
     with closing(Store(url, machine_time=machine)) as store:
         with store.writing() as connection:
             assert store.now(connection) == NOON
-            machine.time += timedelta(microseconds=1)
+            machine.time += timedelta(milliseconds=999)
+            assert store.now(connection) == NOON, "in whole seconds"
+            machine.time += timedelta(milliseconds=1)
             assert store.now(connection) == machine.time
             machine.time -= DAY
-            assert store.now(connection) == NOON + timedelta(microseconds=1)
-        assert told(store) == NOON + timedelta(microseconds=1)
+            assert store.now(connection) == NOON + timedelta(seconds=1)
+        assert told(store) == NOON + timedelta(seconds=1)
 
 
 def test_another_process_is_told_no_earlier_time(url: str, machine: Machine) -> None:
