@@ -25,6 +25,7 @@ from parties.settings import (
     NodeSettings,
     PeerSettings,
     SourceSettings,
+    StoreSettings,
     TableSettings,
 )
 from psi import _core
@@ -47,6 +48,7 @@ TABLES = {
     "[identifiers.NAME]": ("identifiers.NAME", IdentifierSettings, ("name",)),
     "[peers.NAME]": ("peers.NAME", PeerSettings, ("name",)),
     "[tables]": ("tables", TableSettings, ()),
+    "[store]": ("store", StoreSettings, ()),
 }
 
 
@@ -89,14 +91,23 @@ def test_every_kind_of_identifier_is_listed() -> None:
     assert row.names(2) == [*_core.kinds(), "composite"]
 
 
+def commands(program: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields every command by its words, those of groups too."""
+    for name, each in program.commands.items():
+        if hasattr(each, "commands"):
+            yield from commands(each, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", each
+
+
 def test_every_command_and_option_is_listed() -> None:
     listed, command = set(), ""
     for row in under("Commands"):
-        command = row.names(0)[0].split()[0] if row.names(0) else command
+        if row.names(0):  # small letters are words of the command, others stand for an argument
+            command = " ".join(word for word in row.names(0)[0].split() if word.islower())
         listed |= {(command, option) for option in row.names(1)} or {(command, "")}
-    program = typer.main.get_command(app)
     there = set()
-    for name, each in program.commands.items():  # type: ignore[attr-defined]
+    for name, each in commands(typer.main.get_command(app)):
         there.add((name, ""))
         options = [parameter for parameter in each.params if parameter.param_type_name == "option"]
         there |= {(name, option) for parameter in options for option in parameter.opts}
@@ -105,13 +116,14 @@ def test_every_command_and_option_is_listed() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_line_in_a_document_is_one_of_the_program(document: Path) -> None:
-    program = typer.main.get_command(app)
+    known_by = dict(commands(typer.main.get_command(app)))
     script = "\n".join(blocks(document, "sh")).replace("\\\n", " ")
     lines = re.findall(r"`greenlane ([^`]+)`", prose(document))
     lines += re.findall(r"^greenlane ([^>&\n]+)", script, re.MULTILINE)
     for line_ in lines:
-        command, *words = line_.split()
-        known = {name for each in program.commands[command].params for name in each.opts}  # type: ignore[attr-defined]
+        words = line_.split()
+        command = words[0] if words[0] in known_by else " ".join(words[:2])
+        known = {name for each in known_by[command].params for name in each.opts}
         used = {word for word in words if word.startswith("--")}
         assert used <= known | {"--help"}, line_
 
