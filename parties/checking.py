@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from parties.certificates import inspect
 from parties.channel.pinning import read_pin
@@ -18,9 +19,14 @@ from parties.inquiries import why_not_served
 from parties.limits import Limits
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.sources import Source, open_source
+from parties.store import Store, in_words, sqlite_file
 from parties.tables import Held, Wrapping, wrapping
 from parties.tickets import revoked
 from parties.tickets.trust import authorities_of, own_side
+
+ORDINARY: Final = timedelta(minutes=1)
+"""A step of the machine's clock that is nothing to speak of: what keeps clocks right makes smaller
+ones, and a day is too long for them to matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class Finding:
 def check(settings: Settings) -> Iterator[Finding]:
     """Yields a finding for each thing that this node needs."""
     yield from _node(settings)
+    yield from _store(settings)
     for peer in settings.peers:
         where = f"peers.{peer.name}"
         try:
@@ -110,6 +117,46 @@ def _tickets(settings: Settings) -> Iterator[Finding]:
             yield Finding("fine", where, "its operators' authority is known")
 
 
+def _store(settings: Settings) -> Iterator[Finding]:
+    where, url = "store.url", settings.store.url
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        yield _writable(where, file)  # whoever serves makes it, and it is theirs then
+        return
+    try:
+        store = Store(url)
+        try:
+            with store.writing():
+                ahead = store.ahead()
+        finally:
+            store.close()
+    except PartyError as error:
+        yield _wrong(where, error)
+        return
+    if file is not None and file.stat().st_mode & 0o077:
+        yield Finding("doubt", where, f"{file} is open to others: chmod 600 it")
+    if ahead > ORDINARY:
+        text = (
+            f"its clock is ahead of this machine's by {in_words(ahead)}, and no day begins before "
+        )
+        text += "that is over; if this machine's clock is right: greenlane store set-clock"
+        yield Finding("doubt", where, text)
+    else:
+        yield Finding("fine", where, f"{store.label}: can be written")
+
+
+def _asked(settings: Settings, peer: PeerSettings) -> int:
+    """About how many elements a peer has inquired today; a store is not made for this."""
+    file = sqlite_file(settings.store.url)
+    if file is not None and not file.exists():
+        return 0
+    limits = Limits(Store(settings.store.url))
+    try:
+        return limits.asked(peer.name)
+    finally:
+        limits.close()
+
+
 def _inquiries(settings: Settings, peer: PeerSettings) -> Iterator[Finding]:
     where, tables = f"peers.{peer.name}.may", settings.tables
     if not peer.may_receive:
@@ -117,9 +164,7 @@ def _inquiries(settings: Settings, peer: PeerSettings) -> Iterator[Finding]:
     yield _writable("tables.folder", tables.folder)
     try:
         by = wrapping(tables.wrapping_key)
-        limits = Limits(tables.counts)
-        asked = limits.asked(peer.name)
-        limits.close()
+        asked = _asked(settings, peer)
     except PartyError as error:
         yield _wrong(where, error)
         return

@@ -113,6 +113,7 @@ class TicketRefused(PartyError):
     """
 
     CODES = (
+        "ticket-missing",
         "ticket-malformed",
         "ticket-forged",
         "ticket-early",

@@ -15,6 +15,7 @@ from parties.credentials import (
 from parties.errors import LocalFault
 from parties.limits import Limits
 from parties.settings import PeerSettings, Settings
+from parties.store import Store
 from parties.tables import Held, Manifest, Signed, sign, wrapping
 from psi import _core
 
@@ -43,7 +44,7 @@ class Holdings:
         """
         with self._lock:
             if self._limits is None:
-                self._limits = Limits(self._settings.tables.counts)
+                self._limits = Limits(Store(self._settings.store.url))
             return self._limits
 
     def key(self, peer: PeerSettings, manifest: Manifest) -> _core.VoprfKey:

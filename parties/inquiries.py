@@ -19,7 +19,7 @@ from parties.disclosure import Column
 from parties.errors import TableRefused
 from parties.identifiers import domain
 from parties.job import Job
-from parties.limits import Limits
+from parties.limits import Allowance, Charge, Limits
 from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
@@ -132,7 +132,9 @@ def answer(
     must_cover(settings, peer, job, proposed.clearance, ours=columns, asked=sum(counts))
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):
-        limits.charge(peer.name, job.session, sum(counts), peer.daily_inquiries)
+        asked = dict(zip((spec.name for spec in job.sets), counts, strict=True))
+        charge = Charge(peer.name, job.session, "inquire", asked)
+        limits.charge_alone(charge, Allowance(daily=peer.daily_inquiries))
     words = words_of(job.session, proposed.said, said)
     for spec, (_, encoded), key, count in zip(job.sets, served, opened, counts, strict=True):
         agreed = parameters_of(words, spec, encoded, count)

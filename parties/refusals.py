@@ -23,6 +23,8 @@ SENTENCES: Final = {
     "no-table": "has prepared no table for us of an identifier set that is asked about",
     "other-tables": "has prepared other tables than it has told us of; ask again",
     "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
+    "ticket-spent": "lets no more be asked under that ticket: its runs, inquiries or elements are "
+    "used up",
     "replayed": "has answered in this session already; ask in a new one",
     "ticket-missing": "was told no ticket; name one, or put it into the folder of tickets",
     "ticket-malformed": "cannot read the ticket; it must be the file that was signed, unchanged",

@@ -129,11 +129,9 @@ class TableSettings(NamedTuple):
         folder: of all their files.
         wrapping_key: PEM file of the private key under which keys of tables are sealed; None for a
             passphrase from the environment.
-        counts: the file in which inquiries are counted.
     """
 
     folder: Path = Path("tables")
-    counts: Path = Path("counts.db")
     wrapping_key: Path | None = None
 
 
@@ -157,6 +155,16 @@ class TicketSettings(NamedTuple):
     folder: Path = Path("tickets")
 
 
+class StoreSettings(NamedTuple):
+    """Where this node keeps its own state.
+
+    Attributes:
+        url: `sqlite:///FILE`, or `postgresql+psycopg://USER@HOST:PORT/NAME`; holds no password.
+    """
+
+    url: str = "sqlite:///state.db"
+
+
 class Settings(NamedTuple):
     """All settings of a node, read from one file."""
 
@@ -168,6 +176,7 @@ class Settings(NamedTuple):
     tables: TableSettings = TableSettings()
     operators: OperatorSettings = OperatorSettings()
     tickets: TicketSettings = TicketSettings()
+    store: StoreSettings = StoreSettings()
 
     def peer(self, name: str) -> PeerSettings:
         """Returns the peer with this name.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, get_args
+from urllib.parse import urlsplit
 
 from parties.errors import SettingsError
 from parties.settings import (
@@ -24,6 +25,7 @@ from parties.settings import (
     Role,
     Settings,
     SourceSettings,
+    StoreSettings,
     TableSettings,
     TicketSettings,
     Way,
@@ -35,8 +37,13 @@ NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 MOST_PORT: Final = 65_535
 FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
+SQLITE: Final = "sqlite:///"
+STORE: Final = re.compile(r"sqlite:///.+|postgresql\+psycopg://\S+/\S+")
 MOST_ELEMENTS: Final = 1 << 30
 """The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
+
+GONE: Final = {"tables.counts": "; what is counted is in the store now, see [store] url"}
+"""Entries that were, and what is in their place."""
 
 
 def load(path: Path) -> Settings:
@@ -67,6 +74,7 @@ def load(path: Path) -> Settings:
         tables=_tables(root.table("tables", default={})),
         operators=_operators(root.table("operators", default={})),
         tickets=_tickets(root.table("tickets", default={})),
+        store=_store(root.table("store", default={})),
     )
     root.finish()
     if not settings.identifiers:
@@ -132,7 +140,6 @@ def _identifier(table: _Table) -> IdentifierSettings:
 def _tables(table: _Table) -> TableSettings:
     settings = TableSettings(
         folder=table.optional("folder", table.file) or table.folder / "tables",
-        counts=table.optional("counts", table.file) or table.folder / "counts.db",
         wrapping_key=table.optional("wrapping_key", table.file),
     )
     table.finish()
@@ -149,6 +156,21 @@ def _tickets(table: _Table) -> TicketSettings:
     folder = table.optional("folder", table.file) or table.folder / "tickets"
     table.finish()
     return TicketSettings(folder)
+
+
+def _store(table: _Table) -> StoreSettings:
+    url = table.optional("url", lambda key: table.text(key, STORE)) or StoreSettings().url
+    table.finish()
+    if url.startswith(SQLITE):
+        return StoreSettings(f"{SQLITE}{table.folder / url.removeprefix(SQLITE)}")
+    try:
+        parts = urlsplit(url)
+        secret = parts.password is not None or "password" in parts.query
+    except ValueError:
+        table.wrong("url", "is no URL")
+    if secret:
+        table.wrong("url", "must hold no password; GREENLANE_STORE_PASSWORD or ~/.pgpass may")
+    return StoreSettings(url)
 
 
 def _peer(table: _Table) -> PeerSettings:
@@ -198,6 +220,7 @@ class _Table:
                 hint = (
                     f"; did you mean {near[0]}?" if near else f"; known: {', '.join(self._known)}"
                 )
+                hint = GONE.get(f"{self._title}.{key}", hint)
                 raise SettingsError(f"{self.path}: [{self._title}] {key}: no such entry{hint}")
 
     def table(self, key: str, default: Mapping[str, Any] | None = None) -> _Table:

@@ -16,7 +16,7 @@ from typing import Final
 
 import typer
 
-from parties.cli import asking, bench, inquiring, operators, serving, setting_up, tickets
+from parties.cli import asking, bench, inquiring, operators, serving, setting_up, storing, tickets
 from parties.cli.output import run
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
@@ -35,12 +35,14 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "ticket show": tickets.show,
     "ticket verify": tickets.verify,
     "ticket revoke": tickets.revoke,
+    "store set-clock": storing.set_clock,
     "bench": bench.bench,
     "version": setting_up.version,
 }
 GROUPS: Final = {
     "operator": "Certificates of the people who sign tickets.",
     "ticket": "Tickets: what two nodes may match, for what, and who has signed for it.",
+    "store": "The node's own state.",
 }
 """The first words of commands that have two."""
 

@@ -71,7 +71,9 @@ def test_every_file_of_the_project_that_is_named_exists(document: Path) -> None:
 def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> None:
     project = tomllib.loads(read("pyproject.toml"))["project"]
     crate = tomllib.loads(read("rust/Cargo.toml"))
-    needed = {re.split(r"[<>=!~ \[]", each)[0] for each in project["dependencies"]}
+    optional = [each for of in project["optional-dependencies"].values() for each in of]
+    python = [*project["dependencies"], *optional]
+    needed = {re.split(r"[<>=!~ \[]", each)[0] for each in python}
     needed |= set(crate["dependencies"])
     justified = {
         name

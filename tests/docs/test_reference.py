@@ -29,6 +29,7 @@ from parties.settings import (
     OperatorSettings,
     PeerSettings,
     SourceSettings,
+    StoreSettings,
     TableSettings,
     TicketSettings,
 )
@@ -55,6 +56,7 @@ TABLES = {
     "[tables]": ("tables", TableSettings, ()),
     "[operators]": ("operators", OperatorSettings, ()),
     "[tickets]": ("tickets", TicketSettings, ()),
+    "[store]": ("store", StoreSettings, ()),
 }
 
 

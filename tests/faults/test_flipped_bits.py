@@ -70,9 +70,7 @@ class Job:
         job = self.job._replace(session=session)
         columns = self.prepared.columns
         clearance = choose(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
-        caller = asking._converse(
-            ours, ours.peers[0], job, self.prepared, clearance, None, Meter()
-        )
+        caller = asking._converse(ours, ours.peers[0], job, self.prepared, clearance, None, Meter())
         sides = [Side(caller), Side(answers(theirs)("insurer", session))]
         line = Line()
         waiting = deque((who, said) for who, side in enumerate(sides) for said in side.start())

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import grpc
@@ -254,9 +254,7 @@ def test_a_session_that_was_there_before_is_refused(two: Any) -> None:
         prepared = asking.prepare(asking.open_source(ours.source), job.sets, (), two.folder)
         peer = Peer(Identity(ours.node.certificate, ours.node.key), ours.peers[0])
         clearance = choose(ours, ours.peers[0], job, datetime.now(UTC))
-        dialogue = asking._converse(
-            ours, ours.peers[0], job, prepared, clearance, None, Meter()
-        )
+        dialogue = asking._converse(ours, ours.peers[0], job, prepared, clearance, None, Meter())
         return peer.call(dialogue, session)
 
     with two.answering() as ends, pytest.raises(PartyError, match="lacks disk space"):

@@ -20,6 +20,7 @@ from parties.inquiring import Inquirer
 from parties.inquiry_reports import InquiryReport
 from parties.limits import Limits
 from parties.preparing import prepare
+from parties.store import Store
 from psi import Meter
 
 RECORDS = 6000
@@ -200,7 +201,7 @@ def test_no_count_is_lost_when_the_holder_is_killed(green: Any, serve: Any) -> N
                 assert rows(report) == {at: green.told[at] for at in some}, f"seed {seed}"
                 answered += 7
         node.process.wait()
-        limits = Limits(green.insurer.settings.tables.counts)
+        limits = Limits(Store(green.insurer.settings.store.url))
         counted = limits.asked("police")
         limits.close()
         assert answered <= counted <= tried, f"seed {seed}"

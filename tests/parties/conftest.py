@@ -54,6 +54,29 @@ def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parties.tables.sealing.COST", 1 << 4)
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Any]:
+    """A PostgreSQL server; without one on the machine, a sentence says what to install."""
+    from databases import Missing, Server
+
+    try:
+        server = Server()
+    except Missing as why:
+        pytest.fail(str(why), pytrace=False)
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a store that is not there yet, in each database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state.db'}"
+    return str(request.getfixturevalue("postgresql").schema())
+
+
 @dataclass(frozen=True)
 class Answering:
     """A node that runs, and what became of its calls."""

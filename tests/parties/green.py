@@ -14,9 +14,11 @@ from parties.channel import Identity, Node
 from parties.founding import FILE
 from parties.inquiring import inquire
 from parties.inquiry_reports import InquiryReport
+from parties.limits import Limits
 from parties.preparing import prepare
 from parties.settings import Settings
 from parties.settings_file import load
+from parties.store import Store
 from parties.tables import Fetched, Held
 from parties.tickets.trial import write_trial
 from psi import Meter
@@ -70,6 +72,14 @@ class Pair:
     def ask(self, **asked: list[str]) -> InquiryReport:
         with self.serving() as police:
             return inquire(police, "insurer", asked, Meter())
+
+    def asked(self) -> int:
+        """About how many elements the police have inquired today, by the insurer's count."""
+        limits = Limits(Store(self.insurer.store.url))
+        try:
+            return limits.asked("police")
+        finally:
+            limits.close()
 
     def held(self, name: str = "plate") -> Held:
         return Held(self.insurer.tables, self.insurer.peers[0], name)

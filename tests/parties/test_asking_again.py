@@ -18,7 +18,6 @@ from parties.errors import PeerRefused
 from parties.holdings import Holdings
 from parties.inquiring import Inquirer
 from parties.job import Job
-from parties.limits import Limits
 from parties.settings import Settings
 from parties.tickets.trial import NAME
 from parties.wire.v1 import job_pb2 as wire
@@ -46,7 +45,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def asked(pair: Pair) -> int:
-    return Limits(pair.insurer.tables.counts).asked("police")
+    return pair.asked()
 
 
 def test_the_second_question_is_one_flight_with_the_same_answer_and_is_counted(

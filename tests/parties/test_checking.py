@@ -56,6 +56,7 @@ def test_a_node_that_is_fine_is_told_piece_by_piece(file: Path) -> None:
         "node.certificate",
         "node.results",
         "node.log",
+        "store.url",
         "peers.police",
         "operators.authority",
         "tickets.folder",
@@ -66,7 +67,8 @@ def test_a_node_that_is_fine_is_told_piece_by_piece(file: Path) -> None:
         "identifiers.phone",
     ]
     assert findings(file, "wrong") == findings(file, "doubt") == []
-    assert not (file.parent / "results").exists(), "a check makes nothing"
+    for made in ("results", "state.db"):
+        assert not (file.parent / made).exists(), "a check makes nothing"
 
 
 def test_a_log_that_cannot_be_written_is_wrong(file: Path) -> None:
@@ -141,7 +143,7 @@ def test_each_set_is_looked_at_by_itself(file: Path) -> None:
     rows.write_text(rows.read_text("utf-8").replace(",plate,", ",number_plate,"), "utf-8")
     found = the(file, "wrong")
     assert (found.where, found.exit_code) == ("identifiers.plate", 4)
-    assert len(findings(file, "fine")) == 10
+    assert len(findings(file, "fine")) == 11
 
 
 def test_rejected_cells_are_a_doubt_with_counts_and_no_value(file: Path) -> None:

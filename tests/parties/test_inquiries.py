@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,9 +24,7 @@ from parties.errors import (
 )
 from parties.inquiring import AsyncInquirer, Inquirer, inquire, inquire_all
 from parties.inquiry_reports import InquiryFailure, InquiryReport
-from parties.limits import Limits
 from parties.preparing import prepare
-from parties.refusals import Refusal
 from parties.settings import SourceSettings
 from parties.sources import open_source
 from parties.tables import ShardFile, sign, verify
@@ -53,12 +48,11 @@ def test_an_inquiry_tells_the_agreed_columns_of_what_was_asked_and_nothing_else(
     assert [each.records for each in report.told] == [2, 2, 0, 2]
     assert set(report.told[0].rows[0]) == {"claim_no", "amount"}
     # Two spellings are one question; the counter has three elements.
-    limits = Limits(pair.insurer.tables.counts)
-    assert limits.asked("police") == 3
+    assert pair.asked() == 3
     again = pair.ask(plate=["粤BD12345"])
     assert rows(again) == {"粤BD12345": ["C-3"]}
     assert again.heard_bytes < 4000 < report.heard_bytes, "the table was fetched once"
-    assert limits.asked("police") == 4
+    assert pair.asked() == 4
     assert list(again.epochs) == ["plate"]
 
 
@@ -87,7 +81,7 @@ def test_without_a_table_a_peer_that_allows_it_is_asked_by_a_match(pair: Pair, t
     assert sorted(both[0]) == sorted(both[1])
     assert rows(report) == rows(prepared)
     assert list((pair.folder / "police/results").rglob("*.parquet")) == []
-    assert Limits(pair.insurer.tables.counts).asked("police") == 3
+    assert pair.asked() == 3
     # Only to fetch, there must be a table; and who allows no match lacks the table.
     pair.changes["may"] = ("inquire",)
     with pair.serving() as police, pytest.raises(PeerRefused) as refused:
@@ -100,7 +94,7 @@ def test_what_is_no_identifier_is_not_asked_about(pair: Pair) -> None:
     report = pair.ask(plate=["nonsense", "浙A12345", ""])
     assert [each.asked for each in report.told] == [False, True, False]
     assert all(each.reason for each in report.told if not each.asked)
-    assert Limits(pair.insurer.tables.counts).asked("police") == 1
+    assert pair.asked() == 1
     assert json.loads(json.dumps(report.as_json()))["told"][1]["records"] == 2
 
 
@@ -159,87 +153,21 @@ def test_the_daily_limit_is_the_holders_and_survives_it(pair: Pair) -> None:
     with pytest.raises(PeerRefused) as refused:
         pair.ask(plate=["浙A00001", "浙A00002"])
     assert refused.value.code == "over-limit"
-    limits = Limits(pair.insurer.tables.counts)
-    assert limits.asked("police") == 2, "what was refused is not counted"
+    assert pair.asked() == 2, "what was refused is not counted"
     # Both sets of one inquiry count, or neither does.
     with pytest.raises(PeerRefused):
         pair.ask(plate=["浙A00001"], person=["11010519491231002X"])
-    assert limits.asked("police") == 2
+    assert pair.asked() == 2
     report = pair.ask(plate=[])
     assert not report.told, "to fetch costs nothing"
 
 
 def test_a_count_that_cannot_be_written_answers_nothing(pair: Pair) -> None:
     pair.prepare("plate")
-    pair.insurer.tables.counts.mkdir()
+    (pair.folder / "insurer/state.db").mkdir()
     with pytest.raises(PeerRefused) as refused:
         pair.ask(plate=["浙A12345"])
     assert refused.value.code == "local"
-
-
-def test_a_question_is_answered_once(tmp_path: Path) -> None:
-    limits = Limits(tmp_path / "counts.db")
-    limits.charge("police", "1", 1, 10)
-    limits.charge("police", "2", 1, 10)
-    limits.charge("other", "1", 1, 10)
-    with pytest.raises(Refusal) as refused:
-        limits.charge("police", "1", 1, 10)
-    assert refused.value.code == "replayed"
-    with pytest.raises(Refusal) as refused:
-        limits.charge("police", "3", 9, 10)
-    assert refused.value.code == "over-limit"
-    limits.charge("police", "3", 8, 10)  # what was refused has not been answered
-    assert limits.asked("police") == 10
-
-
-def test_why_a_count_cannot_be_kept_is_told_and_the_next_one_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("parties.limits.PATIENCE_MS", 50)
-    limits = Limits(tmp_path / "counts.db")
-    limits.charge("police", "1", 1, 10)
-    with closing(sqlite3.connect(tmp_path / "counts.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LocalFault, match="database is locked"):
-            limits.charge("police", "2", 1, 10)
-        with limits._lock, pytest.raises(LocalFault, match="others take too long"):
-            limits.charge("police", "2", 1, 10)
-        other.execute("ROLLBACK")
-    limits.charge("police", "2", 1, 10)
-    assert limits.asked("police") == 2
-
-
-def test_counts_do_not_go_to_a_file_that_was_removed(tmp_path: Path) -> None:
-    path = tmp_path / "counts.db"
-    limits = Limits(path)
-    limits.charge("police", "1", 1, 10)
-    path.rename(tmp_path / "moved.db")
-    with pytest.raises(LocalFault, match="was removed or replaced"):
-        limits.charge("police", "2", 1, 10)
-    (tmp_path / "moved.db").rename(path)
-    limits.charge("police", "2", 1, 10)
-    assert limits.asked("police") == 2
-
-
-def test_limits_hold_for_many_askers_at_once(tmp_path: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    stores = [Limits(tmp_path / "counts.db") for _ in range(3)]
-
-    def charge(number: int) -> bool:
-        try:
-            stores[number % 3].charge("police", str(number), 7, 500)
-        except Refusal:
-            return False
-        return True
-
-    with ThreadPoolExecutor(16) as threads:
-        admitted = sum(threads.map(charge, range(120)))
-    assert admitted == 71
-    assert {store.asked("police") for store in stores} == {497}
-    stores[0].charge("police", "a", 3, 500)
-    stores[0].charge("police", "b", 499, 500, ticket="T-1")
-    assert stores[1].asked("police", ticket="T-1") == 499
 
 
 # What the asker refuses.
@@ -318,7 +246,7 @@ def test_a_fetched_shard_that_is_damaged_is_told_and_fetched_again(pair: Pair) -
         with pytest.raises(LocalFault, match="was removed; ask again"):
             pair.ask(plate=["浙A12345"])
         assert rows(pair.ask(plate=["浙A12345"]))
-    assert Limits(pair.insurer.tables.counts).asked("police") == 3, "it was seen before it asked"
+    assert pair.asked() == 3, "it was seen before it asked"
 
 
 def test_a_shard_that_the_holder_has_lost_or_cut_is_its_own_fault(pair: Pair) -> None:
@@ -383,7 +311,7 @@ def test_a_key_that_is_not_the_tables_answers_nothing_and_counts_nothing(pair: P
     with pytest.raises(PeerRefused) as refused:
         pair.ask(plate=["浙A12345"])
     assert refused.value.code == "local"
-    assert Limits(pair.insurer.tables.counts).asked("police") == 0
+    assert pair.asked() == 0
 
 
 def test_a_holder_that_switches_keys_is_refused(

@@ -1,0 +1,39 @@
+"""`greenlane store set-clock`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from parties.cli.asking import AsJson, SettingsPath
+from parties.cli.output import give
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import sqlalchemy as sql
+
+
+def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
+    """Puts a clock of the store that is ahead back to this machine's."""
+    from parties import logs
+    from parties.settings_file import load
+    from parties.store import Store, in_words
+
+    loaded = load(settings)
+    logs.set_up(loaded.node.log)
+    logs.must_be_writable()
+
+    def log(_: sql.Connection, __: datetime, ___: str, facts: Mapping[str, Any]) -> None:
+        logs.Log().warning("clock_set", was=facts["was"], now=facts["now"])
+
+    store = Store(loaded.store.url)
+    try:
+        by = store.set_clock(log)
+    finally:
+        store.close()
+    line = "the store's clock is not ahead of this machine's; nothing was changed"
+    if by > timedelta(0):
+        line = f"the store's clock was ahead by {in_words(by)}, and is this machine's now"
+    give({"was_ahead_seconds": by.total_seconds()}, [line], as_json=as_json)

@@ -1,0 +1,208 @@
+"""How a database comes to have the tables that the code declares, from any version before."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sql
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import parties
+from parties.errors import LocalFault
+from parties.store import METADATA, Store, migrating
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = migrating.versions()
+LATER = '''"""A version of a later release."""
+
+import sqlalchemy as sql
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{before}"
+
+
+def upgrade() -> None:
+    op.add_column("spent", sql.Column("refused", sql.Integer, server_default="0"))
+    op.create_table("once", sql.Column("at", sql.Integer))
+'''
+
+
+def import_all() -> None:
+    """Imports every module that declares tables of the store."""
+    from importlib import import_module
+
+    for file in Path(parties.__file__).parent.rglob("*.py"):
+        if "METADATA" in file.read_text(encoding="utf-8") and "migrations" not in file.parts:
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            import_module(".".join(parts))
+
+
+def later(folder: Path) -> str:
+    """Makes a copy of the migrations that has one more, and returns its version."""
+    shutil.copytree(migrating.FOLDER, folder)
+    revision = f"{int(VERSIONS[-1]) + 1:04}"
+    text = LATER.format(revision=revision, before=VERSIONS[-1])
+    (folder / f"versions/{revision}_later.py").write_text(text)
+    return revision
+
+
+def tables(connection: sql.Connection) -> dict[str, sql.Table]:
+    known = sql.MetaData()
+    known.reflect(connection)
+    return {name: table for name, table in known.tables.items() if name != "alembic_version"}
+
+
+def filled(connection: sql.Connection) -> dict[str, dict[str, Any]]:
+    """Puts a row into every table that has none, and returns a row of each."""
+    rows = {}
+    for name, table in tables(connection).items():
+        if connection.execute(table.select()).first() is None:
+            values = {
+                column.name: 7 if isinstance(column.type, sql.Integer) else "seven"
+                for column in table.columns
+            }
+            connection.execute(table.insert().values(values))
+        rows[name] = dict(connection.execute(table.select()).mappings().one())
+    return rows
+
+
+def at_version(url: str, version: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Opens a store by the release whose newest version this was."""
+    known = shutil.copytree(migrating.FOLDER, folder)
+    for file in (known / "versions").glob("[0-9]*.py"):
+        if file.name[:4] > version:
+            file.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrating, "FOLDER", known)
+        return Store(url)
+
+
+def test_the_tables_that_are_made_are_those_that_are_declared(url: str) -> None:
+    import_all()
+    with closing(Store(url)) as store, store.reading() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, METADATA) == []
+        assert {*tables(connection)} == {*METADATA.tables} >= {"clock", "asked", "runs", "spent"}
+        declared = {t.name: [c.name for c in t.primary_key] for t in METADATA.tables.values()}
+        made = {t.name: [c.name for c in t.primary_key] for t in tables(connection).values()}
+        assert made == declared
+
+
+def test_versions_are_one_line_and_files_are_named_after_them() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrating.FOLDER))
+    config.set_main_option("path_separator", "os")
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert [each.revision for each in reversed(scripts)] == VERSIONS
+    assert [each.down_revision for each in reversed(scripts)] == [None, *VERSIONS[:-1]]
+    assert [f"{number:04}" for number in range(1, len(VERSIONS) + 1)] == VERSIONS
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_rows_of_each_version_are_kept_by_all_that_follow(
+    url: str, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        closing(at_version(url, version, tmp_path / "known", monkeypatch)) as store,
+        store.writing() as connection,
+    ):
+        before = filled(connection)
+    newest = later(tmp_path / "later")
+    monkeypatch.setattr(migrating, "FOLDER", tmp_path / "later")
+    with closing(Store(url)) as store, store.reading() as connection:
+        assert migrating.version_of(connection) == newest
+        there = tables(connection)
+        assert {*there} == {*METADATA.tables, "once"} >= {*before}
+        for name, row in before.items():
+            now = dict(connection.execute(there[name].select()).mappings().one())
+            assert {key: now[key] for key in row} == row
+        assert there["spent"].c.keys()[-1] == "refused"
+
+
+def test_a_store_of_a_newer_release_is_refused_by_name(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        newest = later(tmp_path / "later")
+        patch.setattr(migrating, "FOLDER", tmp_path / "later")
+        store = Store(url)
+        with store.writing() as connection:
+            before = filled(connection)
+        store.close()
+    for _ in range(2):
+        with pytest.raises(LocalFault) as refused:
+            Store(url)
+        assert f"its version is {newest}" in str(refused.value)
+        assert f"those up to {VERSIONS[-1]}" in str(refused.value)
+        assert store.label in str(refused.value)
+    monkeypatch.setattr(migrating, "FOLDER", tmp_path / "later")
+    with closing(Store(url)) as store, store.writing() as connection:
+        assert filled(connection) == before
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store(url).close()
+    newest = later(tmp_path / "later")
+    file = tmp_path / f"later/versions/{newest}_later.py"
+    file.write_text(f"{file.read_text()}    op.drop_table('nowhere')\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(migrating, "FOLDER", tmp_path / "later")
+        with pytest.raises(LocalFault, match="nowhere"):
+            Store(url)
+    with closing(Store(url)) as store, store.reading() as connection:
+        assert "once" not in tables(connection)
+        assert migrating.version_of(connection) == VERSIONS[-1]
+
+
+def test_processes_that_open_a_new_store_at_once_make_it_once(url: str) -> None:
+    code = (
+        "import sys; import alembic.command; from parties.store import Store, migrating\n"
+        "print('ready', flush=True); sys.stdin.readline(); Store(sys.argv[1]).close()"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, url],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in started:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    with closing(Store(url)) as store, store.reading() as connection:
+        assert connection.scalar(sql.text("SELECT count(*) FROM alembic_version")) == 1
+        assert connection.scalar(sql.text("SELECT count(*) FROM clock")) == 1
+
+
+def test_a_store_that_is_up_to_date_is_opened_without_alembic(url: str) -> None:
+    Store(url).close()
+    code = (
+        "import sys; from parties.store import Store; Store(sys.argv[1]).close(); "
+        "assert 'alembic' not in sys.modules; "
+        "assert ('psycopg' in sys.modules) == ('+psycopg' in sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, check=True)
