@@ -8,6 +8,7 @@
     ├── PeerLost          6   the connection broke before the dialogue was over; may be tried again
     ├── PeerRefused       7   the peer said no, with a code
     ├── TableRefused      8   a peer's prepared table, or its manifest, is not what it must be
+    ├── AuditRefused      8   a receipt, or an exported audit log, is not what it must be
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
     └── LocalFault        9   this machine: port taken, disk full, no permission
         └── WholeNeeded   9   a change that was given cannot be added to a table
@@ -96,6 +97,22 @@ class TableRefused(PartyError):
         "manifest-other",
         "shard-altered",
     )
+    exit_code = 8
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AuditRefused(PartyError):
+    """A receipt, or an exported audit log, is not what it must be.
+
+    Args:
+        code: what is wrong, one of `CODES`.
+        message: one sentence for people.
+    """
+
+    CODES = ("receipt-malformed", "receipt-forged", "receipt-other", "export-malformed")
     exit_code = 8
 
     def __init__(self, code: str, message: str) -> None:

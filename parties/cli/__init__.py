@@ -16,7 +16,7 @@ from typing import Final
 
 import typer
 
-from parties.cli import asking, bench, inquiring, serving, setting_up
+from parties.cli import asking, auditing, bench, inquiring, serving, setting_up
 from parties.cli.output import run
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
@@ -28,9 +28,17 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "prepare": inquiring.prepare,
     "fetch": inquiring.fetch,
     "inquire": inquiring.inquire,
+    "audit show": auditing.show,
+    "audit verify": auditing.verify,
+    "audit compare": auditing.compare,
+    "audit export": auditing.export,
     "bench": bench.bench,
     "version": setting_up.version,
 }
+GROUPS: Final = {
+    "audit": "The log of this node, which both nodes can prove.",
+}
+"""The first words of commands that have two."""
 
 
 def app_of(names: Iterable[str]) -> typer.Typer:
@@ -43,8 +51,14 @@ def app_of(names: Iterable[str]) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(lambda: None)  # a program with one command still is told which
+    groups: dict[str, typer.Typer] = {}
     for name in names:
-        app.command(name)(COMMANDS[name])
+        group, _, word = name.rpartition(" ")
+        if group and group not in groups:
+            groups[group] = typer.Typer(rich_markup_mode=None, help=GROUPS[group])
+            groups[group].callback()(lambda: None)
+            app.add_typer(groups[group], name=group)
+        groups.get(group, app).command(word)(COMMANDS[name])
     return app
 
 
@@ -61,5 +75,6 @@ def main() -> None:
     # each of its threads would spin for a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Typer reads the signatures of all commands that it has, which takes longer than all of ours.
-    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+    said = ["".join(sys.argv[1:2]), " ".join(sys.argv[1:3])]
+    asked = [name for name in dict.fromkeys(said) if name in COMMANDS]
     run(app_of(asked) if asked else app)

@@ -32,6 +32,7 @@ _OF_THIS_MACHINE: Final = (
 _INTERRUPTED: Final = {
     "prepare": "interrupted; run it again, and it goes on where it was",
     "inquire": "interrupted; what was asked may have been counted",
+    "audit": "interrupted; nothing was written but the line that an export is asked for",
 }
 """What an interrupted command says that is not one whose sets are matched."""
 INTERRUPTED: Final = 130

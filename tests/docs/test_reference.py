@@ -18,7 +18,7 @@ from parties import certificates, disclosure, metrics, refusals
 from parties.agreement import MOST_SETS
 from parties.channel import codes, frames, line, node
 from parties.cli import app, serving
-from parties.errors import BUG, INTERRUPTED, PartyError, TableRefused, exit_code
+from parties.errors import BUG, INTERRUPTED, AuditRefused, PartyError, TableRefused, exit_code
 from parties.identifiers import rejects
 from parties.settings import (
     IdentifierSettings,
@@ -92,26 +92,43 @@ def test_every_kind_of_identifier_is_listed() -> None:
 def test_every_command_and_option_is_listed() -> None:
     listed, command = set(), ""
     for row in under("Commands"):
-        command = row.names(0)[0].split()[0] if row.names(0) else command
+        command = command_of(row.names(0)[0])[0] if row.names(0) else command
         listed |= {(command, option) for option in row.names(1)} or {(command, "")}
-    program = typer.main.get_command(app)
     there = set()
-    for name, each in program.commands.items():  # type: ignore[attr-defined]
+    for name, each in commands().items():
         there.add((name, ""))
         options = [parameter for parameter in each.params if parameter.param_type_name == "option"]
         there |= {(name, option) for parameter in options for option in parameter.opts}
     assert listed == {pair for pair in there if pair[1] != "--help"}
 
 
+def commands() -> dict[str, Any]:
+    """Returns all commands of the program by their names, of one word or two."""
+    found = {}
+    for name, each in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        for word, inner in getattr(each, "commands", {"": each}).items():
+            found[f"{name} {word}".strip()] = inner
+    return found
+
+
+def command_of(said: str) -> tuple[str, list[str]]:
+    """Splits what is typed into the command and the words behind it."""
+    words = said.split()
+    length = 2 if " ".join(words[:2]) in commands() else 1
+    return " ".join(words[:length]), words[length:]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_line_in_a_document_is_one_of_the_program(document: Path) -> None:
-    program = typer.main.get_command(app)
+    program = commands()
     script = "\n".join(blocks(document, "sh")).replace("\\\n", " ")
     lines = re.findall(r"`greenlane ([^`]+)`", prose(document))
     lines += re.findall(r"^greenlane ([^>&\n]+)", script, re.MULTILINE)
     for line_ in lines:
-        command, *words = line_.split()
-        known = {name for each in program.commands[command].params for name in each.opts}  # type: ignore[attr-defined]
+        command, words = command_of(line_)
+        if not words and any(name.startswith(f"{command} ") for name in program):
+            continue  # a group by its name
+        known = {name for each in program[command].params for name in each.opts}
         used = {word for word in words if word.startswith("--")}
         assert used <= known | {"--help"}, line_
 
@@ -137,7 +154,7 @@ def test_every_code_word_is_listed() -> None:
     words |= {word for _, _, word in codes._WORDS}
     words |= {codes.BUSY, codes.STOPPING, codes.INTERNAL, codes.INTERRUPTED}
     words |= {kind.code for kind in kinds_below(PartyError) if hasattr(kind, "code")}
-    words |= {"refused", *TableRefused.CODES}
+    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES}
     # Errors of the toolkit in --json are named by their class, unless the wire says the same.
     leaves = kinds_below(PsiError)
     words |= {kebab(kind.__name__) for kind in leaves if kind not in (PsiError, PeerError)}
