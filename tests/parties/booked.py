@@ -14,7 +14,7 @@ import sqlalchemy as sql
 from parties import audit, canonical
 from parties.audit.chain import Genesis, body_of, link, stamp
 from parties.audit.findings import Report
-from parties.audit.log import find
+from parties.audit.log import find, place
 from parties.audit.reading import StoredLog
 from parties.audit.receipt import Receipt, SetReceipt, read_answer
 from parties.audit.verifying import verify
@@ -24,6 +24,7 @@ from parties.store import Store
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 TABLES = ("audit_log", "audit_lines", "audit_heads", "audit_receipts")
+INSERT = "INSERT INTO audit_lines (number, at, event, body, hash) VALUES (?, ?, ?, ?, ?)"
 GUARDS = ("no_update", "no_delete", "no_replace")
 
 
@@ -63,6 +64,23 @@ class Booked:
             for number in range(lines):
                 facts = {"peer": "other", "code": "way-not-allowed", "session": f"{number:032x}"}
                 audit.append(connection, self.tick(), "job_refused", facts)
+
+    def fill_fast(self, lines: int) -> None:
+        """Very many lines, which are chained here and not by `append`."""
+        facts = {"peer": "other", "session": "ab" * 16, "elements": {"plate": 500}}
+        with self.store.writing() as connection:
+            last, before = place(connection)
+            rows = []
+            for number in range(last + 1, last + lines + 1):
+                at = stamp(self.tick())
+                body = body_of(number, at, "inquiry_answered", facts, number.to_bytes(16, "big"))
+                before = link(before, body)
+                rows.append((number, at, "inquiry_answered", body, before))
+                if len(rows) == 10_000:
+                    connection.exec_driver_sql(INSERT, rows)
+                    rows = []
+            if rows:
+                connection.exec_driver_sql(INSERT, rows)
 
     def verified(self) -> Report:
         with self.store.reading() as connection:
