@@ -44,6 +44,6 @@ RECEIPTS: Final = sql.Table(
     sql.Column("session", sql.String(32), nullable=False),
     sql.Column("signer", sql.String(6), nullable=False),
     sql.Column("data", sql.LargeBinary, nullable=False),
-    sql.UniqueConstraint("session", "signer", name="audit_receipts_once"),
+    sql.UniqueConstraint("session", "signer", name="uq_audit_receipts_session_signer"),
 )
 """Signed receipts, ours and theirs, by the line that has the digest of each."""

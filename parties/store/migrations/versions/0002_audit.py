@@ -13,8 +13,6 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 TABLES: Final = {
     "audit_log": "one",
@@ -32,47 +30,42 @@ def upgrade() -> None:
     """Makes the tables and their guards."""
     op.create_table(
         "audit_log",
-        sql.Column("one", sql.Integer(), primary_key=True, autoincrement=False),
+        sql.Column("one", sql.Integer(), autoincrement=False),
         sql.Column("node", sql.String(64), nullable=False),
         sql.Column("id", sql.LargeBinary(), nullable=False),
+        sql.PrimaryKeyConstraint("one", name="pk_audit_log"),
     )
     op.create_table(
         "audit_lines",
-        sql.Column("number", NUMBER, primary_key=True, autoincrement=False),
+        sql.Column("number", NUMBER, autoincrement=False),
         sql.Column("at", sql.String(27), nullable=False),
         sql.Column("event", sql.String(64), nullable=False),
         sql.Column("body", sql.LargeBinary(), nullable=False),
         sql.Column("hash", sql.LargeBinary(), nullable=False),
+        sql.PrimaryKeyConstraint("number", name="pk_audit_lines"),
     )
     op.create_table(
         "audit_heads",
-        sql.Column("number", NUMBER, primary_key=True, autoincrement=False),
+        sql.Column("number", NUMBER, autoincrement=False),
         sql.Column("hash", sql.LargeBinary(), nullable=False),
         sql.Column("at", sql.String(27), nullable=False),
         sql.Column("signature", sql.LargeBinary(), nullable=False),
         sql.Column("certificate", sql.LargeBinary(), nullable=False),
+        sql.PrimaryKeyConstraint("number", name="pk_audit_heads"),
     )
     op.create_table(
         "audit_receipts",
-        sql.Column("line", NUMBER, primary_key=True, autoincrement=False),
+        sql.Column("line", NUMBER, autoincrement=False),
         sql.Column("session", sql.String(32), nullable=False),
         sql.Column("signer", sql.String(6), nullable=False),
         sql.Column("data", sql.LargeBinary(), nullable=False),
-        sql.UniqueConstraint("session", "signer", name="audit_receipts_once"),
+        sql.UniqueConstraint("session", "signer", name="uq_audit_receipts_session_signer"),
+        sql.PrimaryKeyConstraint("line", name="pk_audit_receipts"),
     )
     if op.get_bind().dialect.name == "postgresql":
         _guard_postgresql()
     else:
         _guard_sqlite()
-
-
-def downgrade() -> None:
-    """Refuses: what is in these tables must be kept.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    raise NotImplementedError("the audit log is kept; restore a copy of the store instead")
 
 
 def _guard_postgresql() -> None:
