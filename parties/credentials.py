@@ -29,6 +29,9 @@ from parties.errors import CertificateError
 # A renewal replaces two files, one just after the other; whoever reads in between looks again.
 _RENEWAL_GAP_SECONDS: Final = 0.1
 
+_MALFORMED: Final = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What is raised of a certificate whose extensions cannot be read."""
+
 KNOWN: Final = 256
 """Certificates of which is remembered what never changes of them: more than a node has peers."""
 
@@ -110,11 +113,20 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
 
 
 @lru_cache(maxsize=KNOWN)
+def read_der(data: bytes) -> x509.Certificate | None:
+    """Reads a certificate in DER that somebody else has given; None if it is none."""
+    try:
+        return x509.load_der_x509_certificate(data)
+    except (ValueError, x509.InvalidVersion):
+        return None
+
+
+@lru_cache(maxsize=KNOWN)
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     """Returns the DNS names of the subject, in lower case; none if it has no such extension."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *_MALFORMED):
         return ()
     return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
 
@@ -128,7 +140,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
     except x509.ExtensionNotFound as missing:
         return missing.oid == x509.KeyUsage.oid  # which restricts, and need not be there
-    except ValueError:
+    except _MALFORMED:
         return False
     return usage.value.key_cert_sign
 

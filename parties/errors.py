@@ -9,6 +9,7 @@
     ├── PeerRefused       7   the peer said no, with a code
     ├── TableRefused      8   a peer's prepared table, or its manifest, is not what it must be
     ├── TicketRefused     7   a ticket is not what it must be, or does not allow what is asked
+    ├── AuditRefused      8   a receipt, or an exported audit log, is not what it must be
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
     └── LocalFault        9   this machine: port taken, disk full, no permission
         └── WholeNeeded   9   a change that was given cannot be added to a table
@@ -132,6 +133,22 @@ class TicketRefused(PartyError):
         "ticket-other-normaliser",
     )
     exit_code = 7
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AuditRefused(PartyError):
+    """A receipt, or an exported audit log, is not what it must be.
+
+    Args:
+        code: what is wrong, one of `CODES`.
+        message: one sentence for people.
+    """
+
+    CODES = ("receipt-malformed", "receipt-forged", "receipt-other", "export-malformed")
+    exit_code = 8
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

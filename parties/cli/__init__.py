@@ -16,7 +16,17 @@ from typing import Final
 
 import typer
 
-from parties.cli import asking, bench, inquiring, operators, serving, setting_up, storing, tickets
+from parties.cli import (
+    asking,
+    auditing,
+    bench,
+    inquiring,
+    operators,
+    serving,
+    setting_up,
+    storing,
+    tickets,
+)
 from parties.cli.output import run
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
@@ -36,6 +46,10 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "ticket verify": tickets.verify,
     "ticket revoke": tickets.revoke,
     "store set-clock": storing.set_clock,
+    "audit show": auditing.show,
+    "audit verify": auditing.verify,
+    "audit compare": auditing.compare,
+    "audit export": auditing.export,
     "bench": bench.bench,
     "version": setting_up.version,
 }
@@ -43,6 +57,7 @@ GROUPS: Final = {
     "operator": "Certificates of the people who sign tickets.",
     "ticket": "Tickets: what two nodes may match, for what, and who has signed for it.",
     "store": "The node's own state.",
+    "audit": "The log of this node, which both nodes can prove.",
 }
 """The first words of commands that have two."""
 

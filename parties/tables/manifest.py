@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from parties import canonical, signatures
-from parties.credentials import Credentials
+from parties.credentials import Credentials, read_der
 from parties.disclosure import LONGEST_NAME, MOST_COLUMNS, TYPES, WIDEST, Column
 from parties.errors import TableRefused
 from parties.signatures import SigningKey
@@ -192,10 +192,7 @@ def verify(signed: Signed) -> tuple[Manifest, x509.Certificate]:
     Raises:
         TableRefused: it is none, or the signature is not that of the certificate over it.
     """
-    try:
-        certificate = x509.load_der_x509_certificate(signed.certificate)
-    except ValueError:
-        certificate = None
+    certificate = read_der(signed.certificate)
     if certificate is None or not signatures.is_signed(
         signed.manifest, signed.signature, certificate
     ):

@@ -16,9 +16,10 @@ from prometheus_client import REGISTRY
 
 from parties import certificates, disclosure, metrics, refusals
 from parties.agreement import MOST_SETS
+from parties.audit.facts import EVENTS
 from parties.channel import codes, frames, line, node
 from parties.cli import app, serving
-from parties.errors import BUG, INTERRUPTED, PartyError, TableRefused, exit_code
+from parties.errors import BUG, INTERRUPTED, AuditRefused, PartyError, TableRefused, exit_code
 from parties.identifiers import rejects
 from parties.operators import chains
 from parties.operators import issuing as operators
@@ -164,7 +165,7 @@ def test_every_code_word_is_listed() -> None:
     words |= {word for _, _, word in codes._WORDS}
     words |= {codes.BUSY, codes.STOPPING, codes.INTERNAL, codes.INTERRUPTED}
     words |= {kind.code for kind in kinds_below(PartyError) if hasattr(kind, "code")}
-    words |= {"refused", *TableRefused.CODES}
+    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES}
     # Errors of the toolkit in --json are named by their class, unless the wire says the same.
     leaves = kinds_below(PsiError)
     words |= {kebab(kind.__name__) for kind in leaves if kind not in (PsiError, PeerError)}
@@ -174,6 +175,35 @@ def test_every_code_word_is_listed() -> None:
 
 def kebab(name: str) -> str:
     return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).removeprefix("-")
+
+
+def test_every_line_of_the_audit_log_is_listed_with_its_facts() -> None:
+    listed = {}
+    for row in under("Lines of the log"):
+        always, _, perhaps = row.cells[1].partition("(")
+        listed[row.names(0)[0]] = tuple(
+            set(re.findall(r"`(\w+)`", names)) for names in (always, perhaps)
+        )
+    there = {
+        event: tuple(
+            {name for name, kind in kinds.items() if kind.required is required}
+            for required in (True, False)
+        )
+        for event, kinds in EVENTS.items()
+    }
+    assert listed == there
+
+
+def test_every_word_for_what_does_not_hold_is_listed() -> None:
+    there = set()
+    for path in (ROOT / "parties/audit").glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                first = call.args[0] if call.args else None
+                if call.func.attr in ("_found", "_add") and isinstance(first, ast.Constant):
+                    there.add(first.value)
+    assert "line-altered" in there
+    assert {row.names(0)[0] for row in under("What does not hold")} == there
 
 
 def logged() -> dict[str, set[str]]:

@@ -18,7 +18,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 from parties import certificates
 from parties.certificates import create_authority, inspect, issue, renew
-from parties.credentials import Identity, read_certificates, read_credentials
+from parties.credentials import (
+    Identity,
+    is_authority,
+    names_of,
+    read_certificates,
+    read_credentials,
+    read_der,
+)
 from parties.errors import CertificateError, LocalFault
 
 
@@ -169,3 +176,16 @@ def test_secrets_stay_out_of_representations(node: Identity) -> None:
     credentials = read_credentials(node)
     assert "PRIVATE" not in repr(credentials)
     assert read_certificates(node.certificate)[0] == credentials.leaf
+
+
+def test_a_certificate_of_a_stranger_that_cannot_be_read_has_no_names(node: Identity) -> None:
+    good = read_certificates(node.certificate)[0]
+    der = good.public_bytes(Encoding.DER)
+    # The object identifier of one extension in the place of another's; an unknown version.
+    twice = read_der(der.replace(b"\x55\x1d\x0e", b"\x55\x1d\x23"))
+    assert twice is not None
+    assert names_of(twice) == ()
+    assert not is_authority(twice)
+    assert read_der(der) == good
+    assert read_der(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07")) is None
+    assert read_der(b"") is None

@@ -67,7 +67,7 @@ def imported(*command: str) -> set[str]:
 
 
 def test_help_and_wrong_usage_do_not_wait_for_what_only_jobs_need() -> None:
-    for command in (("--help",), ("match", "--help"), ("match",)):
+    for command in (("--help",), ("match", "--help"), ("match",), ("audit", "--help"), ("audit",)):
         assert imported(*command).isdisjoint({"duckdb", "grpc", "pyarrow", "psi"})
 
 

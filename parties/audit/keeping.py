@@ -1,0 +1,77 @@
+"""What is written together: a receipt with its line and a head over both; what was erased."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sql
+
+from parties.audit import receipt as receipts
+from parties.audit.heads import sign_head
+from parties.audit.log import append, place
+from parties.audit.receipt import Receipt, Signed
+from parties.audit.schema import RECEIPTS
+from parties.credentials import Credentials
+
+
+def keep_ours(
+    connection: sql.Connection, at: datetime, receipt: Receipt, credentials: Credentials
+) -> Signed:
+    """Signs our receipt of a run with the place where our log ends, and keeps it.
+
+    The line `run_ended` or `run_failed` must stand in the log before: the place then covers it.
+
+    Args:
+        connection: in a transaction that writes.
+        at: when, of the store's clock.
+        receipt: its place is not looked at.
+        credentials: of this node.
+
+    Returns:
+        What the peer gets.
+    """
+    signed = receipts.sign(receipt._replace(place=place(connection)), credentials)
+    _keep(connection, at, signed, "ours", receipt.peer)
+    sign_head(connection, credentials, at)
+    return signed
+
+
+def keep_theirs(
+    connection: sql.Connection, at: datetime, theirs: Signed, credentials: Credentials
+) -> None:
+    """Keeps the peer's receipt of a run, which `receipt.read_answer` has read."""
+    _keep(connection, at, theirs, "theirs", theirs.receipt.node)
+    sign_head(connection, credentials, at)
+
+
+def record_erasure(
+    connection: sql.Connection, at: datetime, what: str, session: str | None, files: int
+) -> int:
+    """Says in the log that things were erased; in the caller's transaction.
+
+    Args:
+        connection: in a transaction that writes.
+        at: when, of the store's clock.
+        what: the kind of thing, a word: joined-rows, rejects, elements.
+        session: of which run; None if of none.
+        files: how many.
+
+    Returns:
+        The number of the line.
+    """
+    facts = {"what": what, "files": files}
+    return append(connection, at, "erased", facts | ({"session": session} if session else {}))
+
+
+def _keep(connection: sql.Connection, at: datetime, signed: Signed, signer: str, peer: str) -> None:
+    receipt = signed.receipt
+    facts = {
+        "session": receipt.session,
+        "peer": peer,
+        "signer": signer,
+        "digest": signed.digest,
+        "outcome": receipt.outcome,
+    }
+    number = append(connection, at, "receipt", facts)
+    row = {"line": number, "session": receipt.session, "signer": signer, "data": signed.data}
+    connection.execute(RECEIPTS.insert(), row)

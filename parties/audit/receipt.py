@@ -1,0 +1,331 @@
+"""A receipt: what one node says under its key about a run, and the other keeps.
+
+Both nodes sign one for each run. Each carries a place of its signer's own log, so that a log that
+is written anew afterwards does not fit what the peer holds. A receipt goes to the peer: what only
+its signer learnt is not in it, but in the signer's log, to which the place binds it.
+
+As it crosses and is kept, a receipt is canonical JSON: `{"certificate", "receipt", "signature"}`,
+certificate and signature in base 64. The signature goes over a domain, the certificate and the
+inner object.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from cryptography import x509
+
+from parties import canonical
+from parties.audit import facts, signing
+from parties.audit.chain import Place
+from parties.audit.heads import LONGEST_CERTIFICATE, unpack
+from parties.credentials import Credentials, read_der
+from parties.errors import AuditRefused
+from parties.signatures import LONGEST
+from psi.errors import ApiMisuse
+
+FORM: Final = 1
+DOMAIN: Final = b"greenlane/audit/1/receipt\n"
+DONE: Final = "done"
+MOST_SETS: Final = 64
+"""Of a job, as in `parties.agreement`."""
+LONGEST_RECEIPT: Final = 1 << 16
+"""Bytes: 64 sets of 360, a certificate and a signature in base 64, and 1 KiB for the rest."""
+LEARNS: Final = ("insurer", "police", "both", "nobody")
+SKEW_SECONDS: Final = 3600
+"""How far the clocks of two organisations may differ, as for certificates."""
+
+
+class SetReceipt(NamedTuple):
+    """What was matched of one set.
+
+    Attributes:
+        name: of the set.
+        protocol: that ran.
+        insurer: size of the insurer's, as it was shown: a size class, or how many were asked.
+        police: size of the police's, likewise.
+        found: how many are in common, where both parties learn that; else None.
+    """
+
+    name: str
+    protocol: str
+    insurer: int
+    police: int
+    found: int | None = None
+
+
+class Receipt(NamedTuple):
+    """A run, as its signer saw it.
+
+    Attributes:
+        session: of the run.
+        ticket: its id; empty on nodes that run without.
+        ticket_digest: SHA-256 of the ticket, hexadecimal; empty likewise.
+        insurer: name of that node.
+        police: name of that node.
+        way: count, match or inquire.
+        stage: of the ticket; empty without one.
+        learns: which party: insurer, police, both or nobody.
+        sets: in the order of the job.
+        said_bytes: of messages, as the signer counted them.
+        heard_bytes: likewise.
+        transcript: SHA-256 or BLAKE3 over what both said, hexadecimal; empty if the run was not
+            done.
+        started: when, by the signer's clock, as `chain.stamp` writes it.
+        ended: likewise.
+        outcome: "done" or a code word.
+        signer: the party that signs, insurer or police.
+        place: where the signer's log ended when it signed.
+    """
+
+    session: str
+    ticket: str
+    ticket_digest: str
+    insurer: str
+    police: str
+    way: str
+    stage: str
+    learns: str
+    sets: tuple[SetReceipt, ...]
+    said_bytes: int
+    heard_bytes: int
+    transcript: str
+    started: str
+    ended: str
+    outcome: str
+    signer: str
+    place: Place
+
+    @property
+    def node(self) -> str:
+        """The name of the signer's node."""
+        return self.insurer if self.signer == "insurer" else self.police
+
+    @property
+    def peer(self) -> str:
+        """The name of the other node."""
+        return self.police if self.signer == "insurer" else self.insurer
+
+    def as_values(self) -> dict[str, Any]:
+        """The receipt as plain values."""
+        values = self._asdict() | {"format": FORM, "sets": [each._asdict() for each in self.sets]}
+        values["place"] = {"hash": self.place.hash.hex(), "number": self.place.number}
+        return values
+
+
+class Signed(NamedTuple):
+    """A receipt that is signed by a certificate of its signer's name.
+
+    Attributes:
+        receipt: what it says.
+        certificate: of the signer.
+        data: all of it, as it crosses.
+    """
+
+    receipt: Receipt
+    certificate: x509.Certificate
+    data: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the data, hexadecimal: what the line in the log has."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def sign(receipt: Receipt, credentials: Credentials) -> Signed:
+    """Signs a receipt with the key of this node's certificate.
+
+    Raises:
+        ApiMisuse: it could not be read again: a value is wrong, or the certificate is that of
+            another node.
+    """
+    values = receipt.as_values()
+    signature = signing.sign(DOMAIN, canonical.encode(values), credentials)
+    data = canonical.encode(
+        {
+            "certificate": base64.b64encode(credentials.leaf_der).decode(),
+            "receipt": values,
+            "signature": base64.b64encode(signature).decode(),
+        }
+    )
+    try:
+        return read(data)
+    except AuditRefused as refused:
+        raise ApiMisuse(f"a receipt of ours would not be read: {refused}") from None
+
+
+def read(data: bytes, *, known: bool = False) -> Signed:
+    """Reads a receipt that somebody has signed; whose certificate it is, the caller judges.
+
+    Args:
+        data: the signed receipt.
+        known: whether these very bytes were read before, so that the signature is known to hold.
+
+    Raises:
+        AuditRefused: `receipt-malformed`, it is none; `receipt-forged`, it is not signed by the
+            certificate in it, or that is not one of its signer's name.
+    """
+    receipt, signature, certificate = _parse(data)
+    signed = canonical.encode(receipt.as_values())
+    if not known and not signing.is_signed(DOMAIN, signed, signature, certificate, receipt.node):
+        raise AuditRefused(
+            "receipt-forged",
+            f"a receipt that names {receipt.node} as its signer is not signed by a certificate of "
+            "that name",
+        )
+    return Signed(receipt, certificate, data)
+
+
+def read_answer(data: bytes, ours: Receipt, certificate: bytes) -> Signed:
+    """Reads the peer's receipt of a run of which we have given ours.
+
+    Args:
+        data: what the peer said.
+        ours: our receipt of the run.
+        certificate: of the peer, DER, as the connection showed it.
+
+    Raises:
+        AuditRefused: as `read`; or `receipt-other`, it is of another run or signer.
+    """
+    theirs = read(data)
+    same = ("session", "insurer", "police")
+    if (
+        any(getattr(theirs.receipt, name) != getattr(ours, name) for name in same)
+        or theirs.receipt.signer == ours.signer
+    ):
+        raise AuditRefused(
+            "receipt-other", f"{ours.peer} gave a receipt of another run, or of another node"
+        )
+    if theirs.certificate != read_der(certificate):
+        raise AuditRefused(
+            "receipt-other",
+            f"{ours.peer} signed its receipt with another certificate than that of the connection",
+        )
+    return theirs
+
+
+def agree(ours: Receipt, theirs: Receipt) -> tuple[str, ...]:
+    """Returns the fields in which two receipts of a run do not agree.
+
+    What one said the other heard, and what both know is the same; times may differ by an hour, as
+    clocks do. Of a run that either did not end well only that is compared which was fixed before:
+    both count and name what they saw of a connection that broke.
+    """
+    names = ["session", "ticket", "ticket_digest", "insurer", "police", "way", "stage", "learns"]
+    wrong = [name for name in names if getattr(ours, name) != getattr(theirs, name)]
+    if ours.signer == theirs.signer:
+        wrong.append("signer")
+    if (ours.outcome == DONE) != (theirs.outcome == DONE):
+        wrong.append("outcome")
+    wrong += [name for name in ("started", "ended") if _apart(ours, theirs, name)]
+    if [each.name for each in ours.sets] != [each.name for each in theirs.sets]:
+        return (*wrong, "sets")
+    if ours.outcome != DONE or theirs.outcome != DONE:
+        return tuple(wrong)
+    if ours.said_bytes != theirs.heard_bytes:
+        wrong.append("said_bytes")
+    if ours.heard_bytes != theirs.said_bytes:
+        wrong.append("heard_bytes")
+    if ours.transcript != theirs.transcript:
+        wrong.append("transcript")
+    for one, other in zip(ours.sets, theirs.sets, strict=True):
+        wrong += [
+            f"sets.{one.name}.{name}"
+            for name in ("protocol", "insurer", "police", "found")
+            if _differ(getattr(one, name), getattr(other, name))
+        ]
+    return tuple(wrong)
+
+
+def _differ(one: object, other: object) -> bool:
+    return one is not None and other is not None and one != other
+
+
+def _apart(ours: Receipt, theirs: Receipt, name: str) -> bool:
+    here, there = (datetime.fromisoformat(getattr(each, name)) for each in (ours, theirs))
+    return abs((here - there).total_seconds()) > SKEW_SECONDS
+
+
+def _parse(data: bytes) -> tuple[Receipt, bytes, x509.Certificate]:
+    """Receipt, signature and certificate."""
+    try:
+        if len(data) <= LONGEST_RECEIPT:
+            values = canonical.decode(data)
+            receipt = _receipt(values["receipt"])
+            signature = unpack(values["signature"], LONGEST)
+            certificate = read_der(unpack(values["certificate"], LONGEST_CERTIFICATE))
+            if len(values) == 3 and certificate is not None:
+                return receipt, signature, certificate
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass  # raised below, outside of the handler: the error's text may quote the data
+    raise AuditRefused("receipt-malformed", "what should be a receipt is none")
+
+
+_FIELDS: Final = {*Receipt._fields, "format"}
+_EVENTS: Final = facts.EVENTS
+_SESSION: Final = _EVENTS["run_ended"]["session"].has
+_TICKET: Final = _EVENTS["run_ended"]["ticket"].has
+_WORD: Final = _EVENTS["receipt"]["outcome"].has
+_DIGEST: Final = _EVENTS["receipt"]["digest"].has
+_NAME: Final = _EVENTS["receipt"]["peer"].has
+
+
+def _receipt(values: Mapping[str, Any]) -> Receipt:
+    """A receipt of values that somebody else has written.
+
+    Raises:
+        ValueError: a value is not what it must be; also TypeError, KeyError or AttributeError.
+    """
+    if set(values) != _FIELDS or values["format"] != FORM or values["format"] is True:
+        raise ValueError("fields")
+    sets, place = values["sets"], values["place"]
+    if not isinstance(sets, list) or len(sets) > MOST_SETS or set(place) != {"hash", "number"}:
+        raise ValueError("sets or place")
+    if not _DIGEST(place["hash"]):
+        raise ValueError("place")
+    rest = {name: values[name] for name in Receipt._fields if name not in ("sets", "place")}
+    receipt = Receipt(
+        **rest,
+        sets=tuple(map(_set, sets)),
+        place=Place(place["number"], bytes.fromhex(place["hash"])),
+    )
+    numbers = (receipt.said_bytes, receipt.heard_bytes, receipt.place.number)
+    done = receipt.outcome == DONE
+    sound = (
+        _SESSION(receipt.session)
+        and (receipt.ticket == "" or _TICKET(receipt.ticket))
+        and (receipt.ticket_digest == "" or _DIGEST(receipt.ticket_digest))
+        and _NAME(receipt.insurer)
+        and _NAME(receipt.police)
+        and receipt.insurer != receipt.police
+        and receipt.way in facts.WAYS
+        and (receipt.stage == "" or _WORD(receipt.stage))
+        and receipt.learns in LEARNS
+        and all(map(facts.is_number, numbers))
+        and (_DIGEST(receipt.transcript) or (not done and receipt.transcript == ""))
+        and facts.is_time(receipt.started)
+        and facts.is_time(receipt.ended)
+        and datetime.fromisoformat(receipt.started) <= datetime.fromisoformat(receipt.ended)
+        and _WORD(receipt.outcome)
+        and receipt.signer in facts.PARTIES
+        and len({each.name for each in receipt.sets}) == len(receipt.sets)
+        # What one party alone has learnt must not be told to the other by its receipt.
+        and (receipt.learns == "both" or all(each.found is None for each in receipt.sets))
+    )
+    if not sound:
+        raise ValueError("a value")
+    return receipt
+
+
+def _set(values: Mapping[str, Any]) -> SetReceipt:
+    if set(values) != set(SetReceipt._fields):
+        raise ValueError("set")
+    each = SetReceipt(**values)
+    numbers = [each.insurer, each.police, *([] if each.found is None else [each.found])]
+    if not (_NAME(each.name) and _WORD(each.protocol) and all(map(facts.is_number, numbers))):
+        raise ValueError("set")
+    return each
