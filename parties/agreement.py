@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from parties.clearance import Clearance, cover
 from parties.disclosure import WIDEST, Column
 from parties.identifiers import domain
-from parties.job import Choose, Chosen, Job
+from parties.job import Chosen, Job
 from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings, Way
@@ -46,7 +46,8 @@ class Terms(NamedTuple):
         peer: the other node's name.
         context: 32 bytes over everything agreed, the same on both nodes.
         max_elements: the largest set, or number of records, of either.
-        their_most: the largest that the peer may bring.
+        ours: size of our side of each set, as it is shown.
+        theirs: size of the peer's side, of which it may show no more.
         their_columns: what they disclose for matches.
         with_labels: whether a side discloses columns, so that labels have a width at all.
         chosen: how each set is matched.
@@ -55,7 +56,8 @@ class Terms(NamedTuple):
     peer: str
     context: bytes
     max_elements: int
-    their_most: int
+    ours: tuple[int, ...]
+    theirs: tuple[int, ...]
     their_columns: tuple[Column, ...]
     with_labels: bool
     chosen: tuple[Chosen, ...]
@@ -72,15 +74,43 @@ class Terms(NamedTuple):
         )
 
 
+class Accepted(NamedTuple):
+    """A job that the peer accepts.
+
+    Attributes:
+        job: what is asked.
+        columns: what we disclose for matches.
+        standing: where the peer stands.
+        sizes: of its side of each set, as it says.
+        clearance: the ticket under which we ask.
+        most: the largest set, or number of records, that we may bring.
+        may: the protocols that both and the ticket allow and that tell what is to be learnt.
+        words: all that was said and heard.
+    """
+
+    job: Job
+    columns: tuple[Column, ...]
+    standing: wire.Standing
+    sizes: tuple[int, ...]
+    clearance: Clearance
+    most: int
+    may: tuple[str, ...]
+    words: bytes
+
+    @property
+    def their_columns(self) -> tuple[Column, ...]:
+        """What the peer discloses for matches."""
+        return _columns(self.standing)
+
+
 def propose(
     settings: Settings,
     peer: PeerSettings,
     job: Job,
     columns: Sequence[Column],
     clearance: Clearance,
-    choose: Choose,
-) -> Dialogue[Terms]:
-    """Proposes a job, hears whether it is accepted, chooses how; the calling end.
+) -> Dialogue[Accepted]:
+    """Proposes a job and hears whether it is accepted; the calling end.
 
     Args:
         settings: ours.
@@ -88,13 +118,11 @@ def propose(
         job: what we ask.
         columns: what we disclose for matches, if they learn.
         clearance: the ticket under which we ask.
-        choose: chooses how each set is matched.
 
     Raises:
         PeerIncompatible: the peer accepts but stands elsewhere than an honest node would.
         MalformedMessage: what comes is no acceptance.
         BoundExceeded: the peer brings more than we accept.
-        Refusal: no protocol that both allow tells what is asked, or our own set is too large.
         TicketRefused: the ticket does not cover what the peer would tell.
     """
     proposal = wire.Proposal(
@@ -109,29 +137,48 @@ def propose(
     yield said
     heard = yield from hear()
     acceptance = parse(wire.Acceptance, heard)
-    check_answer(settings, peer, acceptance.standing)
-    if len(acceptance.sizes) != len(job.sets):
-        raise MalformedMessage("Acceptance: not one size for each set")
-    if min(acceptance.sizes) < DECOYS:
-        raise MalformedMessage("Acceptance: a size that no set has")
-    if max(acceptance.sizes) > size_class(peer.max_elements):
-        raise BoundExceeded(
-            f"{peer.name} brings more elements or records than the {peer.max_elements} of "
-            f"peers.{peer.name}.max_elements"
-        )
-    told = tuple(Column(each.name, each.type) for each in acceptance.standing.columns)
-    cover(settings, peer, job, clearance.data, _now(), ours=columns, theirs=told)
-    us, most = settings.node.role, _most(peer, acceptance.standing)
-    if max(acceptance.sizes) > size_class(clearance.most(other(us))):
-        raise BoundExceeded(f"{peer.name} brings more elements or records than the ticket allows")
-    may = _able(peer, job, columns, acceptance.standing, clearance)
-    chosen = tuple(choose(min(most, clearance.most(us)), acceptance.sizes, may))
+    theirs = acceptance.standing
+    check_answer(settings, peer, theirs)
+    _check_sizes("Acceptance", settings, peer, job, clearance, acceptance.sizes)
+    now = datetime.now(UTC)
+    cover(settings, peer, job, clearance.data, now, ours=columns, theirs=_columns(theirs))
+    return Accepted(
+        job=job,
+        columns=tuple(columns),
+        standing=theirs,
+        sizes=tuple(acceptance.sizes),
+        clearance=clearance,
+        most=min(_most(peer, theirs), clearance.most(settings.node.role)),
+        may=tuple(_able(peer, job, columns, theirs, clearance)),
+        words=said + heard,
+    )
+
+
+def choose(
+    settings: Settings,
+    peer: PeerSettings,
+    accepted: Accepted,
+    chosen: Sequence[Chosen],
+    sizes: Sequence[int],
+) -> Dialogue[Terms]:
+    """Says how each set is matched; the calling end.
+
+    Args:
+        settings: ours.
+        peer: the node we call.
+        accepted: what it has accepted.
+        chosen: one for each set.
+        sizes: of our side of each set, as the peer may see them.
+    """
     choice = wire.Choice(
-        plans=[wire.Plan(protocol=c.protocol, caller_receives=c.we_receive) for c in chosen]
+        plans=[wire.Plan(protocol=c.protocol, caller_receives=c.we_receive) for c in chosen],
+        sizes=sizes,
     ).SerializeToString(deterministic=True)
     yield choice
-    words = said + heard + choice
-    return _terms(settings, peer, job, columns, acceptance.standing, clearance, chosen, words)
+    job, theirs, words = accepted.job, accepted.standing, accepted.words + choice
+    told = bool(accepted.columns or theirs.columns)
+    both = tuple(sizes), accepted.sizes
+    return _terms(settings, peer, job, theirs, tuple(chosen), both, words, with_labels=told)
 
 
 def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialogue[Proposed]:
@@ -166,8 +213,8 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
         raise MalformedMessage("Proposal: who inquires is who learns")
     if len(proposal.tables) not in ((0, _DIGEST) if way == "inquire" else (0,)):
         raise MalformedMessage("Proposal: tables by a digest of another length, or of no inquiry")
-    told = tuple(Column(each.name, each.type) for each in proposal.standing.columns)
-    clearance = cover(settings, peer, job, proposal.ticket, _now(), theirs=told)
+    now, told = datetime.now(UTC), _columns(proposal.standing)
+    clearance = cover(settings, peer, job, proposal.ticket, now, theirs=told)
     if way != "inquire" and not _able(peer, job, (), proposal.standing, clearance):
         raise Refusal(
             "protocol-not-allowed",
@@ -197,6 +244,11 @@ class Proposed(NamedTuple):
     clearance: Clearance
     tables: bytes = b""
 
+    @property
+    def their_columns(self) -> tuple[Column, ...]:
+        """What the caller discloses for matches."""
+        return _columns(self.standing)
+
 
 def accept(
     settings: Settings,
@@ -216,20 +268,19 @@ def accept(
 
     Raises:
         MalformedMessage: what comes is no choice for these sets.
-        TicketRefused: the ticket does not cover what we would tell.
         Refusal: it chose a protocol that is not allowed, or that the two do not have in common.
     """
-    clearance, theirs = proposed.clearance, proposed.standing
-    told = tuple(Column(each.name, each.type) for each in theirs.columns)
-    cover(settings, peer, proposed.job, clearance.data, _now(), ours=columns, theirs=told)
+    job, clearance, theirs = proposed.job, proposed.clearance, proposed.standing
     acceptance = wire.Acceptance(standing=standing(settings, peer, columns), sizes=sizes)
     said = acceptance.SerializeToString(deterministic=True)
     yield said
     heard = yield from hear()
-    may = _able(peer, proposed.job, columns, theirs, clearance)
-    chosen = _chosen(peer, proposed.job, may, parse(wire.Choice, heard))
-    words = proposed.said + said + heard
-    return _terms(settings, peer, proposed.job, columns, theirs, clearance, chosen, words)
+    choice = parse(wire.Choice, heard)
+    _check_sizes("Choice", settings, peer, job, clearance, choice.sizes)
+    chosen = _chosen(peer, job, _able(peer, job, columns, theirs, clearance), choice)
+    words, both = proposed.said + said + heard, (tuple(sizes), tuple(choice.sizes))
+    told = bool(columns or theirs.columns)
+    return _terms(settings, peer, job, theirs, chosen, both, words, with_labels=told)
 
 
 def _chosen(
@@ -264,15 +315,42 @@ def _most(peer: PeerSettings, theirs: wire.Standing) -> int:
     return size_class(min(peer.max_elements, theirs.max_elements)) - DECOYS
 
 
+def _check_sizes(
+    message: str,
+    settings: Settings,
+    peer: PeerSettings,
+    job: Job,
+    clearance: Clearance,
+    sizes: Sequence[int],
+) -> None:
+    """Checks what a peer says of the sizes of its sides."""
+    if len(sizes) != len(job.sets):
+        raise MalformedMessage(f"{message}: not one size for each set")
+    if min(sizes) < DECOYS:
+        raise MalformedMessage(f"{message}: a size that no set has")
+    if max(sizes) > size_class(peer.max_elements):
+        raise BoundExceeded(
+            f"{peer.name} brings more elements or records than the {peer.max_elements} of "
+            f"peers.{peer.name}.max_elements"
+        )
+    if max(sizes) > size_class(clearance.most(other(settings.node.role))):
+        raise BoundExceeded(f"{peer.name} brings more elements or records than the ticket allows")
+
+
+def _columns(standing: wire.Standing) -> tuple[Column, ...]:
+    return tuple(Column(column.name, column.type) for column in standing.columns)
+
+
 def _terms(
     settings: Settings,
     peer: PeerSettings,
     job: Job,
-    ours: Sequence[Column],
     theirs: wire.Standing,
-    clearance: Clearance,
     chosen: tuple[Chosen, ...],
+    sizes: tuple[tuple[int, ...], tuple[int, ...]],
     words: bytes,
+    *,
+    with_labels: bool,
 ) -> Terms:
     names = {settings.node.role: settings.node.name, theirs.role: peer.san}
     agreed = [job.session, names["insurer"], names["police"]]
@@ -280,12 +358,9 @@ def _terms(
         peer=peer.name,
         context=hashlib.sha256("\n".join(agreed).encode() + b"\n" + words).digest(),
         max_elements=_most(peer, theirs),
-        their_most=clearance.most(other(settings.node.role)),
-        their_columns=tuple(Column(column.name, column.type) for column in theirs.columns),
-        with_labels=bool(theirs.columns or ours),
+        ours=sizes[0],
+        theirs=sizes[1],
+        their_columns=_columns(theirs),
+        with_labels=with_labels,
         chosen=chosen,
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -10,17 +10,20 @@ from typing import Final, NamedTuple
 
 from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
+from parties.books import Books, is_refusal
 from parties.channel.codes import TooManyCalls
 from parties.disclosure import disclosed
-from parties.errors import PartyError, PeerLost, TicketRefused, code_of
+from parties.errors import PartyError, PeerLost, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
-from parties.jobs import deliver, prepare, run, sizes
-from parties.refusals import Refusal
+from parties.jobs import deliver, facts_of, prepare, run, sizes
 from parties.reports import totals
 from parties.settings import Settings
 from parties.sources import Source, open_source
+from parties.standing import hear, parse
+from parties.tally import Tally
+from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter, PsiError
 from psi.errors import UnexpectedMessage
 
@@ -35,12 +38,14 @@ class _Node(NamedTuple):
         settings: of this node.
         source: rows to answer with; those of the settings if None.
         holdings: what inquiries need.
+        books: in which is written down what is done.
         jobs: places of jobs with whole sets.
     """
 
     settings: Settings
     source: Source | None
     holdings: Holdings
+    books: Books
     jobs: threading.BoundedSemaphore
 
 
@@ -54,7 +59,7 @@ class Hallway:
 
     def __init__(self, settings: Settings, source: Source | None) -> None:
         jobs = threading.BoundedSemaphore(JOBS)
-        self._node = _Node(settings, source, Holdings(settings), jobs)
+        self._node = _Node(settings, source, Holdings(settings), Books(settings), jobs)
 
     def __call__(self, name: str, session: str) -> Dialogue[None]:
         """Of a dialogue that is carried as it is said."""
@@ -85,9 +90,10 @@ def _answer(node: _Node, name: str, session: str, *, at_once: bool) -> Dialogue[
         yield from _converse(node, name, session, log, at_once=at_once)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
-        refused = isinstance(error, (Refusal, TicketRefused))
-        event = "job_refused" if refused else "job_failed"
-        log.warning(event, code=code_of(error), why=str(error))
+        refused, code = is_refusal(error), code_of(error)
+        log.warning("job_refused" if refused else "job_failed", code=code, why=str(error))
+        if refused:
+            node.books.refused(name, session, code)
         raise
 
 
@@ -115,17 +121,17 @@ def _swept(folder: Path) -> Iterator[None]:
 def _converse(
     node: _Node, name: str, session: str, log: logs.Log, *, at_once: bool
 ) -> Dialogue[None]:
-    settings, holdings = node.settings, node.holdings
+    settings, holdings, tally = node.settings, node.holdings, Tally()
     peer = settings.peer(name)
-    proposed = yield from hear_proposal(settings, peer, session)
-    job = proposed.job
+    proposed = yield from tally.of(hear_proposal(settings, peer, session))
+    job, clearance = proposed.job, proposed.clearance
     if at_once and not proposed.tables:
         raise UnexpectedMessage("Proposal: all at once, and of no inquiry of known tables")
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
     if job.way == "inquire":
         asked = yield from inquiries.answer(
-            settings, peer, proposed, holdings.key, holdings.sign, holdings.limits
+            settings, peer, proposed, holdings.key, holdings.sign, node.books
         )
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
@@ -136,8 +142,13 @@ def _converse(
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
-        terms = yield from accept(settings, peer, proposed, columns, said)
-        learnt = yield from run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
+        with node.books.run(peer, job, clearance, columns, proposed.their_columns) as begun:
+            terms = yield from tally.of(accept(settings, peer, proposed, columns, said))
+            dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
+            learnt = yield from tally.of(dialogue)
+            receipt = begun.end(facts_of(terms, learnt, tally))
+        yield wire.Receipt(signed=receipt).SerializeToString()
+        begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
         rows = None
         if job.way == "match" and job.we_learn:
             result = folder / "joined.parquet"

@@ -5,25 +5,29 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from parties import logs
-from parties.agreement import propose
+from parties.agreement import choose, propose
+from parties.books import Books
 from parties.channel import Identity, Peer
-from parties.clearance import Clearance, choose
+from parties.clearance import Clearance, find
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
-from parties.job import Chosen, Job
-from parties.jobs import Learnt, Prepared, deliver, prepare, run, sizes
+from parties.job import Job
+from parties.jobs import Learnt, Prepared, deliver, facts_of, prepare, run, sizes
 from parties.joining import Format
 from parties.planning import choices
 from parties.reports import JobReport, set_reports, totals
 from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
+from parties.standing import hear, parse
+from parties.tally import Tally
+from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter
 
 
@@ -85,14 +89,14 @@ def ask(
     logs.must_be_writable()
     identity = Identity(settings.node.certificate, settings.node.key)
     node = Peer(identity, peer, patience=settings.node.patience)
-    rows, result = None, None
-    with session_folder(settings.node.results, job.session) as folder:
+    rows, result, books = None, None, Books(settings)
+    with closing(books), session_folder(settings.node.results, job.session) as folder:
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         now, ticket = datetime.now(UTC), question.ticket
-        clearance = choose(settings, peer, job, now, ours=columns, path=ticket)
+        clearance = find(settings, peer, job, now, ours=columns, path=ticket)
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
-        dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, meter)
+        dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         learnt = node.call(dialogue, job.session)  # 4, 5
         if job.way == "match" and job.we_learn:
             result = question.out or folder / f"joined.{question.format}"
@@ -119,13 +123,17 @@ def _converse(
     ours: Prepared,
     clearance: Clearance,
     protocol: str | None,
+    books: Books,
     meter: Meter,
 ) -> Dialogue[list[Learnt]]:
-    exact = not settings.node.pad_sizes
-
-    def chosen(most: int, theirs: Sequence[int], allowed: Collection[str]) -> Sequence[Chosen]:
-        own = sizes(job, ours, most, exact=exact)
-        return choices(settings, peer, job, own, protocol, theirs, allowed)
-
-    terms = yield from propose(settings, peer, job, ours.columns, clearance, chosen)
-    return (yield from run(job, terms, ours, exact=exact, meter=meter))
+    exact, tally = not settings.node.pad_sizes, Tally()
+    accepted = yield from tally.of(propose(settings, peer, job, ours.columns, clearance))
+    with books.run(peer, job, clearance, ours.columns, accepted.their_columns) as begun:
+        own = sizes(job, ours, accepted.most, exact=exact)
+        chosen = choices(settings, peer, job, own, protocol, accepted.sizes, accepted.may)
+        terms = yield from tally.of(choose(settings, peer, accepted, chosen, own))
+        learnt = yield from tally.of(run(job, terms, ours, exact=exact, meter=meter))
+        receipt = begun.end(facts_of(terms, learnt, tally))
+    yield wire.Receipt(signed=receipt).SerializeToString()
+    begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
+    return learnt

@@ -96,7 +96,7 @@ def cover(
     return Clearance(data, verified)
 
 
-def choose(
+def find(
     settings: Settings,
     peer: PeerSettings,
     job: Job,

@@ -1,4 +1,4 @@
-"""What a node that answers inquiries keeps: keys that were unsealed, signatures, and its counts."""
+"""What a node that answers inquiries keeps: keys that were unsealed, and signatures."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from parties.credentials import (
     why_not_now,
 )
 from parties.errors import LocalFault
-from parties.limits import Limits
 from parties.settings import PeerSettings, Settings
-from parties.store import Store
 from parties.tables import Held, Manifest, Signed, sign, wrapping
 from psi import _core
 
@@ -31,21 +29,8 @@ class Holdings:
         self._settings = settings
         self._lock = threading.Lock()
         self._keys: dict[tuple[str, str, str], _core.VoprfKey] = {}
-        self._limits: Limits | None = None
         self._credentials: tuple[Stamp, Credentials] | None = None
         self._signed: dict[tuple[str, str], Signed] = {}
-
-    @property
-    def limits(self) -> Limits:
-        """The counts of this node.
-
-        Raises:
-            LocalFault: they cannot be kept.
-        """
-        with self._lock:
-            if self._limits is None:
-                self._limits = Limits(Store(self._settings.store.url))
-            return self._limits
 
     def key(self, peer: PeerSettings, manifest: Manifest) -> _core.VoprfKey:
         """The key of a table, unsealed once.

@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from parties.agreement import Proposed
+from parties.books import Books
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
 from parties.disclosure import Column
 from parties.errors import TableRefused
 from parties.identifiers import domain
 from parties.job import Job
-from parties.limits import Allowance, Charge, Limits
-from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.standing import check_answer, hear, parse, standing
@@ -99,7 +98,7 @@ def answer(
     proposed: Proposed,
     keys: Keys,
     sign: Sign,
-    limits: Limits,
+    books: Books,
 ) -> Dialogue[int]:
     """Answers an inquiry, and returns about how many elements it was; the holder's end.
 
@@ -129,12 +128,10 @@ def answer(
     columns = [column for manifest in manifests for column in manifest.columns]
     must_cover(settings, peer, job, proposed.clearance, ours=columns)
     counts = yield from _give([] if proposed.tables else held, manifests)
-    must_cover(settings, peer, job, proposed.clearance, ours=columns, asked=sum(counts))
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):
         asked = dict(zip((spec.name for spec in job.sets), counts, strict=True))
-        charge = Charge(peer.name, job.session, "inquire", asked)
-        limits.charge_alone(charge, Allowance(daily=peer.daily_inquiries))
+        books.inquiry(peer, job, proposed.clearance, asked, columns)
     words = words_of(job.session, proposed.said, said)
     for spec, (_, encoded), key, count in zip(job.sets, served, opened, counts, strict=True):
         agreed = parameters_of(words, spec, encoded, count)
@@ -205,7 +202,6 @@ def must_cover(
     *,
     ours: Sequence[Column] = (),
     theirs: Sequence[Column] = (),
-    asked: int = 0,
 ) -> None:
     """Checks that a ticket covers an inquiry.
 
@@ -216,15 +212,11 @@ def must_cover(
         clearance: the ticket.
         ours: columns that tables of ours tell.
         theirs: columns that tables of theirs tell.
-        asked: about how many identifiers it is.
 
     Raises:
         TicketRefused: it does not.
     """
-    us = settings.node.role
-    sizes = {us if job.we_receive else other(us): asked}
-    now = datetime.now(UTC)
-    cover(settings, peer, job, clearance.data, now, ours=ours, theirs=theirs, sizes=sizes)
+    cover(settings, peer, job, clearance.data, datetime.now(UTC), ours=ours, theirs=theirs)
 
 
 def proposal_of(

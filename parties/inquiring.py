@@ -14,7 +14,7 @@ from typing import Any, Self
 from parties import logs
 from parties.asking_again import Known, ask_again, fits, known_from, reopened
 from parties.channel import Identity, Peer
-from parties.clearance import Clearance, choose, cover
+from parties.clearance import Clearance, cover, find
 from parties.disclosure import cells
 from parties.errors import PartyError, PeerRefused, TableRefused, TicketRefused
 from parties.few import match_few
@@ -115,7 +115,7 @@ class Inquirer:
                 return cover(settings, peer, job, known.data, now)
             except TicketRefused:
                 del self._cleared[place]
-        found = choose(settings, peer, job, now, path=self._ticket)
+        found = find(settings, peer, job, now, path=self._ticket)
         self._cleared[place] = found
         return found
 

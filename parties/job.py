@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from parties.settings import IdentifierSettings, Way
 from psi import Output
@@ -61,8 +60,3 @@ class Chosen(NamedTuple):
     protocol: str
     we_receive: bool
     reason: str = ""
-
-
-Choose: TypeAlias = Callable[[int, Sequence[int], Collection[str]], Sequence[Chosen]]
-"""Chooses for each set: from the largest set, or number of records, that both accept, the peer's
-sizes, and the names of the protocols that both allow and that tell what is to be learnt."""

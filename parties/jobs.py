@@ -5,6 +5,7 @@ Both ends run this file; which of them called makes no difference any more.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple
 from arro3.core import RecordBatch
 
 from parties.agreement import Terms
+from parties.books import Facts
 from parties.disclosure import Column, records, table
 from parties.identifiers import IdentifiedSet, RejectReport, identify
 from parties.job import Chosen, Job
@@ -20,6 +22,7 @@ from parties.joining import Format, Hits, check_names, join, write
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings
 from parties.sources import Source
+from parties.tally import Tally
 from psi import PROTOCOLS, Dialogue, Meter, Result, _core
 from psi.errors import BoundExceeded
 from psi.subprotocols.offers import shown
@@ -55,6 +58,7 @@ class Learnt(NamedTuple):
         cardinality: how many identifiers both sides hold; None if this side does not learn.
         peer_size: what the peer's messages showed of the size of its set; None as above.
         hits: which, with the peer's records; None if only the number was learnt.
+        transcript: 32 bytes that stand for all that both sides said of it.
     """
 
     spec: IdentifierSettings
@@ -63,6 +67,7 @@ class Learnt(NamedTuple):
     cardinality: int | None = None
     peer_size: int | None = None
     hits: Hits | None = None
+    transcript: bytes = b""
 
 
 def prepare(
@@ -115,20 +120,23 @@ def run(
     if job.way == "match" and job.we_learn:
         check_names(ours.source, terms.peer, [column.name for column in terms.their_columns])
     learnt = []
-    for spec, own, chosen in zip(job.sets, ours.sets, terms.chosen, strict=True):
+    sets = zip(job.sets, ours.sets, terms.chosen, terms.theirs, strict=True)
+    for spec, own, chosen, most in sets:
         told = _tells_records(job, ours)
         labels = records(ours.source, spec, own, ours.columns) if told else None
         protocol = PROTOCOLS[chosen.protocol]
         role = protocol.receiver if chosen.we_receive else protocol.sender
-        result = yield from role(
+        side = role(
             own.elements,
             terms.parameters(job, spec, chosen),
             labels,
             exact=exact,
             meter=meter,
-            most=terms.their_most,
-        ).converse()
-        learnt.append(_learnt(spec, own, chosen, result, terms))
+            most=most,
+        )
+        tally = Tally()
+        result = yield from tally.of(side.converse())
+        learnt.append(_learnt(spec, own, chosen, result, terms, tally))
     return learnt
 
 
@@ -162,16 +170,41 @@ def _learnt(
     chosen: Chosen,
     result: Result | None,
     terms: Terms,
+    tally: Tally,
 ) -> Learnt:
+    # Each side says last what all that both have said comes to (`psi.subprotocols.transcript`).
+    ends = (tally.last_said, tally.last_heard)[:: 1 if chosen.we_receive else -1]
+    transcript = hashlib.sha256(terms.context + spec.name.encode() + b"".join(ends)).digest()
+    learnt = Learnt(spec, own, chosen, transcript=transcript)
     if result is None:
-        return Learnt(spec, own, chosen)
+        return learnt
     hits = None
     if (matches := result.matches) is not None:
         told = theirs = None
         if terms.their_columns:
             told, theirs = matches.records, table(matches.labels, terms.their_columns)
         hits = Hits.at(matches, own, told, theirs)
-    return Learnt(spec, own, chosen, result.cardinality, result.peer_entries, hits)
+    return learnt._replace(cardinality=result.cardinality, peer_size=result.peer_entries, hits=hits)
+
+
+def facts_of(terms: Terms, learnt: Sequence[Learnt], tally: Tally) -> Facts:
+    """What a node writes down of a job that is over.
+
+    Args:
+        terms: of the job.
+        learnt: of its sets.
+        tally: of all its messages so far.
+    """
+    found = [each.cardinality for each in learnt if each.cardinality is not None]
+    return Facts(
+        protocols=[each.chosen.protocol for each in learnt],
+        ours=terms.ours,
+        theirs=terms.theirs,
+        found=found if len(found) == len(learnt) else None,
+        transcript=hashlib.sha256(b"".join(each.transcript for each in learnt)).digest(),
+        said_bytes=tally.said_bytes,
+        heard_bytes=tally.heard_bytes,
+    )
 
 
 def _tells_records(job: Job, ours: Prepared) -> bool:

@@ -47,7 +47,7 @@ class Allowance(NamedTuple):
     Attributes:
         daily: elements a day (UTC) in the way that is asked, under all tickets of the peer.
         runs: under the ticket, in all.
-        inquiries: under the ticket, in all.
+        inquiries: identifiers that may be inquired under the ticket, in all.
         elements: under the ticket in all ways, by identifier set; one that is not named has none.
     """
 
@@ -98,7 +98,8 @@ class Limits:
             connection.execute(run_began)
         if asked.ticket:
             of = {"peer": peer, "ticket": ticket}
-            counters.ADD_SPENT.on(connection, **of, runs=int(not inquires), inquiries=int(inquires))
+            identifiers = elements if inquires else 0
+            counters.ADD_SPENT.on(connection, **of, runs=int(not inquires), inquiries=identifiers)
             for name, count in asked.elements.items():
                 counters.ADD_BROUGHT.on(connection, **of, set=name, elements=count)
 
@@ -171,8 +172,12 @@ def _check_ticket(connection: sql.Connection, asked: Charge, allowed: Allowance)
     runs, inquiries = counters.FIND_SPENT.on(connection, **of) or (0, 0)
     spent = f"{asked.peer} has used up ticket {asked.ticket}"
     if asked.way == "inquire":
-        if allowed.inquiries is not None and inquiries >= allowed.inquiries:
-            raise Refusal("ticket-spent", f"{spent}: {inquiries} of {allowed.inquiries} inquiries")
+        more = sum(asked.elements.values())
+        if allowed.inquiries is not None and inquiries + more > allowed.inquiries:
+            raise Refusal(
+                "ticket-spent",
+                f"{spent}: {more} more identifiers, after {inquiries} of {allowed.inquiries}",
+            )
     elif allowed.runs is not None and runs >= allowed.runs:
         raise Refusal("ticket-spent", f"{spent}: {runs} of {allowed.runs} runs")
     if allowed.elements is None:

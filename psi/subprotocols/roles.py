@@ -44,8 +44,8 @@ class _EitherRole(ABC):
         self._total = shown(len(elements), exact)
         self._entries = shown(records, exact)
         self._offer = self._offered()
-        agreed = parameters.max_elements
-        self._bound = size_class(agreed if most is None else min(agreed, most))
+        agreed = size_class(parameters.max_elements)
+        self._bound = agreed if most is None else min(agreed, most)
 
     @property
     def _labels(self) -> Labels:
@@ -72,7 +72,7 @@ class Receiving(_EitherRole):
         exact: whether the sender may see the exact size of the set, instead of its class.
         meter: counts what is done.
         entropy: where its secrets come from; the operating system unless a test says otherwise.
-        most: elements or records that the other side may bring, if fewer than the parameters allow.
+        most: what the other side may show of its size, if less than the parameters allow.
 
     Raises:
         ApiMisuse: the set or its labels are larger than the parameters allow, or do not fit; or the
@@ -114,7 +114,7 @@ class Sending(_EitherRole):
             its class.
         meter: counts what is done.
         entropy: where its secrets come from; the operating system unless a test says otherwise.
-        most: elements or records that the other side may bring, if fewer than the parameters allow.
+        most: what the other side may show of its size, if less than the parameters allow.
 
     Raises:
         ApiMisuse: as of `Receiving`.

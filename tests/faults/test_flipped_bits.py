@@ -22,7 +22,7 @@ import pytest
 
 from parties import answering, asking, logs
 from parties.answering import answers
-from parties.clearance import choose
+from parties.clearance import find
 from parties.errors import PartyError
 from parties.identifiers import domain as domain_of
 from parties.jobs import Learnt
@@ -69,7 +69,7 @@ class Job:
         self.told.clear()
         job = self.job._replace(session=session)
         columns = self.prepared.columns
-        clearance = choose(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
+        clearance = find(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
         caller = asking._converse(ours, ours.peers[0], job, self.prepared, clearance, None, Meter())
         sides = [Side(caller), Side(answers(theirs)("insurer", session))]
         line = Line()

@@ -28,7 +28,7 @@ from parties.answering import answers
 from parties.channel import Identity, Peer
 from parties.channel.frames import LONGEST_MESSAGE
 from parties.channel.options import METHOD
-from parties.clearance import choose
+from parties.clearance import find
 from parties.errors import PartyError
 from parties.wire.v1 import node_pb2
 from psi import Meter
@@ -253,7 +253,7 @@ def test_a_session_that_was_there_before_is_refused(two: Any) -> None:
         job = asking.Job(session, "count", ours.identifiers[:1], we_receive=True)
         prepared = asking.prepare(asking.open_source(ours.source), job.sets, (), two.folder)
         peer = Peer(Identity(ours.node.certificate, ours.node.key), ours.peers[0])
-        clearance = choose(ours, ours.peers[0], job, datetime.now(UTC))
+        clearance = find(ours, ours.peers[0], job, datetime.now(UTC))
         dialogue = asking._converse(ours, ours.peers[0], job, prepared, clearance, None, Meter())
         return peer.call(dialogue, session)
 

@@ -17,7 +17,7 @@ import pytest
 from parties import asking, calibration, logs, planning
 from parties.answering import answers
 from parties.calibration import FILE, costs
-from parties.clearance import choose
+from parties.clearance import find
 from parties.founding import found, introduce
 from parties.job import Chosen, Job
 from parties.jobs import Learnt
@@ -377,7 +377,7 @@ class Nodes:
         source = ArrowSource(pa.table(rows), "claims")
         columns = asking.disclosed(source, ours.peers[0].disclose) if both_learn else ()
         prepared = asking.prepare(source, sets, columns, ours.node.results)
-        clearance = choose(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
+        clearance = find(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
         return asking._converse(ours, ours.peers[0], job, prepared, clearance, protocol, Meter())
 
 

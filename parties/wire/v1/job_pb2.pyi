@@ -121,7 +121,15 @@ class Plan(_message.Message):
     def __init__(self, protocol: _Optional[str] = ..., caller_receives: _Optional[bool] = ...) -> None: ...
 
 class Choice(_message.Message):
-    __slots__ = ("plans",)
+    __slots__ = ("plans", "sizes")
     PLANS_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
     plans: _containers.RepeatedCompositeFieldContainer[Plan]
-    def __init__(self, plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ...) -> None: ...
+    sizes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Receipt(_message.Message):
+    __slots__ = ("signed",)
+    SIGNED_FIELD_NUMBER: _ClassVar[int]
+    signed: bytes
+    def __init__(self, signed: _Optional[bytes] = ...) -> None: ...

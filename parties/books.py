@@ -1,0 +1,339 @@
+"""What a node writes down of what it does: budgets and the audit log, in one transaction each time.
+
+A run is written down as begun, and charged, before anything is said that depends on data; what is
+refused then has changed nothing. It ends with receipts that both nodes sign, or as failed. A
+process that was killed leaves a run that was begun and has no end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sql
+
+from parties import audit, logs
+from parties.audit import receipt as receipts
+from parties.audit.chain import Place, stamp
+from parties.channel.pinning import read_pin
+from parties.clearance import Clearance, cover
+from parties.credentials import Identity, read_credentials
+from parties.disclosure import Column
+from parties.errors import AuditRefused, LocalFault, PartyError, TicketRefused, code_of
+from parties.job import Job
+from parties.limits import Allowance, Charge, Limits
+from parties.operators.roles import other
+from parties.refusals import Refusal
+from parties.settings import PeerSettings, Settings
+from parties.store import Store
+from parties.tickets.ticket import stages_of
+from psi import PsiError
+from psi.errors import ApiMisuse
+
+
+class Facts(NamedTuple):
+    """What this node knows of a run that is over.
+
+    Attributes:
+        protocols: by which each set was matched, in the order of the job.
+        ours: size of our side of each set, as it was shown.
+        theirs: size of the other side.
+        found: how many are in common, for each set; None if this node did not learn.
+        transcript: 32 bytes that stand for all that both said.
+        said_bytes: of messages.
+        heard_bytes: likewise.
+    """
+
+    protocols: Sequence[str]
+    ours: Sequence[int]
+    theirs: Sequence[int]
+    found: Sequence[int] | None
+    transcript: bytes
+    said_bytes: int
+    heard_bytes: int
+
+
+class Books:
+    """The books of one node; opened when they are first needed.
+
+    Args:
+        settings: of this node.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._limits: Limits | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The counts.
+
+        Raises:
+            LocalFault: the store cannot be opened, or is another node's.
+        """
+        with self._lock:
+            if self._limits is None:
+                store = Store(self._settings.store.url)
+                with store.writing() as connection:
+                    audit.begin(connection, self._settings.node.name)
+                self._limits = Limits(store)
+            return self._limits
+
+    def close(self) -> None:
+        """Closes the store, if it was opened."""
+        with self._lock:
+            if self._limits is not None:
+                self._limits.close()
+                self._limits = None
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[sql.Connection, datetime]]:
+        """One transaction, and the time of the store's clock in it.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        store = self.limits.store
+        with store.writing() as connection:
+            yield connection, store.now(connection)
+
+    def refused(self, peer: str, session: str, code: str) -> None:
+        """Writes down that something was refused, here or by the peer.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        facts = {"peer": peer, "session": session, "code": code}
+        with self.writing() as (connection, at):
+            audit.append(connection, at, "job_refused", facts)
+
+    @contextmanager
+    def run(
+        self,
+        peer: PeerSettings,
+        job: Job,
+        clearance: Clearance,
+        ours: Sequence[Column] = (),
+        theirs: Sequence[Column] = (),
+    ) -> Iterator[Run]:
+        """Writes down that a run begins, and how it ends.
+
+        Args:
+            peer: with whom.
+            job: what is run.
+            clearance: under which ticket.
+            ours: columns of ours that the peer gets.
+            theirs: columns of theirs that we get, as far as they are known.
+
+        Raises:
+            TicketRefused: the ticket does not cover it, by the clock of the store.
+            Refusal: `replayed` or `ticket-spent`; nothing was counted.
+            LocalFault: it cannot be written.
+        """
+        run = Run(self, self._settings, peer, job, clearance, (*ours, *theirs))
+        run.begin(ours, theirs)
+        try:
+            yield run
+        except BaseException as error:
+            run.fail(error)
+            raise
+        if not run.is_over:
+            raise ApiMisuse("a run that was begun has no end")
+
+    def inquiry(
+        self,
+        peer: PeerSettings,
+        job: Job,
+        clearance: Clearance,
+        asked: Mapping[str, int],
+        columns: Sequence[Column],
+    ) -> None:
+        """Counts an inquiry and writes it down; on disk when this returns.
+
+        Args:
+            peer: who asks.
+            job: the inquiry.
+            clearance: under which ticket.
+            asked: about how many identifiers of each set.
+            columns: that tables tell.
+
+        Raises:
+            TicketRefused, Refusal, LocalFault: as `run`.
+        """
+        ticket = clearance.verified.ticket
+        us = self._settings.node.role
+        sizes = {us if job.we_receive else other(us): sum(asked.values())}
+        with self.writing() as (connection, at):
+            cover(self._settings, peer, job, clearance.data, at, ours=columns, sizes=sizes)
+            charge = Charge(peer.name, job.session, job.way, asked, ticket.id)
+            allowed = Allowance(daily=peer.daily_inquiries, inquiries=ticket.inquiries)
+            self.limits.charge(connection, charge, allowed)
+            facts = {"peer": peer.name, "session": job.session, "elements": dict(asked)}
+            under = _under(job, clearance, columns)
+            audit.append(connection, at, "inquiry_answered", facts | under)
+
+
+class Run:
+    """One run, from when it was charged to the receipts; made by `Books.run`.
+
+    Attributes:
+        is_over: whether its end was written down.
+    """
+
+    def __init__(
+        self,
+        books: Books,
+        settings: Settings,
+        peer: PeerSettings,
+        job: Job,
+        clearance: Clearance,
+        columns: Sequence[Column],
+    ) -> None:
+        self.is_over = False
+        self._books, self._settings = books, settings
+        self._peer, self._job, self._clearance = peer, job, clearance
+        self._facts = {"peer": peer.name, "session": job.session, "way": job.way}
+        self._facts |= _under(job, clearance, columns)
+        self._began: datetime | None = None
+        self._ours: receipts.Receipt | None = None
+
+    def begin(self, ours: Sequence[Column], theirs: Sequence[Column]) -> None:
+        """Charges it and writes down that it begins; as `Books.run`."""
+        job, ticket = self._job, self._clearance.verified.ticket
+        data, names = self._clearance.data, [spec.name for spec in job.sets]
+        with self._books.writing() as (connection, at):
+            cover(self._settings, self._peer, job, data, at, ours=ours, theirs=theirs)
+            learns = "both" if job.both_learn else ("us" if job.we_learn else "peer")
+            facts = self._facts | {"sets": names, "learns": learns}
+            audit.append(connection, at, "run_begun", facts)
+            charge = Charge(self._peer.name, job.session, job.way, {}, ticket.id)
+            self._books.limits.charge(connection, charge, Allowance(runs=ticket.runs))
+            self._began = at
+
+    def end(self, facts: Facts) -> bytes:
+        """Writes down that it ended well, and returns our receipt, for the peer.
+
+        Raises:
+            LocalFault: it cannot be written.
+            CertificateError: this node's certificate or key cannot be used now.
+        """
+        job, node = self._job, self._settings.node
+        names = [spec.name for spec in job.sets]
+        credentials = read_credentials(Identity(node.certificate, node.key))
+        with self._books.writing() as (connection, at):
+            line = self._facts | {
+                "ours": dict(zip(names, facts.ours, strict=True)),
+                "theirs": dict(zip(names, facts.theirs, strict=True)),
+                "said_bytes": facts.said_bytes,
+                "heard_bytes": facts.heard_bytes,
+                "milliseconds": self._milliseconds(at),
+            }
+            if facts.found is not None:
+                line["found"] = dict(zip(names, facts.found, strict=True))
+            audit.append(connection, at, "run_ended", line)
+            self._books.limits.end_run(connection, self._peer.name, job.session, "done")
+            receipt = self._receipt(facts, at)
+            signed = audit.keep_ours(connection, at, receipt, credentials)
+            self._ours = signed.receipt
+        self.is_over = True
+        return signed.data
+
+    def confirm(self, data: bytes) -> None:
+        """Keeps the peer's receipt.
+
+        Raises:
+            AuditRefused: it is none of this run, or says something else than ours.
+            LocalFault: it cannot be written.
+        """
+        ours, node = self._ours, self._settings.node
+        if ours is None:
+            raise ApiMisuse("a peer's receipt is kept after our own was given")
+        theirs = receipts.read(data)
+        if why := read_pin(self._peer).why_not(theirs.certificate):
+            raise AuditRefused("receipt-forged", f"a certificate that signed a receipt {why}")
+        if wrong := receipts.agree(ours, theirs.receipt):
+            raise AuditRefused(
+                "receipt-other",
+                f"the receipt of {self._peer.name} says otherwise than ours: {', '.join(wrong)}",
+            )
+        credentials = read_credentials(Identity(node.certificate, node.key))
+        with self._books.writing() as (connection, at):
+            audit.keep_theirs(connection, at, theirs, credentials)
+
+    def fail(self, error: BaseException) -> None:
+        """Writes down that it broke, unless its end was written down before."""
+        if self.is_over:
+            return
+        self.is_over = True
+        try:
+            with self._books.writing() as (connection, at):
+                facts = {"code": _word(error), "milliseconds": self._milliseconds(at)}
+                audit.append(connection, at, "run_failed", self._facts | facts)
+                session = self._job.session
+                self._books.limits.end_run(connection, self._peer.name, session, "failed")
+        except LocalFault as fault:
+            # The error that broke the run is the one to be told; the run stays begun in the books.
+            logs.Log(peer=self._peer.name).warning("books_failed", why=str(fault))
+
+    def _milliseconds(self, at: datetime) -> int:
+        assert self._began is not None, "a run is begun before it ends"  # noqa: S101
+        return round((at - self._began).total_seconds() * 1000)
+
+    def _receipt(self, facts: Facts, at: datetime) -> receipts.Receipt:
+        job, us = self._job, self._settings.node.role
+        assert self._began is not None, "a run is begun before it ends"  # noqa: S101
+        verified = self._clearance.verified
+        found = facts.found if job.both_learn else None
+        sides = (facts.ours, facts.theirs) if us == "insurer" else (facts.theirs, facts.ours)
+        sets = [
+            receipts.SetReceipt(spec.name, protocol, *sizes, None if found is None else found[n])
+            for n, (spec, protocol, sizes) in enumerate(
+                zip(job.sets, facts.protocols, zip(*sides, strict=True), strict=True)
+            )
+        ]
+        return receipts.Receipt(
+            session=job.session,
+            ticket=verified.ticket.id,
+            ticket_digest=verified.digest,
+            insurer=verified.ticket.insurer,
+            police=verified.ticket.police,
+            way=job.way,
+            stage=str(self._facts["stage"]),
+            learns="both" if job.both_learn else (us if job.we_learn else other(us)),
+            sets=tuple(sets),
+            said_bytes=facts.said_bytes,
+            heard_bytes=facts.heard_bytes,
+            transcript=facts.transcript.hex(),
+            started=stamp(self._began),
+            ended=stamp(at),
+            outcome=receipts.DONE,
+            signer=us,
+            place=Place(0, bytes(32)),
+        )
+
+
+def _under(job: Job, clearance: Clearance, columns: Sequence[Column]) -> dict[str, str]:
+    """Under which ticket and for which of its stages."""
+    *_, stage = stages_of(job.way, columns=bool(columns))
+    return {"ticket": clearance.verified.ticket.id, "stage": stage}
+
+
+def _word(error: BaseException) -> str:
+    match error:
+        case PartyError() | PsiError():
+            return code_of(error)
+        case KeyboardInterrupt():
+            return "interrupted"
+        case GeneratorExit():
+            return "given-up"
+        case _:
+            return "internal"
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether this node has refused, as against failed."""
+    return isinstance(error, (Refusal, TicketRefused))
