@@ -22,6 +22,7 @@ import pytest
 
 from parties import answering, asking, logs
 from parties.answering import answers
+from parties.books import Books
 from parties.clearance import find
 from parties.errors import PartyError
 from parties.identifiers import domain as domain_of
@@ -70,7 +71,9 @@ class Job:
         job = self.job._replace(session=session)
         columns = self.prepared.columns
         clearance = find(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
-        caller = asking._converse(ours, ours.peers[0], job, self.prepared, clearance, None, Meter())
+        caller = asking._converse(
+            ours, ours.peers[0], job, self.prepared, clearance, None, Books(ours), Meter()
+        )
         sides = [Side(caller), Side(answers(theirs)("insurer", session))]
         line = Line()
         waiting = deque((who, said) for who, side in enumerate(sides) for said in side.start())

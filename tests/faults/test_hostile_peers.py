@@ -25,6 +25,7 @@ import pytest
 
 from parties import asking, logs
 from parties.answering import answers
+from parties.books import Books
 from parties.channel import Identity, Peer
 from parties.channel.frames import LONGEST_MESSAGE
 from parties.channel.options import METHOD
@@ -254,7 +255,9 @@ def test_a_session_that_was_there_before_is_refused(two: Any) -> None:
         prepared = asking.prepare(asking.open_source(ours.source), job.sets, (), two.folder)
         peer = Peer(Identity(ours.node.certificate, ours.node.key), ours.peers[0])
         clearance = find(ours, ours.peers[0], job, datetime.now(UTC))
-        dialogue = asking._converse(ours, ours.peers[0], job, prepared, clearance, None, Meter())
+        dialogue = asking._converse(
+            ours, ours.peers[0], job, prepared, clearance, None, Books(ours), Meter()
+        )
         return peer.call(dialogue, session)
 
     with two.answering() as ends, pytest.raises(PartyError, match="lacks disk space"):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from trial import cleared, trial_ticket, with_operators
 
 from parties.agreement import Terms, accept, hear_proposal, propose
+from parties.agreement import choose as say_choice
 from parties.disclosure import Column
 from parties.errors import TicketRefused
-from parties.job import Choose, Chosen, Job
+from parties.job import Chosen, Job
 from parties.refusals import SENTENCES, Refusal
 from parties.settings import (
     IdentifierSettings,
@@ -56,6 +57,9 @@ MATCH = Job(SESSION, "match", (PERSON, PLATE), we_receive=True)
 
 SIZES = (128, 200)
 """Of the answering node's sets, as it says them."""
+OWN = (128, 128)
+"""Of the asking node's."""
+Choose: TypeAlias = Callable[[int, Sequence[int], Collection[str]], Sequence[Chosen]]
 
 
 def answer(ours: Settings, session: str = SESSION) -> Dialogue[tuple[Job, Terms]]:
@@ -82,7 +86,10 @@ def ask(job: Job, ours: Settings = INSURER, choose: Choose | None = None) -> Dia
     tells = settings("insurer", "police", disclose=("claim_no",))
     ticket = trial_ticket(tells._replace(identifiers=ours.identifiers), POLICE_THAT_TELLS)
     clearance = cleared(ours, job, ticket)
-    return propose(ours, ours.peers[0], job, columns, clearance, choose or first_that_is_able(job))
+    accepted = yield from propose(ours, ours.peers[0], job, columns, clearance)
+    chosen = (choose or first_that_is_able(job))(accepted.most, accepted.sizes, accepted.may)
+    own = OWN[: len(job.sets)]
+    return (yield from say_choice(ours, ours.peers[0], accepted, chosen, own))
 
 
 def agree(
@@ -320,7 +327,8 @@ def test_a_node_that_cannot_choose_says_so_before_it_says_a_choice(way: Any) -> 
 
 def choice(*plans: tuple[str, bool]) -> bytes:
     return wire.Choice(
-        plans=[wire.Plan(protocol=name, caller_receives=receives) for name, receives in plans]
+        plans=[wire.Plan(protocol=name, caller_receives=receives) for name, receives in plans],
+        sizes=OWN[: len(plans)],
     ).SerializeToString()
 
 

@@ -38,6 +38,8 @@ RECORDS = {
     "phone": ["13700137000", "13600136000", None],
 }
 SESSION = "ab" * 16
+SIZES = (1000, 1000)
+"""As they are shown, at most."""
 
 
 def side(rows: dict[str, list[str | None]], columns: list[str], folder: Path) -> Prepared:
@@ -58,9 +60,9 @@ def both(
     chosen = tuple(Chosen(name, each) for each in we_receive)
     their = tuple(Chosen(name, not each) for each in we_receive)
     told = theirs.columns if way == "match" else ()
-    terms = Terms("police", b"c" * 32, 100, 100, told, way == "match", chosen)
+    terms = Terms("police", b"c" * 32, 100, SIZES, SIZES, told, way == "match", chosen)
     back = ours.columns if both_learn else ()
-    their_terms = Terms("insurer", b"c" * 32, 100, 100, back, way == "match", their)
+    their_terms = Terms("insurer", b"c" * 32, 100, SIZES, SIZES, back, way == "match", their)
     sides = (
         Side(run(job, terms, ours, exact=True, meter=Meter())),
         Side(run(their_job, their_terms, theirs, exact=True, meter=Meter())),
@@ -103,7 +105,7 @@ def test_without_columns_a_match_tells_which_and_nothing_of_the_peers_rows(
     job = Job(SESSION, "match", (PLATE, PHONE), we_receive=True, both_learn=both_learn)
     if job.output not in PROTOCOLS[name].outputs:
         return
-    terms = Terms("police", b"c" * 32, 100, 100, (), False, (Chosen(name, True),) * 2)
+    terms = Terms("police", b"c" * 32, 100, SIZES, SIZES, (), False, (Chosen(name, True),) * 2)
     told = terms._replace(peer="insurer", chosen=(Chosen(name, False),) * 2)
     # Two distinct plates in three rows: the size said is that of the set.
     assert sizes(job._replace(we_receive=False), theirs, 100, exact=True)[0] == DECOYS + 2
@@ -184,7 +186,7 @@ def test_the_sizes_told_before_are_those_of_the_first_messages(
     if job.output not in PROTOCOLS[name].outputs or (told and not PROTOCOLS[name].labels):
         return
     chosen = (Chosen(name, we_receive),)
-    terms = Terms("police", b"", 100, 100, (), way == "match", chosen)
+    terms = Terms("police", b"", 100, SIZES, SIZES, (), way == "match", chosen)
     ours = ours._replace(sets=ours.sets[:1])
     said = run(job, terms, ours, exact=exact, meter=Meter()).send(None)
     assert isinstance(said, bytes)
@@ -246,7 +248,9 @@ def test_columns_that_would_meet_are_refused_before_anything_is_said(tmp_path: P
     rows = CLAIMS | {"police.record": CLAIMS["claim"]}
     ours = side(rows, [], tmp_path)
     job = Job(SESSION, "match", (PLATE,), we_receive=True)
-    terms = Terms("police", b"", 100, 100, (Column("record", "text"),), True, (Chosen("dh", True),))
+    terms = Terms(
+        "police", b"", 100, SIZES, SIZES, (Column("record", "text"),), True, (Chosen("dh", True),)
+    )
     dialogue = run(job, terms, ours, exact=True, meter=Meter())
     with pytest.raises(SourceError, match=r"the join adds a column 'police\.record'"):
         dialogue.send(None)

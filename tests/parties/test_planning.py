@@ -16,6 +16,7 @@ import pytest
 
 from parties import asking, calibration, logs, planning
 from parties.answering import answers
+from parties.books import Books
 from parties.calibration import FILE, costs
 from parties.clearance import find
 from parties.founding import found, introduce
@@ -378,7 +379,9 @@ class Nodes:
         columns = asking.disclosed(source, ours.peers[0].disclose) if both_learn else ()
         prepared = asking.prepare(source, sets, columns, ours.node.results)
         clearance = find(ours, ours.peers[0], job, datetime.now(UTC), ours=columns)
-        return asking._converse(ours, ours.peers[0], job, prepared, clearance, protocol, Meter())
+        books, meter = Books(ours), Meter()
+        peer = ours.peers[0]
+        return asking._converse(ours, peer, job, prepared, clearance, protocol, books, meter)
 
 
 @pytest.fixture
