@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from parties.books import Side
 from parties.clearance import Clearance, cover
 from parties.disclosure import WIDEST, Column
 from parties.identifiers import domain
@@ -30,6 +31,8 @@ from psi.subprotocols.decoys import DECOYS, size_class
 MOST_SETS: Final = 64
 """Identifier sets of one job; ten kinds of identifiers, each in a few combinations."""
 
+COMMITMENT: Final = 32
+"""Bytes of a commitment (`psi.Elements.commitment`)."""
 _DIGEST: Final = hashlib.sha256().digest_size
 
 _WAYS: Final[dict[Way, wire.Way]] = {
@@ -79,7 +82,8 @@ class Accepted(NamedTuple):
 
     Attributes:
         job: what is asked.
-        columns: what we disclose for matches.
+        ours: what we bring.
+        theirs: what the peer brings.
         standing: where the peer stands.
         sizes: of its side of each set, as it says.
         clearance: the ticket under which we ask.
@@ -89,7 +93,8 @@ class Accepted(NamedTuple):
     """
 
     job: Job
-    columns: tuple[Column, ...]
+    ours: Side
+    theirs: Side
     standing: wire.Standing
     sizes: tuple[int, ...]
     clearance: Clearance
@@ -97,17 +102,12 @@ class Accepted(NamedTuple):
     may: tuple[str, ...]
     words: bytes
 
-    @property
-    def their_columns(self) -> tuple[Column, ...]:
-        """What the peer discloses for matches."""
-        return _columns(self.standing)
-
 
 def propose(
     settings: Settings,
     peer: PeerSettings,
     job: Job,
-    columns: Sequence[Column],
+    ours: Side,
     clearance: Clearance,
 ) -> Dialogue[Accepted]:
     """Proposes a job and hears whether it is accepted; the calling end.
@@ -116,7 +116,7 @@ def propose(
         settings: ours.
         peer: the node we call.
         job: what we ask.
-        columns: what we disclose for matches, if they learn.
+        ours: what we bring; columns only if they learn.
         clearance: the ticket under which we ask.
 
     Raises:
@@ -126,12 +126,13 @@ def propose(
         TicketRefused: the ticket does not cover what the peer would tell.
     """
     proposal = wire.Proposal(
-        standing=standing(settings, peer, columns),
+        standing=standing(settings, peer, ours.columns),
         way=_WAYS[job.way],
         caller_receives=job.we_receive,
         both_learn=job.both_learn,
         sets=[wire.IdentifierSet(name=each.name, domain=domain(each)) for each in job.sets],
         ticket=clearance.data,
+        inputs=ours.inputs,
     )
     said = proposal.SerializeToString(deterministic=True)
     yield said
@@ -140,16 +141,18 @@ def propose(
     theirs = acceptance.standing
     check_answer(settings, peer, theirs)
     _check_sizes("Acceptance", settings, peer, job, clearance, acceptance.sizes)
+    brought = _side("Acceptance", job, theirs, acceptance.inputs)
     now = datetime.now(UTC)
-    cover(settings, peer, job, clearance.data, now, ours=columns, theirs=_columns(theirs))
+    cover(settings, peer, job, clearance.data, now, ours=ours.columns, theirs=brought.columns)
     return Accepted(
         job=job,
-        columns=tuple(columns),
+        ours=ours,
+        theirs=brought,
         standing=theirs,
         sizes=tuple(acceptance.sizes),
         clearance=clearance,
         most=min(_most(peer, theirs), clearance.most(settings.node.role)),
-        may=tuple(_able(peer, job, columns, theirs, clearance)),
+        may=tuple(_able(peer, job, ours.columns, theirs, clearance)),
         words=said + heard,
     )
 
@@ -176,7 +179,7 @@ def choose(
     ).SerializeToString(deterministic=True)
     yield choice
     job, theirs, words = accepted.job, accepted.standing, accepted.words + choice
-    told = bool(accepted.columns or theirs.columns)
+    told = bool(accepted.ours.columns or theirs.columns)
     both = tuple(sizes), accepted.sizes
     return _terms(settings, peer, job, theirs, tuple(chosen), both, words, with_labels=told)
 
@@ -213,8 +216,9 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
         raise MalformedMessage("Proposal: who inquires is who learns")
     if len(proposal.tables) not in ((0, _DIGEST) if way == "inquire" else (0,)):
         raise MalformedMessage("Proposal: tables by a digest of another length, or of no inquiry")
-    now, told = datetime.now(UTC), _columns(proposal.standing)
-    clearance = cover(settings, peer, job, proposal.ticket, now, theirs=told)
+    brought = _side("Proposal", job, proposal.standing, proposal.inputs)
+    data, now = proposal.ticket, datetime.now(UTC)
+    clearance = cover(settings, peer, job, data, now, theirs=brought.columns)
     if way != "inquire" and not _able(peer, job, (), proposal.standing, clearance):
         raise Refusal(
             "protocol-not-allowed",
@@ -222,7 +226,7 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
             f"({job.output.value}); compare `protocols` on both nodes",
         )
     most = min(_most(peer, proposal.standing), clearance.most(settings.node.role))
-    return Proposed(job, proposal.standing, heard, most, clearance, proposal.tables)
+    return Proposed(job, brought, proposal.standing, heard, most, clearance, proposal.tables)
 
 
 class Proposed(NamedTuple):
@@ -230,6 +234,7 @@ class Proposed(NamedTuple):
 
     Attributes:
         job: what is asked.
+        theirs: what the caller brings.
         standing: where the caller stands.
         said: its bytes.
         max_elements: the largest set, or number of records, that we may bring.
@@ -238,23 +243,19 @@ class Proposed(NamedTuple):
     """
 
     job: Job
+    theirs: Side
     standing: wire.Standing
     said: bytes
     max_elements: int
     clearance: Clearance
     tables: bytes = b""
 
-    @property
-    def their_columns(self) -> tuple[Column, ...]:
-        """What the caller discloses for matches."""
-        return _columns(self.standing)
-
 
 def accept(
     settings: Settings,
     peer: PeerSettings,
     proposed: Proposed,
-    columns: Sequence[Column],
+    ours: Side,
     sizes: Sequence[int],
 ) -> Dialogue[Terms]:
     """Accepts a proposal and hears how each set is matched; the answering end.
@@ -263,7 +264,7 @@ def accept(
         settings: ours.
         peer: the node that called.
         proposed: what it proposed.
-        columns: what we disclose for matches, if it learns.
+        ours: what we bring; columns only if it learns.
         sizes: of our side of each set, as the peer may see them.
 
     Raises:
@@ -271,7 +272,10 @@ def accept(
         Refusal: it chose a protocol that is not allowed, or that the two do not have in common.
     """
     job, clearance, theirs = proposed.job, proposed.clearance, proposed.standing
-    acceptance = wire.Acceptance(standing=standing(settings, peer, columns), sizes=sizes)
+    columns = ours.columns
+    acceptance = wire.Acceptance(
+        standing=standing(settings, peer, columns), sizes=sizes, inputs=ours.inputs
+    )
     said = acceptance.SerializeToString(deterministic=True)
     yield said
     heard = yield from hear()
@@ -335,6 +339,14 @@ def _check_sizes(
         )
     if max(sizes) > size_class(clearance.most(other(settings.node.role))):
         raise BoundExceeded(f"{peer.name} brings more elements or records than the ticket allows")
+
+
+def _side(message: str, job: Job, standing: wire.Standing, inputs: Sequence[bytes]) -> Side:
+    """What a peer says that it brings."""
+    due = 0 if job.way == "inquire" else len(job.sets)
+    if [len(digest) for digest in inputs] != [COMMITMENT] * due:
+        raise MalformedMessage(f"{message}: not one commitment for each set")
+    return Side(_columns(standing), tuple(inputs))
 
 
 def _columns(standing: wire.Standing) -> tuple[Column, ...]:

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
-from parties.books import Books, is_refusal
+from parties.books import Books, Side, is_refusal
 from parties.channel.codes import TooManyCalls
+from parties.commitments import commit
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, code_of
 from parties.folders import session_folder
@@ -142,8 +143,9 @@ def _converse(
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
-        with node.books.run(peer, job, clearance, columns, proposed.their_columns) as begun:
-            terms = yield from tally.of(accept(settings, peer, proposed, columns, said))
+        brought = Side(columns, commit(settings, clearance.verified.ticket.id, ours.sets))
+        with node.books.run(peer, job, clearance, brought, proposed.theirs) as begun:
+            terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
             dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
             learnt = yield from tally.of(dialogue)
             receipt = begun.end(facts_of(terms, learnt, tally))

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from parties import logs
 from parties.agreement import choose, propose
-from parties.books import Books
+from parties.books import Books, Side
 from parties.channel import Identity, Peer
 from parties.clearance import Clearance, find
+from parties.commitments import commit
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
@@ -127,8 +128,10 @@ def _converse(
     meter: Meter,
 ) -> Dialogue[list[Learnt]]:
     exact, tally = not settings.node.pad_sizes, Tally()
-    accepted = yield from tally.of(propose(settings, peer, job, ours.columns, clearance))
-    with books.run(peer, job, clearance, ours.columns, accepted.their_columns) as begun:
+    inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
+    brought = Side(ours.columns, inputs)
+    accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))
+    with books.run(peer, job, clearance, brought, accepted.theirs) as begun:
         own = sizes(job, ours, accepted.most, exact=exact)
         chosen = choices(settings, peer, job, own, protocol, accepted.sizes, accepted.may)
         terms = yield from tally.of(choose(settings, peer, accepted, chosen, own))

@@ -11,11 +11,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 
-from parties import audit, logs
+from parties import audit, logs, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.channel.pinning import read_pin
@@ -32,6 +32,18 @@ from parties.store import Store
 from parties.tickets.ticket import stages_of
 from psi import PsiError
 from psi.errors import ApiMisuse
+
+
+class Side(NamedTuple):
+    """What one side brings into a run.
+
+    Attributes:
+        columns: of its own that the other gets.
+        inputs: its commitments to its sets, in the order of the job.
+    """
+
+    columns: Sequence[Column]
+    inputs: Sequence[bytes]
 
 
 class Facts(NamedTuple):
@@ -117,8 +129,8 @@ class Books:
         peer: PeerSettings,
         job: Job,
         clearance: Clearance,
-        ours: Sequence[Column] = (),
-        theirs: Sequence[Column] = (),
+        ours: Side,
+        theirs: Side,
     ) -> Iterator[Run]:
         """Writes down that a run begins, and how it ends.
 
@@ -126,16 +138,17 @@ class Books:
             peer: with whom.
             job: what is run.
             clearance: under which ticket.
-            ours: columns of ours that the peer gets.
-            theirs: columns of theirs that we get, as far as they are known.
+            ours: what we bring.
+            theirs: what the peer brings, as it says.
 
         Raises:
             TicketRefused: the ticket does not cover it, by the clock of the store.
-            Refusal: `replayed` or `ticket-spent`; nothing was counted.
+            Refusal: `replayed`, `ticket-spent`, `ticket-stage` or `ticket-other-input`; nothing was
+                counted.
             LocalFault: it cannot be written.
         """
-        run = Run(self, self._settings, peer, job, clearance, (*ours, *theirs))
-        run.begin(ours, theirs)
+        run = Run(self, self._settings, peer, job, clearance, ours, theirs)
+        run.begin()
         try:
             yield run
         except BaseException as error:
@@ -191,26 +204,31 @@ class Run:
         peer: PeerSettings,
         job: Job,
         clearance: Clearance,
-        columns: Sequence[Column],
+        ours: Side,
+        theirs: Side,
     ) -> None:
         self.is_over = False
         self._books, self._settings = books, settings
         self._peer, self._job, self._clearance = peer, job, clearance
         self._facts = {"peer": peer.name, "session": job.session, "way": job.way}
-        self._facts |= _under(job, clearance, columns)
+        self._facts |= _under(job, clearance, (*ours.columns, *theirs.columns))
+        self._sides = ours, theirs
+        self._names = [spec.name for spec in job.sets]
         self._began: datetime | None = None
         self._ours: receipts.Receipt | None = None
 
-    def begin(self, ours: Sequence[Column], theirs: Sequence[Column]) -> None:
+    def begin(self) -> None:
         """Charges it and writes down that it begins; as `Books.run`."""
-        job, ticket = self._job, self._clearance.verified.ticket
-        data, names = self._clearance.data, [spec.name for spec in job.sets]
+        job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
+        ours, theirs = self._sides
+        data, told, learnt = self._clearance.data, ours.columns, theirs.columns
         with self._books.writing() as (connection, at):
-            cover(self._settings, self._peer, job, data, at, ours=ours, theirs=theirs)
-            learns = "both" if job.both_learn else ("us" if job.we_learn else "peer")
-            facts = self._facts | {"sets": names, "learns": learns}
+            cover(self._settings, peer, job, data, at, ours=told, theirs=learnt)
+            inputs = ours.inputs, theirs.inputs
+            stages.must_follow(connection, ticket, job.way, self._names, *inputs)
+            facts = self._facts | {"sets": self._names, "learns": self._learns()}
             audit.append(connection, at, "run_begun", facts)
-            charge = Charge(self._peer.name, job.session, job.way, {}, ticket.id)
+            charge = Charge(peer.name, job.session, job.way, {}, ticket.id)
             self._books.limits.charge(connection, charge, Allowance(runs=ticket.runs))
             self._began = at
 
@@ -221,8 +239,8 @@ class Run:
             LocalFault: it cannot be written.
             CertificateError: this node's certificate or key cannot be used now.
         """
-        job, node = self._job, self._settings.node
-        names = [spec.name for spec in job.sets]
+        job, node, names = self._job, self._settings.node, self._names
+        ours, theirs = self._sides
         credentials = read_credentials(Identity(node.certificate, node.key))
         with self._books.writing() as (connection, at):
             line = self._facts | {
@@ -235,7 +253,12 @@ class Run:
             if facts.found is not None:
                 line["found"] = dict(zip(names, facts.found, strict=True))
             audit.append(connection, at, "run_ended", line)
+            if columns := [each.name for each in (*ours.columns, *theirs.columns)]:
+                told = {"learns": self._learns(), "columns": sorted({*columns})}
+                audit.append(connection, at, "disclosure", self._disclosed(told))
             self._books.limits.end_run(connection, self._peer.name, job.session, "done")
+            ticket, inputs = self._clearance.verified.ticket, (ours.inputs, theirs.inputs)
+            stages.keep(connection, ticket, job.way, names, *inputs)
             receipt = self._receipt(facts, at)
             signed = audit.keep_ours(connection, at, receipt, credentials)
             self._ours = signed.receipt
@@ -279,6 +302,12 @@ class Run:
             # The error that broke the run is the one to be told; the run stays begun in the books.
             logs.Log(peer=self._peer.name).warning("books_failed", why=str(fault))
 
+    def _learns(self) -> str:
+        return "both" if self._job.both_learn else ("us" if self._job.we_learn else "peer")
+
+    def _disclosed(self, told: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in self._facts.items() if name != "way"} | told
+
     def _milliseconds(self, at: datetime) -> int:
         assert self._began is not None, "a run is begun before it ends"  # noqa: S101
         return round((at - self._began).total_seconds() * 1000)
@@ -288,12 +317,20 @@ class Run:
         assert self._began is not None, "a run is begun before it ends"  # noqa: S101
         verified = self._clearance.verified
         found = facts.found if job.both_learn else None
-        sides = (facts.ours, facts.theirs) if us == "insurer" else (facts.theirs, facts.ours)
+        order = 1 if us == "insurer" else -1
+        insurer, police = (facts.ours, facts.theirs)[::order]
+        of_insurer, of_police = self._sides[::order]
         sets = [
-            receipts.SetReceipt(spec.name, protocol, *sizes, None if found is None else found[n])
-            for n, (spec, protocol, sizes) in enumerate(
-                zip(job.sets, facts.protocols, zip(*sides, strict=True), strict=True)
+            receipts.SetReceipt(
+                name=name,
+                protocol=facts.protocols[n],
+                insurer=insurer[n],
+                police=police[n],
+                found=None if found is None else found[n],
+                insurer_input=of_insurer.inputs[n].hex(),
+                police_input=of_police.inputs[n].hex(),
             )
+            for n, name in enumerate(self._names)
         ]
         return receipts.Receipt(
             session=job.session,

@@ -23,6 +23,10 @@ SENTENCES: Final = {
     "no-table": "has prepared no table for us of an identifier set that is asked about",
     "other-tables": "has prepared other tables than it has told us of; ask again",
     "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
+    "ticket-stage": "has not ended the stage of the ticket that comes before this; "
+    "begin with `count`",
+    "ticket-other-input": "was told of another set at an earlier stage of the ticket, or brings "
+    "another; begin again with `count`",
     "ticket-spent": "lets no more be asked under that ticket: its runs, inquiries or elements are "
     "used up",
     "replayed": "has answered in this session already; ask in a new one",

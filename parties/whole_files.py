@@ -31,6 +31,23 @@ def write_whole(path: Path, data: bytes) -> None:
         raise LocalFault(f"{path}: cannot be written: {fault.strerror}") from None
 
 
+def write_first(path: Path, data: bytes) -> None:
+    """Writes a file as `write_whole`, unless it is there; of several processes one writes it.
+
+    Raises:
+        LocalFault: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    write_whole(beside, data)
+    try:
+        with suppress(FileExistsError):
+            path.hardlink_to(beside)
+            sync_folder(path.parent)
+        beside.unlink()
+    except OSError as fault:
+        raise LocalFault(f"{path}: cannot be written: {fault.strerror}") from None
+
+
 def read_whole(path: Path) -> bytes | None:
     """Reads a file; None if it is not there.
 

@@ -34,7 +34,7 @@ DONE: Final = "done"
 MOST_SETS: Final = 64
 """Of a job, as in `parties.agreement`."""
 LONGEST_RECEIPT: Final = 1 << 16
-"""Bytes: 64 sets of 360, a certificate and a signature in base 64, and 1 KiB for the rest."""
+"""Bytes: 64 sets of 540, a certificate and a signature in base 64, and 1 KiB for the rest."""
 LEARNS: Final = ("insurer", "police", "both", "nobody")
 SKEW_SECONDS: Final = 3600
 """How far the clocks of two organisations may differ, as for certificates."""
@@ -49,6 +49,8 @@ class SetReceipt(NamedTuple):
         insurer: size of the insurer's, as it was shown: a size class, or how many were asked.
         police: size of the police's, likewise.
         found: how many are in common, where both parties learn that; else None.
+        insurer_input: the insurer's commitment to its set, hexadecimal; empty if it made none.
+        police_input: that of the police.
     """
 
     name: str
@@ -56,6 +58,8 @@ class SetReceipt(NamedTuple):
     insurer: int
     police: int
     found: int | None = None
+    insurer_input: str = ""
+    police_input: str = ""
 
 
 class Receipt(NamedTuple):
@@ -235,7 +239,7 @@ def agree(ours: Receipt, theirs: Receipt) -> tuple[str, ...]:
     for one, other in zip(ours.sets, theirs.sets, strict=True):
         wrong += [
             f"sets.{one.name}.{name}"
-            for name in ("protocol", "insurer", "police", "found")
+            for name in SetReceipt._fields[1:]
             if _differ(getattr(one, name), getattr(other, name))
         ]
     return tuple(wrong)
@@ -326,6 +330,12 @@ def _set(values: Mapping[str, Any]) -> SetReceipt:
         raise ValueError("set")
     each = SetReceipt(**values)
     numbers = [each.insurer, each.police, *([] if each.found is None else [each.found])]
-    if not (_NAME(each.name) and _WORD(each.protocol) and all(map(facts.is_number, numbers))):
+    inputs = (each.insurer_input, each.police_input)
+    if not (
+        _NAME(each.name)
+        and _WORD(each.protocol)
+        and all(map(facts.is_number, numbers))
+        and all(digest == "" or _DIGEST(digest) for digest in inputs)
+    ):
         raise ValueError("set")
     return each

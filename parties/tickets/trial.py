@@ -6,6 +6,7 @@ and whose keys are dropped at once. It holds for what both settings say, for a m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -21,37 +22,46 @@ from parties.settings_file import MOST_ELEMENTS
 from parties.tickets.drafting import Wish, draft
 from parties.tickets.files import SUFFIX, write_ticket
 from parties.tickets.signing import SignedTicket, sign
-from parties.tickets.ticket import MOST_RUNS, STAGES, WAYS, TicketSet
+from parties.tickets.ticket import MOST_RUNS, WAYS, TicketSet, Way
 from psi import PROTOCOLS
 
-NAME: Final = f"trial{SUFFIX}"
-"""Of the file, in the folders of tickets of both nodes; a newer one takes its place."""
 PURPOSE: Final = "a first try, with made-up rows"
 NUMBER: Final = "trial"
 """Of the case and of the approval, of which there is none."""
 
 
+def file_of(way: Way) -> str:
+    """Returns the name of the file, in a folder of tickets; a newer one takes its place."""
+    return f"trial-{way}{SUFFIX}"
+
+
 def write_trial(ours: Settings, theirs: Settings, at: datetime) -> None:
-    """Puts a ticket of `make_trial` into the folders of tickets of both nodes.
+    """Puts tickets of `make_trial` into the folders of tickets of both nodes, one for each way.
+
+    No way thus waits for another, as the stages of one ticket do.
 
     Raises:
         SettingsError, CertificateError: as `make_trial`.
         LocalFault: a file cannot be written.
     """
-    signed = make_trial(ours, theirs, at)
-    for settings in (ours, theirs):
-        write_ticket(settings.tickets.folder / NAME, signed)
+    for way in WAYS:
+        signed = make_trial(ours, theirs, at, (way,))
+        for settings in (ours, theirs):
+            write_ticket(settings.tickets.folder / file_of(way), signed)
 
 
-def make_trial(ours: Settings, theirs: Settings, at: datetime) -> SignedTicket:
+def make_trial(
+    ours: Settings, theirs: Settings, at: datetime, ways: Sequence[Way] = WAYS
+) -> SignedTicket:
     """Signs a ticket for two nodes whose authorities are on this machine.
 
-    It allows every way, protocol and identifier set; columns are those that the settings disclose.
+    It allows every protocol and identifier set; columns are those that the settings disclose.
 
     Args:
         ours: settings of one node; of a set that the nodes have of different kinds, its is taken.
         theirs: settings of the other.
         at: now, UTC.
+        ways: that it allows.
 
     Raises:
         SettingsError: one does not know the other, or names no authority of operators.
@@ -62,12 +72,12 @@ def make_trial(ours: Settings, theirs: Settings, at: datetime) -> SignedTicket:
         purpose=PURPOSE,
         legal_basis=PURPOSE,
         case=NUMBER,
-        ways=WAYS,
+        ways=ways,
         floor=0,
         learns="both",
         get=_peer(theirs, ours).disclose,
-        runs=MOST_RUNS,
-        inquiries=MOST_ELEMENTS,
+        runs=MOST_RUNS if {*ways} != {"inquire"} else 0,
+        inquiries=MOST_ELEMENTS if "inquire" in ways else 0,
         protocols=tuple(PROTOCOLS),
     )
     ticket = draft(ours, peer, wish, at)
@@ -83,7 +93,7 @@ def make_trial(ours: Settings, theirs: Settings, at: datetime) -> SignedTicket:
         for duty in DUTIES[party]:
             key = Ed25519PrivateKey.generate()
             certificate = issued_to(settings.node.name, f"trial-{duty}", duty, key, authority)
-            for stage in STAGES:
+            for stage in ticket.stages():
                 number = NUMBER if duty == APPROVER else ""
                 signed = sign(signed, stage, key, [certificate], at, number)
     return signed

@@ -14,6 +14,7 @@ from trial import cleared, trial_ticket, with_operators
 
 from parties.agreement import Terms, accept, hear_proposal, propose
 from parties.agreement import choose as say_choice
+from parties.books import Side as SideOf
 from parties.disclosure import Column
 from parties.errors import TicketRefused
 from parties.job import Chosen, Job
@@ -62,11 +63,17 @@ OWN = (128, 128)
 Choose: TypeAlias = Callable[[int, Sequence[int], Collection[str]], Sequence[Chosen]]
 
 
+def inputs(job: Job) -> tuple[bytes, ...]:
+    """Commitments to sets that nobody has looked at."""
+    return tuple(bytes([number]) * 32 for number, _ in enumerate(job.sets))
+
+
 def answer(ours: Settings, session: str = SESSION) -> Dialogue[tuple[Job, Terms]]:
     proposed = yield from hear_proposal(ours, ours.peers[0], session)
     columns = (RECORD,) if proposed.job.we_disclose else ()
     sizes = SIZES[: len(proposed.job.sets)]
-    terms = yield from accept(ours, ours.peers[0], proposed, columns, sizes)
+    brought = SideOf(columns, inputs(proposed.job))
+    terms = yield from accept(ours, ours.peers[0], proposed, brought, sizes)
     return proposed.job, terms
 
 
@@ -86,7 +93,7 @@ def ask(job: Job, ours: Settings = INSURER, choose: Choose | None = None) -> Dia
     tells = settings("insurer", "police", disclose=("claim_no",))
     ticket = trial_ticket(tells._replace(identifiers=ours.identifiers), POLICE_THAT_TELLS)
     clearance = cleared(ours, job, ticket)
-    accepted = yield from propose(ours, ours.peers[0], job, columns, clearance)
+    accepted = yield from propose(ours, ours.peers[0], job, SideOf(columns, inputs(job)), clearance)
     chosen = (choose or first_that_is_able(job))(accepted.most, accepted.sizes, accepted.may)
     own = OWN[: len(job.sets)]
     return (yield from say_choice(ours, ours.peers[0], accepted, chosen, own))

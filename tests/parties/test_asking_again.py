@@ -19,7 +19,7 @@ from parties.holdings import Holdings
 from parties.inquiring import Inquirer
 from parties.job import Job
 from parties.settings import Settings
-from parties.tickets.trial import NAME
+from parties.tickets.trial import file_of
 from parties.wire.v1 import job_pb2 as wire
 from psi import _core
 from psi.dialogue import HEAR
@@ -246,7 +246,7 @@ def test_who_knows_the_tables_gets_no_files_with_the_answer(pair: Pair) -> None:
 def ticket_of(police: Settings) -> Clearance:
     """The ticket that `greenlane init` has made, for a question about plates."""
     job = Job("ab" * 16, "inquire", police.sets(("plate",)), we_receive=True)
-    return cleared(police, job, (police.tickets.folder / NAME).read_bytes())
+    return cleared(police, job, (police.tickets.folder / file_of("inquire")).read_bytes())
 
 
 @pytest.mark.parametrize("way", ["WAY_COUNT", "WAY_MATCH", "WAY_INQUIRE"])

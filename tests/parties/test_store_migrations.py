@@ -62,15 +62,19 @@ def tables(connection: sql.Connection) -> dict[str, sql.Table]:
     return {name: table for name, table in known.tables.items() if name != "alembic_version"}
 
 
+def seven(kind: Any) -> Any:
+    """A value for a column of a type."""
+    if isinstance(kind, sql.Integer):
+        return 7
+    return b"seven" if isinstance(kind, sql.LargeBinary | sql.BLOB) else "seven"
+
+
 def filled(connection: sql.Connection) -> dict[str, dict[str, Any]]:
     """Puts a row into every table that has none, and returns a row of each."""
     rows = {}
     for name, table in tables(connection).items():
         if connection.execute(table.select()).first() is None:
-            values = {
-                column.name: 7 if isinstance(column.type, sql.Integer) else "seven"
-                for column in table.columns
-            }
+            values = {column.name: seven(column.type) for column in table.columns}
             connection.execute(table.insert().values(values))
         rows[name] = dict(connection.execute(table.select()).mappings().one())
     return rows

@@ -53,7 +53,7 @@ class Standing(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., normaliser_version: _Optional[str] = ..., normaliser_digest: _Optional[bytes] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., max_elements: _Optional[int] = ..., protocols: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Proposal(_message.Message):
-    __slots__ = ("standing", "way", "caller_receives", "both_learn", "sets", "tables", "ticket")
+    __slots__ = ("standing", "way", "caller_receives", "both_learn", "sets", "tables", "ticket", "inputs")
     STANDING_FIELD_NUMBER: _ClassVar[int]
     WAY_FIELD_NUMBER: _ClassVar[int]
     CALLER_RECEIVES_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class Proposal(_message.Message):
     SETS_FIELD_NUMBER: _ClassVar[int]
     TABLES_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
     standing: Standing
     way: Way
     caller_receives: bool
@@ -68,15 +69,18 @@ class Proposal(_message.Message):
     sets: _containers.RepeatedCompositeFieldContainer[IdentifierSet]
     tables: bytes
     ticket: bytes
-    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ..., tables: _Optional[bytes] = ..., ticket: _Optional[bytes] = ...) -> None: ...
+    inputs: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ..., tables: _Optional[bytes] = ..., ticket: _Optional[bytes] = ..., inputs: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Acceptance(_message.Message):
-    __slots__ = ("standing", "sizes")
+    __slots__ = ("standing", "sizes", "inputs")
     STANDING_FIELD_NUMBER: _ClassVar[int]
     SIZES_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
     standing: Standing
     sizes: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
+    inputs: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., sizes: _Optional[_Iterable[int]] = ..., inputs: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SignedManifest(_message.Message):
     __slots__ = ("manifest", "signature", "certificate")

@@ -1,0 +1,105 @@
+"""The stages of a ticket: first how many, then which, then their columns, each about the same sets.
+
+A ticket that allows `count` and more is used in this order. A later stage is run only after the
+one before it has ended well, and only with the sets to which both nodes committed themselves then;
+another `count` begins anew. A ticket that does not allow an earlier stage does without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlalchemy as sql
+
+from parties.refusals import Refusal
+from parties.store import METADATA
+from parties.tickets.ticket import Ticket, Way
+
+ORDER: Final[tuple[Way, ...]] = ("count", "list", "match")
+"""Stages one, two and three."""
+
+STAGES: Final = sql.Table(
+    "stages",
+    METADATA,
+    sql.Column("ticket", sql.String, primary_key=True),
+    sql.Column("way", sql.String, primary_key=True),
+    sql.Column("set", sql.String, primary_key=True),
+    sql.Column("ours", sql.LargeBinary, nullable=False),
+    sql.Column("theirs", sql.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""To what both nodes committed themselves in the last run of each stage that has ended well."""
+
+
+def must_follow(
+    connection: sql.Connection,
+    ticket: Ticket,
+    way: str,
+    names: Sequence[str],
+    ours: Sequence[bytes],
+    theirs: Sequence[bytes],
+) -> None:
+    """Checks that a run may follow what was run under its ticket.
+
+    Args:
+        connection: of the store.
+        ticket: under which it is.
+        way: of the run.
+        names: of its sets.
+        ours: our commitments to them.
+        theirs: the peer's.
+
+    Raises:
+        Refusal: `ticket-stage`, an earlier stage has not been run; `ticket-other-input`, with
+            other sets.
+    """
+    before = _before(ticket, way)
+    if before is None:
+        return
+    here = (STAGES.c.ticket == ticket.id) & (STAGES.c.way == before)
+    known = {row.set: row for row in connection.execute(sql.select(STAGES).where(here))}
+    for name, own, other in zip(names, ours, theirs, strict=True):
+        if name not in known:
+            raise Refusal(
+                "ticket-stage",
+                f"identifiers.{name}: under ticket {ticket.id} {way} follows {before}, which has "
+                "not ended well",
+            )
+        for whose, digest, then in (
+            ("this node", own, known[name].ours),
+            ("the peer", other, known[name].theirs),
+        ):
+            if digest != bytes(then):
+                raise Refusal(
+                    "ticket-other-input",
+                    f"identifiers.{name}: {whose} brings another set than in {before} under ticket "
+                    f"{ticket.id}; begin again with {ORDER[0]}",
+                )
+
+
+def keep(
+    connection: sql.Connection,
+    ticket: Ticket,
+    way: str,
+    names: Sequence[str],
+    ours: Sequence[bytes],
+    theirs: Sequence[bytes],
+) -> None:
+    """Writes down that a run has ended well, and with which sets; arguments as `must_follow`."""
+    here = (STAGES.c.ticket == ticket.id) & STAGES.c.set.in_(names)
+    # What follows this stage must be run again, with these sets.
+    later = [each for each in ORDER if way in ORDER and ORDER.index(each) >= ORDER.index(way)]
+    connection.execute(STAGES.delete().where(here & STAGES.c.way.in_(later)))
+    rows = [
+        {"ticket": ticket.id, "way": way, "set": name, "ours": own, "theirs": other}
+        for name, own, other in zip(names, ours, theirs, strict=True)
+    ]
+    connection.execute(STAGES.insert(), rows)
+
+
+def _before(ticket: Ticket, way: str) -> Way | None:
+    """The stage of a ticket that comes before a way; None if there is none."""
+    earlier = [each for each in ORDER if each in ticket.ways and way in ORDER]
+    place = earlier.index(way) if way in earlier else 0
+    return earlier[place - 1] if place else None
