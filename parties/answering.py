@@ -10,15 +10,16 @@ from typing import Final, NamedTuple
 
 from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
-from parties.books import Books, Side, is_refusal
+from parties.books import Books, Side
 from parties.channel.codes import TooManyCalls
 from parties.commitments import commit
 from parties.disclosure import disclosed
-from parties.errors import PartyError, PeerLost, code_of
+from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
 from parties.jobs import deliver, facts_of, prepare, run, sizes
+from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
 from parties.sources import Source, open_source
@@ -88,13 +89,12 @@ def answers(settings: Settings, source: Source | None = None) -> Hallway:
 def _answer(node: _Node, name: str, session: str, *, at_once: bool) -> Dialogue[None]:
     log = logs.Log(peer=name, session=session)
     try:
-        yield from _converse(node, name, session, log, at_once=at_once)
+        with node.books.refusals(name, session):
+            yield from _converse(node, name, session, log, at_once=at_once)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
-        refused, code = is_refusal(error), code_of(error)
-        log.warning("job_refused" if refused else "job_failed", code=code, why=str(error))
-        if refused:
-            node.books.refused(name, session, code)
+        event = "job_refused" if isinstance(error, (Refusal, TicketRefused)) else "job_failed"
+        log.warning(event, code=code_of(error), why=str(error))
         raise
 
 

@@ -94,11 +94,13 @@ def ask(
     with closing(books), session_folder(settings.node.results, job.session) as folder:
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
-        now, ticket = datetime.now(UTC), question.ticket
-        clearance = find(settings, peer, job, now, ours=columns, path=ticket)
+        with books.refusals(peer.name, job.session):
+            now, ticket = datetime.now(UTC), question.ticket
+            clearance = find(settings, peer, job, now, ours=columns, path=ticket)
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
-        learnt = node.call(dialogue, job.session)  # 4, 5
+        with books.refusals(peer.name, job.session):
+            learnt = node.call(dialogue, job.session)  # 4, 5
         if job.way == "match" and job.we_learn:
             result = question.out or folder / f"joined.{question.format}"
             rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows

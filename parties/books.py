@@ -22,7 +22,14 @@ from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
 from parties.credentials import Identity, read_credentials
 from parties.disclosure import Column
-from parties.errors import AuditRefused, LocalFault, PartyError, TicketRefused, code_of
+from parties.errors import (
+    AuditRefused,
+    LocalFault,
+    PartyError,
+    PeerRefused,
+    TicketRefused,
+    code_of,
+)
 from parties.job import Job
 from parties.limits import Allowance, Charge, Limits
 from parties.operators.roles import other
@@ -122,6 +129,40 @@ class Books:
         facts = {"peer": peer, "session": session, "code": code}
         with self.writing() as (connection, at):
             audit.append(connection, at, "job_refused", facts)
+
+    @contextmanager
+    def refusals(self, peer: str, session: str) -> Iterator[None]:
+        """Writes down what is refused within the block, here or by the peer; it is raised on.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        try:
+            yield
+        except (Refusal, TicketRefused, PeerRefused) as refused:
+            self.refused(peer, session, refused.code)
+            raise
+
+    def inquiry_asked(
+        self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
+    ) -> None:
+        """Writes down that this node is about to inquire.
+
+        Args:
+            peer: who is asked.
+            job: the inquiry.
+            clearance: under which ticket.
+            asked: about how many identifiers of each set.
+
+        Raises:
+            TicketRefused: the ticket does not cover it, by the clock of the store.
+            LocalFault: it cannot be written.
+        """
+        sizes = {self._settings.node.role: sum(asked.values())}
+        with self.writing() as (connection, at):
+            cover(self._settings, peer, job, clearance.data, at, sizes=sizes)
+            facts = {"peer": peer.name, "session": job.session, "elements": dict(asked)}
+            audit.append(connection, at, "inquiry_asked", facts | _under(job, clearance, ()))
 
     @contextmanager
     def run(
@@ -369,8 +410,3 @@ def _word(error: BaseException) -> str:
             return "given-up"
         case _:
             return "internal"
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Whether this node has refused, as against failed."""
-    return isinstance(error, (Refusal, TicketRefused))

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from parties import logs
 from parties.asking_again import Known, ask_again, fits, known_from, reopened
+from parties.books import Books
 from parties.channel import Identity, Peer
 from parties.clearance import Clearance, cover, find
 from parties.disclosure import cells
@@ -45,6 +46,7 @@ class Inquirer:
         self._peer = settings.peer(peer)
         self._idle: list[Peer] = []  # taken and put back by one thread each
         self._known: dict[str, Known] = {}  # by set; one thread's is as good as another's
+        self._books = Books(settings)
         self._cleared: dict[tuple[str, ...], Clearance] = {}  # by sets; likewise
 
     def __enter__(self) -> Self:
@@ -57,6 +59,7 @@ class Inquirer:
         """Hangs up."""
         while (node := self._taken()) is not None:
             node.__exit__()
+        self._books.close()
 
     def ask(self, asked: Mapping[str, Sequence[str]], meter: Meter | None = None) -> InquiryReport:
         """Asks about identifiers; the peer learns how many of each set, and nothing else.
@@ -81,13 +84,17 @@ class Inquirer:
         log.info("inquiry_asked", sets=[spec.name for spec in specs], elements=sizes)
         logs.must_be_writable()
         job = Job(session, "inquire", specs, we_receive=True)
-        clearance = self._clearance(job)
-        node = self._taken() or self._connected()
-        try:
-            session, answers = self._answers(node, job, questions, clearance, meter or Meter())
-            carried = node.carried
-        finally:
-            self._idle.append(node)
+        counts = {spec.name: size for spec, size in zip(specs, sizes, strict=True) if size}
+        with self._books.refusals(self._peer.name, session):
+            clearance = self._clearance(job)
+            if counts:
+                self._books.inquiry_asked(self._peer, job, clearance, counts)
+            node = self._taken() or self._connected()
+            try:
+                session, answers = self._answers(node, job, questions, clearance, meter or Meter())
+                carried = node.carried
+            finally:
+                self._idle.append(node)
         told = [
             each
             for (given, _), answer in zip(pairs, answers, strict=True)

@@ -132,6 +132,7 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "run_begun": {**_RUN, "sets": _NAMES, "learns": _LEARNS},
     "run_ended": {**_RUN, "ours": _COUNTS, "theirs": _COUNTS, "found": _may(_COUNTS), **_BYTES},
     "run_failed": {**_RUN, "code": _WORD, **{name: _may(kind) for name, kind in _BYTES.items()}},
+    "inquiry_asked": {"peer": _NAME, "session": _SESSION, "elements": _COUNTS, **_UNDER},
     "inquiry_answered": {"peer": _NAME, "session": _SESSION, "elements": _COUNTS, **_UNDER},
     "ticket_received": {
         "ticket": _TICKET,
