@@ -51,7 +51,11 @@ def write_trial(ours: Settings, theirs: Settings, at: datetime) -> None:
 
 
 def make_trial(
-    ours: Settings, theirs: Settings, at: datetime, ways: Sequence[Way] = WAYS
+    ours: Settings,
+    theirs: Settings,
+    at: datetime,
+    ways: Sequence[Way] = WAYS,
+    runs: int = MOST_RUNS,
 ) -> SignedTicket:
     """Signs a ticket for two nodes whose authorities are on this machine.
 
@@ -62,6 +66,7 @@ def make_trial(
         theirs: settings of the other.
         at: now, UTC.
         ways: that it allows.
+        runs: how many, but for inquiries.
 
     Raises:
         SettingsError: one does not know the other, or names no authority of operators.
@@ -76,7 +81,7 @@ def make_trial(
         floor=0,
         learns="both",
         get=_peer(theirs, ours).disclose,
-        runs=MOST_RUNS if {*ways} != {"inquire"} else 0,
+        runs=runs if {*ways} != {"inquire"} else 0,
         inquiries=MOST_ELEMENTS if "inquire" in ways else 0,
         protocols=tuple(PROTOCOLS),
     )
