@@ -150,7 +150,7 @@ def export(
 def _store(settings: Settings) -> Iterator[Store]:
     from parties.store import Store
 
-    store = Store(f"sqlite:///{settings.path.parent / 'state.db'}")
+    store = Store(settings.store.url)
     try:
         yield store
     finally:
