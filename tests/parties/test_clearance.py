@@ -1,11 +1,13 @@
-"""Whether a ticket covers a job: what the node that answers refuses, what the one that asks takes."""
+"""Whether a ticket covers a job: what a node that answers refuses, what one that asks takes."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import pytest
 from people import BODY, DAY, NODES, YEAR, Authority, People, changed
@@ -41,6 +43,7 @@ from psi import Side, _core
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 SESSION = "ab" * 16
 PERSON = IdentifierSettings("person", "resident_id", (("id",),))
 PLATE = IdentifierSettings("plate", "plate", (("plate",),))
@@ -71,15 +74,15 @@ class Office(NamedTuple):
     people: People
     folder: Path
 
-    def ticket(self, signed: dict[str, Any] | None = None, **changes: Any) -> bytes:
+    def ticket(self, signed: Mapping[str, Any] = NOTHING, **changes: Any) -> bytes:
         """A ticket that allows what the nodes of these tests ask, but for what is changed."""
-        return self.people.signed(**({"at": NOW - HOUR} | (signed or {})), **(ALLOWED | changes))
+        return self.people.signed(**{"at": NOW - HOUR, **signed}, **(ALLOWED | changes))
 
-    def node(self, role: Party, folder: Path, peer: dict[str, Any] | None = None) -> Settings:
+    def node(self, role: Party, folder: Path, peer: Mapping[str, Any] = NOTHING) -> Settings:
         """A node whose source is not there: whoever reads a row of it fails."""
         their = NODES[other(role)]
         known = PeerSettings(their, "127.0.0.1:2", their, may=("count", "match", "inquire"))
-        known = known._replace(operators=self.folder / f"{other(role)}.pem", **(peer or {}))
+        known = known._replace(operators=self.folder / f"{other(role)}.pem", **peer)
         return Settings(
             path=folder / FILE,
             node=NodeSettings(NODES[role], role, "127.0.0.1:1", Path("c"), Path("k"), Path("r")),
@@ -155,12 +158,12 @@ class Case(NamedTuple):
     """
 
     code: str
-    ticket: dict[str, Any] = {}
-    signed: dict[str, Any] = {}
+    ticket: Mapping[str, Any] = NOTHING
+    signed: Mapping[str, Any] = NOTHING
     job: Job = MATCH
     columns: tuple[Column, ...] = (CLAIM,)
-    node: dict[str, Any] = {}
-    peer: dict[str, Any] = {}
+    node: Mapping[str, Any] = NOTHING
+    peer: Mapping[str, Any] = NOTHING
 
 
 ONLY_POLICE = {"police": {"columns": ["claim_no"]}}

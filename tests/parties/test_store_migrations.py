@@ -62,15 +62,22 @@ def tables(connection: sql.Connection) -> dict[str, sql.Table]:
     return {name: table for name, table in known.tables.items() if name != "alembic_version"}
 
 
+def value_of(column: sql.Column[Any]) -> int | bytes | str:
+    match column.type:
+        case sql.Integer():
+            return 7
+        case sql.LargeBinary():
+            return b"seven"
+        case _:
+            return "seven"
+
+
 def filled(connection: sql.Connection) -> dict[str, dict[str, Any]]:
     """Puts a row into every table that has none, and returns a row of each."""
     rows = {}
     for name, table in tables(connection).items():
         if connection.execute(table.select()).first() is None:
-            values = {
-                column.name: 7 if isinstance(column.type, sql.Integer) else "seven"
-                for column in table.columns
-            }
+            values = {column.name: value_of(column) for column in table.columns}
             connection.execute(table.insert().values(values))
         rows[name] = dict(connection.execute(table.select()).mappings().one())
     return rows

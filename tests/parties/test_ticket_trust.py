@@ -238,7 +238,7 @@ def test_nobody_else_revokes_and_nothing_else(
 ) -> None:
     with pytest.raises(PartyError, match=why):
         revoking(office, party, duty, what, **options)
-    assert not (office.folder / party / "tickets").exists()
+    assert not (office.folder / party / "tickets" / FOLDER).exists()
     assert revoked(office.settings(party)) == frozenset()
 
 
