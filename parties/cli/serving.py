@@ -70,7 +70,7 @@ def _serve(settings: SettingsPath, *, as_json: bool) -> None:
     )
     with noting(loaded) as note:
         note("node_started", {"role": node.role, "version": version("greenlane")})
-    port = server.start()
+        port = server.start()
     host = node.listen.rpartition(":")[0]
     give(
         {"name": node.name, "role": node.role, "listen": f"{host}:{port}"},
