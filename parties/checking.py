@@ -92,9 +92,6 @@ def _node(settings: Settings) -> Iterator[Finding]:
 
 
 def _tickets(settings: Settings) -> Iterator[Finding]:
-    if settings.operators.authority is None:
-        yield Finding("doubt", "operators.authority", "is not named, so nobody here signs tickets")
-        return
     try:
         count = len(own_side(settings).authorities)
         withdrawn = revoked(settings)

@@ -140,7 +140,12 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "peer": _may(_NAME),
         "purpose": _may(_TEXT),
     },
-    "ticket_approved": {"ticket": _TICKET, "digest": _DIGEST, **_OPERATOR},
+    "ticket_approved": {
+        "ticket": _TICKET,
+        "digest": _DIGEST,
+        "stage": _may(_WORD),
+        **_OPERATOR,
+    },
     "ticket_refused": {
         "ticket": _TICKET,
         "digest": _DIGEST,
@@ -150,10 +155,11 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
     },
     "ticket_revoked": {
         "ticket": _TICKET,
-        "digest": _DIGEST,
+        "digest": _may(_DIGEST),
         "peer": _may(_NAME),
         **{name: _may(kind) for name, kind in _OPERATOR.items()},
     },
+    "certificate_revoked": {"certificate": _DIGEST, "operator": _NAME, "role": _WORD},
     "disclosure": {
         "peer": _NAME,
         "session": _SESSION,

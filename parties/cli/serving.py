@@ -39,9 +39,12 @@ def serve(settings: SettingsPath, as_json: AsJson = False) -> None:
 
 
 def _serve(settings: SettingsPath, *, as_json: bool) -> None:
+    from importlib.metadata import version
+
     from parties import logs
     from parties.answering import answers
     from parties.channel import Identity, Node
+    from parties.cli.noting import noting
     from parties.machine import use
     from parties.settings_file import load
 
@@ -65,7 +68,9 @@ def _serve(settings: SettingsPath, *, as_json: bool) -> None:
         patience=node.patience,
         most_calls=CALLS,
     )
-    port = server.start()
+    with noting(loaded) as note:
+        note("node_started", {"role": node.role, "version": version("greenlane")})
+        port = server.start()
     host = node.listen.rpartition(":")[0]
     give(
         {"name": node.name, "role": node.role, "listen": f"{host}:{port}"},

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
     """Puts a clock of the store that is ahead back to this machine's."""
-    from parties import logs
+    from parties import audit, logs
     from parties.settings_file import load
     from parties.store import Store, in_words
 
@@ -25,7 +25,9 @@ def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
     logs.set_up(loaded.node.log)
     logs.must_be_writable()
 
-    def log(_: sql.Connection, __: datetime, ___: str, facts: Mapping[str, Any]) -> None:
+    def log(connection: sql.Connection, at: datetime, event: str, facts: Mapping[str, Any]) -> None:
+        audit.begin(connection, loaded.node.name)
+        audit.append(connection, at, event, facts)
         logs.Log().warning("clock_set", was=facts["was"], now=facts["now"])
 
     store = Store(loaded.store.url)

@@ -130,19 +130,41 @@ def sign(
     certificate: CertificatePath,
     stage: Annotated[StageName, typer.Option(help="For a run, or for detail to be told.")],
     approval: Annotated[str, typer.Option(help="Number of the approval, of an approver.")] = "",
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="The settings file of the operator's node, whose log then says it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Signs a ticket, as the duty that the certificate names; read it first by `show`."""
     from datetime import UTC, datetime
 
+    from parties.errors import CertificateError
+    from parties.operators import operator_of
+    from parties.settings_file import load
     from parties.tickets.files import read_ticket, write_ticket
     from parties.tickets.signing import SignedTicket
     from parties.tickets.signing import sign as sign_ticket
 
+    loaded = None if settings is None else load(settings)
     signed = SignedTicket.decode(read_ticket(file))
     secret, chain = _operator(key, certificate)
+    operator = operator_of(chain[0])
+    if loaded is not None and operator.node != loaded.node.name:
+        raise CertificateError(
+            f"the certificate is for an operator of {operator.node}, and --settings are those of "
+            f"{loaded.node.name}"
+        )
     more = sign_ticket(signed, stage.value, secret, chain, datetime.now(UTC), approval)
-    write_ticket(file, more)
+    if loaded is None:
+        write_ticket(file, more)
+    else:
+        from parties.cli.noting import facts_of, noting
+
+        with noting(loaded) as note:
+            ticket = {"ticket": more.ticket.id, "digest": more.ticket.digest, "stage": stage.value}
+            note("ticket_approved", ticket | facts_of(operator))
+            write_ticket(file, more)
     _give(file, more, as_json=as_json)
 
 
@@ -196,12 +218,21 @@ def revoke(
     """Revokes a ticket, or an operator's certificate, at this node."""
     from datetime import UTC, datetime
 
+    from parties.cli.noting import facts_of, noting
+    from parties.operators import operator_of
     from parties.settings_file import load
     from parties.tickets.revoking import revoke as write_revocation
 
     loaded = load(settings)
     secret, chain = _operator(key, certificate)
-    path = write_revocation(loaded, revoked, reason, secret, chain, datetime.now(UTC))
+    who = facts_of(operator_of(chain[0]))
+    with noting(loaded) as note:
+        path = write_revocation(loaded, revoked, reason, secret, chain, datetime.now(UTC))
+        kind, _, digest = revoked.rpartition(":")
+        if kind:
+            note("certificate_revoked", who | {"certificate": digest})
+        else:
+            note("ticket_revoked", who | {"ticket": revoked})
     give({"revoked": revoked, "file": str(path)}, [f"revoked {revoked}"], as_json=as_json)
 
 

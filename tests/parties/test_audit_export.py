@@ -302,7 +302,7 @@ def program(
     def run_(command: str, *options: str) -> tuple[int, Any]:
         arguments = ["greenlane", "audit", command, "--settings", str(folder / FILE), *options]
         monkeypatch.setattr("sys.argv", arguments)
-        monkeypatch.setattr("parties.store.datetime", Clock)
+        monkeypatch.setattr("parties.store.clock.datetime", Clock)
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
             cli.main()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sql
 
+from parties.audit.showing import lines_of
 from parties.checking import Finding, check
 from parties.founding import found
 from parties.settings_file import load
@@ -214,3 +215,25 @@ def test_the_command_sets_the_clock_once_and_logs_it(
     assert (event["event"], event["level"]) == ("clock_set", "warning")
     assert event["was"] > event["now"]
     assert of_store(file).level == "fine"
+    with closing(Store(load(file).store.url)) as store, store.reading() as connection:
+        (line,) = lines_of(connection)
+        assert store.now(connection) < datetime.fromisoformat(line["facts"]["was"])
+    assert line["event"] == "clock_set"
+    assert line["facts"] == {"was": event["was"], "now": event["now"]}
+
+
+def test_a_clock_is_not_set_in_a_store_whose_log_is_another_nodes(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from parties import audit, cli, logs
+
+    run_ahead(file, timedelta(hours=5))
+    with closing(Store(load(file).store.url)) as store, store.writing() as connection:
+        audit.begin(connection, "other")
+    monkeypatch.setattr("sys.argv", ["greenlane", "store", "set-clock", "--settings", str(file)])
+    with pytest.raises(SystemExit) as leave:
+        cli.main()
+    logs.set_up(None)
+    assert leave.value.code == 9
+    assert "the store's audit log is that of other" in capsys.readouterr().err
+    assert of_store(file).level == "doubt", "it is ahead as before"

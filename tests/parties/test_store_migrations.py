@@ -62,11 +62,14 @@ def tables(connection: sql.Connection) -> dict[str, sql.Table]:
     return {name: table for name, table in known.tables.items() if name != "alembic_version"}
 
 
-def seven(kind: Any) -> Any:
-    """A value for a column of a type."""
-    if isinstance(kind, sql.Integer):
-        return 7
-    return b"seven" if isinstance(kind, sql.LargeBinary | sql.BLOB) else "seven"
+def value_of(column: sql.Column[Any]) -> int | bytes | str:
+    match column.type:
+        case sql.Integer():
+            return 7
+        case sql.LargeBinary():
+            return b"seven"
+        case _:
+            return "seven"
 
 
 def filled(connection: sql.Connection) -> dict[str, dict[str, Any]]:
@@ -74,7 +77,7 @@ def filled(connection: sql.Connection) -> dict[str, dict[str, Any]]:
     rows = {}
     for name, table in tables(connection).items():
         if connection.execute(table.select()).first() is None:
-            values = {column.name: seven(column.type) for column in table.columns}
+            values = {column.name: value_of(column) for column in table.columns}
             connection.execute(table.insert().values(values))
         rows[name] = dict(connection.execute(table.select()).mappings().one())
     return rows

@@ -140,11 +140,11 @@ def test_without_an_authority_no_ticket_is_taken(office: Office) -> None:
     nobody = settings._replace(operators=settings.operators._replace(authority=None))
     with pytest.raises(SettingsError, match=r"\[operators\] lacks authority"):
         trust_in(nobody, peer)
-    for changed, where in (
-        (nobody, "operators.authority"),
-        (settings._replace(peers=(bare,)), "peers.police.operators"),
+    for changed, level, where in (
+        (nobody, "wrong", "operators.authority"),
+        (settings._replace(peers=(bare,)), "doubt", "peers.police.operators"),
     ):
-        assert ("doubt", where) in {(each.level, each.where) for each in check(changed)}
+        assert (level, where) in {(each.level, each.where) for each in check(changed)}
 
 
 def test_an_authority_that_is_none_is_named(office: Office) -> None:
@@ -238,7 +238,7 @@ def test_nobody_else_revokes_and_nothing_else(
 ) -> None:
     with pytest.raises(PartyError, match=why):
         revoking(office, party, duty, what, **options)
-    assert not (office.folder / party / "tickets").exists()
+    assert not (office.folder / party / "tickets" / FOLDER).exists()
     assert revoked(office.settings(party)) == frozenset()
 
 
