@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import sqlalchemy as sql
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from parties.store import METADATA, Moment, Statement
 
@@ -73,12 +73,20 @@ def _is(*columns: sql.Column[Any]) -> sql.ColumnElement[bool]:
 
 def _adding(table: sql.Table) -> Statement:
     """Makes a row, or adds to the counts of the one that is there."""
-    counts = [column for column in table.columns if not column.primary_key]
-    forms = []
-    for insert in (sqlite.insert(table), postgresql.insert(table)):
-        more = {each.name: each + insert.excluded[each.name] for each in counts}
-        forms.append(insert.on_conflict_do_update(index_elements=table.primary_key, set_=more))
-    return Statement(*forms)
+
+    def on_postgresql() -> sql.Executable:
+        from sqlalchemy.dialects import postgresql
+
+        return _added(postgresql.insert(table), table)
+
+    return Statement(_added(sqlite.insert(table), table), on_postgresql)
+
+
+def _added(insert: Any, table: sql.Table) -> sql.Executable:
+    counts = [column.name for column in table.columns if not column.primary_key]
+    more = {name: table.c[name] + insert.excluded[name] for name in counts}
+    done: sql.Executable = insert.on_conflict_do_update(index_elements=table.primary_key, set_=more)
+    return done
 
 
 def _total(*columns: sql.Column[Any]) -> sql.ColumnElement[int]:

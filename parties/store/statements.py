@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy.dialects import sqlite
 
 
 class Statement:
@@ -15,16 +16,17 @@ class Statement:
 
     Args:
         statement: what is said, in SQLAlchemy's words; at most one row of its answer is read.
-        elsewhere: what is said to PostgreSQL, if that has words of its own.
+        elsewhere: makes what is said to PostgreSQL, if that has words of its own; called when they
+            are needed, for they take long to import.
     """
 
-    def __init__(self, statement: sql.Executable, elsewhere: sql.Executable | None = None) -> None:
-        self._statement = statement if elsewhere is None else elsewhere
-        dialect = sqlite.dialect(paramstyle="named")
-        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-        self._said = str(compiled)
-        # Values that stand in the statement itself.
-        self._fixed = {name: of for name, of in compiled.params.items() if of is not None}
+    def __init__(
+        self,
+        statement: sql.Executable,
+        elsewhere: Callable[[], sql.Executable] | None = None,
+    ) -> None:
+        self._statement = statement
+        self._make_elsewhere = elsewhere
 
     def on(self, connection: sql.Connection, **values: str | int) -> Any:
         """Says it, and returns the first row of the answer, or None.
@@ -34,7 +36,21 @@ class Statement:
             values: of its parameters.
         """
         if connection.dialect.name != "sqlite":
-            result = connection.execute(self._statement, values)
+            result = connection.execute(self._elsewhere, values)
             return result.first() if result.returns_rows else None
+        said, fixed = self._said
         driver: Any = connection.connection.dbapi_connection
-        return driver.execute(self._said, self._fixed | values).fetchone()
+        return driver.execute(said, fixed | values).fetchone()
+
+    @cached_property
+    def _said(self) -> tuple[str, dict[str, Any]]:
+        """As SQLite reads it, and the values that stand in the statement itself."""
+        from sqlalchemy.dialects import sqlite
+
+        dialect = sqlite.dialect(paramstyle="named")
+        compiled = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        return str(compiled), {name: of for name, of in compiled.params.items() if of is not None}
+
+    @cached_property
+    def _elsewhere(self) -> sql.Executable:
+        return self._statement if self._make_elsewhere is None else self._make_elsewhere()

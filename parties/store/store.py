@@ -175,6 +175,7 @@ class Store:
 
     def _roll_back(self, connection: sql.Connection | None) -> None:
         if connection is None:
+            self._let_go()  # interrupted while it began: nobody knows how far it came
             return
         try:
             self._database.roll_back(connection)

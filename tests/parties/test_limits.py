@@ -231,8 +231,12 @@ def started(*words: object) -> subprocess.Popen[str]:
     )
 
 
-def said(process: subprocess.Popen[str]) -> Any:
-    out, err = process.communicate(timeout=250)
+def said(process: subprocess.Popen[str], seconds: float = 250) -> Any:
+    try:
+        out, err = process.communicate(timeout=seconds)
+    finally:
+        process.kill()  # if it is still there
+        process.communicate()
     assert process.returncode == 0, err
     return json.loads(out)
 
@@ -257,7 +261,7 @@ def kill(request: pytest.FixtureRequest, folder: Path, kind: str, rounds: int, n
     else:
         server = request.getfixturevalue("postgresql")
         urls = [server.schema() for _ in range(new + 1)]
-    return said(started("killed", 24, rounds, 150 * ELEMENTS, *urls))
+    return said(started("killed", 24, rounds, 150 * ELEMENTS, *urls), 250 + 5 * rounds)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -271,12 +275,12 @@ def test_no_more_is_answered_than_counted_when_processes_are_killed(
 
 @pytest.mark.study
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_no_more_is_answered_than_counted_in_a_thousand_kills(
+def test_no_more_is_answered_than_counted_in_many_kills(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
-    seen = kill(request, tmp_path, kind, rounds=1000, new=30)
+    seen = kill(request, tmp_path, kind, rounds=400, new=20)
     print(f"\n{kind}: {seen}")
-    assert seen["answered"] <= seen["counted"]
+    assert seen["answered"] <= seen["counted"] <= seen["answered"] + 400
 
 
 def fill(limits: Limits) -> str:

@@ -60,6 +60,7 @@ FULL: dict[str, Any] = {
     },
     "operators": {"authority": "tls/operators.pem"},
     "tickets": {"folder": "signed"},
+    "store": {"url": "sqlite:///state/greenlane.db"},
 }
 
 
@@ -143,6 +144,47 @@ def test_peers_and_sets_are_found_by_name(tmp_path: Path) -> None:
         settings.peer("x")
     with pytest.raises(SettingsError, match=r"no \[identifiers.x\]; there is: person, ride"):
         settings.sets(("person", "x"))
+
+
+def stored(folder: Path, **entries: Any) -> str:
+    return load(written(folder, FULL | {"store": entries})).store.url
+
+
+def test_the_store_is_a_file_beside_the_settings_or_where_they_say(tmp_path: Path) -> None:
+    assert load(written(tmp_path, FULL)).store.url == f"sqlite:///{tmp_path}/state/greenlane.db"
+    assert stored(tmp_path) == f"sqlite:///{tmp_path}/state.db"
+    assert stored(tmp_path, url="sqlite:///kept/x.db") == f"sqlite:///{tmp_path}/kept/x.db"
+    assert stored(tmp_path, url="sqlite:////var/lib/x.db") == "sqlite:////var/lib/x.db"
+    remote = "postgresql+psycopg://greenlane@db.example:5432/greenlane?sslmode=verify-full"
+    assert stored(tmp_path, url=remote) == remote
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("postgresql+psycopg://me:hidden@db/name", "must hold no password; GREENLANE_STORE_PASS"),
+        ("postgresql+psycopg://me@db/name?password=hidden", "must hold no password"),
+        ("postgresql+psycopg://me@db/name?sslpassword=hidden", "must hold no password"),
+        ("postgresql+psycopg://me:hidden@[::1/name", "is no URL"),
+        ("postgresql://me:hidden@db/name", "does not have the form"),
+        ("postgresql+psycopg://me:hidden@db", "does not have the form"),
+        ("sqlite:///", "does not have the form"),
+        ("mysql://me:hidden@db/name", "does not have the form"),
+    ],
+)
+def test_a_password_in_the_url_of_a_store_is_refused_and_no_url_is_shown(
+    tmp_path: Path, url: str, why: str
+) -> None:
+    with pytest.raises(SettingsError, match=r"\[store\] url: ") as wrong:
+        stored(tmp_path, url=url)
+    assert why in str(wrong.value)
+    assert "hidden" not in str(wrong.value)
+
+
+def test_an_entry_that_was_says_what_is_in_its_place(tmp_path: Path) -> None:
+    document = FULL | {"tables": {"counts": "counts.db"}}
+    with pytest.raises(SettingsError, match=r"\[tables\] counts: no such entry; .*\[store\] url"):
+        load(written(tmp_path, document))
 
 
 def entries(document: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -90,6 +90,23 @@ def test_a_transaction_within_another_is_our_own_mistake(store: Store) -> None:
     note(store, 1)
 
 
+def test_a_transaction_that_is_interrupted_while_it_begins_blocks_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = store._database.begin_writing
+
+    def begin_and_be_interrupted(connection: sql.Connection) -> None:
+        begin(connection)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._database, "begin_writing", begin_and_be_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            note(store, 1)
+    note(store, 2)
+    assert noted(store) == [2]
+
+
 @contextmanager
 def held_elsewhere(url: str) -> Iterator[None]:
     """Another process of the node writes, for as long as the block does."""
