@@ -1,10 +1,13 @@
 """Brings the tables of a store to the form of this release; `migrations/versions` has the steps.
 
-Alembic takes long to import, and is imported only where there is something to do.
+Alembic takes long to import, half a second, and is imported only where there is something to do. A
+new SQLite store, as each node begins with, is made from the statements that the migrations come to
+(`scripts/store_form.py` writes them, and a test compares).
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Final
@@ -15,6 +18,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from parties.errors import LocalFault
 
 FOLDER: Final = Path(__file__).parent / "migrations"
+FORM: Final = "sqlite.json"
+"""The file in `FOLDER` with the statements of a new SQLite store, and the version they make."""
 _VERSION: Final = sql.text("SELECT version_num FROM alembic_version")
 _ALONE: Final = threading.Lock()
 """Alembic keeps what it works on in variables of its module."""
@@ -58,6 +63,12 @@ def migrate(connection: sql.Connection, label: str) -> None:
             f"{label}: the store was written by a newer release of Greenlane: its version is "
             f"{version}, and this release knows those up to {known[-1]}; upgrade Greenlane"
         )
+    if version is None and connection.dialect.name == "sqlite":
+        form = json.loads((FOLDER / FORM).read_text(encoding="utf-8"))
+        if form["version"] == known[-1]:
+            for statement in form["statements"]:
+                connection.exec_driver_sql(statement)
+            return
     from alembic import command
     from alembic.config import Config
 
@@ -67,3 +78,9 @@ def migrate(connection: sql.Connection, label: str) -> None:
     config.attributes["connection"] = connection
     with _ALONE:
         command.upgrade(config, "head")
+
+
+def write_form(version: str, statements: list[str]) -> None:
+    """Writes the statements of a new SQLite store."""
+    text = json.dumps({"version": version, "statements": statements}, indent=1)
+    (FOLDER / FORM).write_text(text + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -213,3 +214,19 @@ def test_a_store_that_is_up_to_date_is_opened_without_alembic(url: str) -> None:
         "assert ('psycopg' in sys.modules) == ('+psycopg' in sys.argv[1])"
     )
     subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, check=True)
+
+
+def test_a_new_store_begins_as_the_migrations_would_make_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If they differ: python scripts/store_form.py."""
+    known = shutil.copytree(migrating.FOLDER, tmp_path / "known")
+    (known / migrating.FORM).write_text('{"version": ""}', encoding="utf-8")
+    dumps = []
+    for name, folder in (("form", migrating.FOLDER), ("migrations", known)):
+        monkeypatch.setattr(migrating, "FOLDER", folder)
+        Store(f"sqlite:///{tmp_path}/{name}").close()
+        with closing(sqlite3.connect(tmp_path / name)) as database:
+            dumps.append(list(database.iterdump()))
+    assert dumps[0] == dumps[1]
+    assert len(dumps[0]) > 10
