@@ -318,6 +318,13 @@ def test_a_count_needs_no_signature_for_detail(
     assert proposed.clearance.verified.ticket.id == BODY["id"]
 
 
+def test_a_peer_is_the_name_in_its_certificate_and_not_what_we_call_it(
+    office: Office, insurer: Settings, tmp_path: Path
+) -> None:
+    called = office.node("police", tmp_path, {"name": "partner", "san": NODES["insurer"].upper()})
+    assert heard(called, proposal(insurer, office.ticket(), COUNT, ())).job.session == SESSION
+
+
 def test_the_bound_of_the_ticket_counts_beside_those_of_the_nodes(
     office: Office, insurer: Settings, police: Settings
 ) -> None:

@@ -115,9 +115,10 @@ class Machine(RuleBasedStateMachine):
         self.open()
         with self.limits.store.writing() as connection:
             for table in METADATA.sorted_tables:
-                connection.execute(
-                    table.delete() if table.name != "clock" else table.update().values(at=0)
-                )
+                if table.name == "clock":
+                    connection.execute(table.update().values(at=0))
+                elif not table.name.startswith("audit_"):  # which refuse, and nothing is in them
+                    connection.execute(table.delete())
 
     def open(self) -> None:
         self.limits = Limits(Store(self.url, machine_time=lambda: self.time))
