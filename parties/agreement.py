@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from parties.books import Side
 from parties.clearance import Clearance, cover
 from parties.disclosure import WIDEST, Column
+from parties.errors import TicketRefused
 from parties.identifiers import domain
 from parties.job import Chosen, Job
 from parties.operators.roles import other
@@ -151,7 +152,7 @@ def propose(
         standing=theirs,
         sizes=tuple(acceptance.sizes),
         clearance=clearance,
-        most=min(_most(peer, theirs), clearance.most(settings.node.role)),
+        most=_most(peer, theirs),
         may=tuple(_able(peer, job, ours.columns, theirs, clearance)),
         words=said + heard,
     )
@@ -220,12 +221,16 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
     data, now = proposal.ticket, datetime.now(UTC)
     clearance = cover(settings, peer, job, data, now, theirs=brought.columns)
     if way != "inquire" and not _able(peer, job, (), proposal.standing, clearance):
+        if able(set(peer.protocols) & set(proposal.standing.protocols), job.output):
+            raise TicketRefused(
+                "ticket-other-protocol", "no protocol of the ticket is one that both nodes allow"
+            )
         raise Refusal(
             "protocol-not-allowed",
             f"peers.{peer.name}: no protocol that both nodes allow tells what is to be learnt "
             f"({job.output.value}); compare `protocols` on both nodes",
         )
-    most = min(_most(peer, proposal.standing), clearance.most(settings.node.role))
+    most = _most(peer, proposal.standing)
     return Proposed(job, brought, proposal.standing, heard, most, clearance, proposal.tables)
 
 
@@ -338,7 +343,10 @@ def _check_sizes(
             f"peers.{peer.name}.max_elements"
         )
     if max(sizes) > size_class(clearance.most(other(settings.node.role))):
-        raise BoundExceeded(f"{peer.name} brings more elements or records than the ticket allows")
+        raise TicketRefused(
+            "ticket-too-large",
+            f"{peer.name} brings more elements or records than the ticket allows",
+        )
 
 
 def _side(message: str, job: Job, standing: wire.Standing, inputs: Sequence[bytes]) -> Side:

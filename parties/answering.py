@@ -18,7 +18,7 @@ from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
-from parties.jobs import deliver, facts_of, prepare, run, sizes
+from parties.jobs import deliver, facts_of, largest, prepare, run, sizes
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
@@ -143,7 +143,8 @@ def _converse(
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
-        brought = Side(columns, commit(settings, clearance.verified.ticket.id, ours.sets))
+        inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
+        brought = Side(columns, inputs, largest(job, ours))
         with node.books.run(peer, job, clearance, brought, proposed.theirs) as begun:
             terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
             dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5

@@ -20,7 +20,16 @@ from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
 from parties.job import Job
-from parties.jobs import Learnt, Prepared, deliver, facts_of, prepare, run, sizes
+from parties.jobs import (
+    Learnt,
+    Prepared,
+    deliver,
+    facts_of,
+    largest,
+    prepare,
+    run,
+    sizes,
+)
 from parties.joining import Format
 from parties.planning import choices
 from parties.reports import JobReport, set_reports, totals
@@ -95,8 +104,15 @@ def ask(
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         with books.refusals(peer.name, job.session):
-            now, ticket = datetime.now(UTC), question.ticket
-            clearance = find(settings, peer, job, now, ours=columns, path=ticket)
+            clearance = find(
+                settings,
+                peer,
+                job,
+                datetime.now(UTC),
+                ours=columns,
+                protocols=() if question.protocol is None else (question.protocol,),
+                path=question.ticket,
+            )
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):
@@ -131,7 +147,7 @@ def _converse(
 ) -> Dialogue[list[Learnt]]:
     exact, tally = not settings.node.pad_sizes, Tally()
     inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-    brought = Side(ours.columns, inputs)
+    brought = Side(ours.columns, inputs, largest(job, ours))
     accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))
     with books.run(peer, job, clearance, brought, accepted.theirs) as begun:
         own = sizes(job, ours, accepted.most, exact=exact)

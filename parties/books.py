@@ -47,10 +47,12 @@ class Side(NamedTuple):
     Attributes:
         columns: of its own that the other gets.
         inputs: its commitments to its sets, in the order of the job.
+        largest: how many identifiers or records its largest set has; None if only it knows.
     """
 
     columns: Sequence[Column]
     inputs: Sequence[bytes]
+    largest: int | None = None
 
 
 class Facts(NamedTuple):
@@ -264,7 +266,9 @@ class Run:
         ours, theirs = self._sides
         data, told, learnt = self._clearance.data, ours.columns, theirs.columns
         with self._books.writing() as (connection, at):
-            cover(self._settings, peer, job, data, at, ours=told, theirs=learnt)
+            us, size = self._settings.node.role, ours.largest
+            sizes = {} if size is None else {us: size}
+            cover(self._settings, peer, job, data, at, ours=told, theirs=learnt, sizes=sizes)
             inputs = ours.inputs, theirs.inputs
             stages.must_follow(connection, ticket, job.way, self._names, *inputs)
             facts = self._facts | {"sets": self._names, "learns": self._learns()}

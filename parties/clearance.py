@@ -55,6 +55,7 @@ def cover(
     ours: Sequence[Column] = (),
     theirs: Sequence[Column] = (),
     sizes: Mapping[Party, int] | None = None,
+    protocols: Collection[str] = (),
 ) -> Clearance:
     """Checks that a ticket covers a job, as far as it is known.
 
@@ -67,6 +68,7 @@ def cover(
         ours: columns of ours that the peer would get.
         theirs: columns of theirs that we would get.
         sizes: of each party's largest set, as far as they are known.
+        protocols: that somebody has asked for; otherwise those of the ticket are chosen from.
 
     Raises:
         TicketRefused: it does not; the code says in which way.
@@ -86,7 +88,7 @@ def cover(
             police=names["police"],
             way=job.way,
             sets=[(spec.name, domain(spec)) for spec in job.sets],
-            protocols=(),  # only those of the ticket are chosen from
+            protocols=protocols,
             learners=[party for party in learns if learns[party]],
             columns={party: told[party] for party in told if told[party]},
             sizes=sizes or {},
@@ -103,6 +105,7 @@ def find(
     at: datetime,
     *,
     ours: Sequence[Column] = (),
+    protocols: Collection[str] = (),
     path: Path | None = None,
 ) -> Clearance:
     """Finds the ticket under which a job is asked; the asking end.
@@ -113,6 +116,7 @@ def find(
         job: what is asked.
         at: now, UTC.
         ours: columns of ours that the peer would get.
+        protocols: that somebody has asked for.
         path: the ticket's file; None for the only one in the folder of tickets that covers the job.
 
     Raises:
@@ -120,7 +124,8 @@ def find(
         SettingsError, CertificateError, LocalFault: as of `cover`, or a file cannot be read.
     """
     if path is not None:
-        return cover(settings, peer, job, read_ticket(path), at, ours=ours)
+        data = read_ticket(path)
+        return cover(settings, peer, job, data, at, ours=ours, protocols=protocols)
     folder = settings.tickets.folder
     try:
         paths = sorted(folder.glob(f"*{SUFFIX}"))
@@ -129,7 +134,8 @@ def find(
     found, refused = list[Clearance](), list[TicketRefused]()
     for each in paths:
         try:
-            found.append(cover(settings, peer, job, read_ticket(each), at, ours=ours))
+            data = read_ticket(each)
+            found.append(cover(settings, peer, job, data, at, ours=ours, protocols=protocols))
         except TicketRefused as error:
             refused.append(error)
     if len(found) == 1:

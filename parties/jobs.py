@@ -108,6 +108,12 @@ def sizes(job: Job, ours: Prepared, most: int, *, exact: bool) -> list[int]:
     return [shown(_size(own, most, with_records=with_records), exact) for own in ours.sets]
 
 
+def largest(job: Job, ours: Prepared) -> int:
+    """Our largest set, as a ticket counts: records where they are told, else identifiers."""
+    with_records = _tells_records(job, ours)
+    return max(_count(own, with_records=with_records) for own in ours.sets)
+
+
 def run(
     job: Job, terms: Terms, ours: Prepared, *, exact: bool, meter: Meter
 ) -> Dialogue[list[Learnt]]:
@@ -217,8 +223,7 @@ def _tells_records(job: Job, ours: Prepared) -> bool:
 
 
 def _size(own: IdentifiedSet, bound: int, *, with_records: bool) -> int:
-    # A record is a row that names an identifier, so there are at least as many of them.
-    size = _core.total(own.counts) if with_records else len(own)
+    size = _count(own, with_records=with_records)
     if size > bound:
         raise Refusal(
             "set-too-large",
@@ -226,3 +231,8 @@ def _size(own: IdentifiedSet, bound: int, *, with_records: bool) -> int:
             f"nodes have agreed on at most {bound}; raise max_elements of the peer on both nodes",
         )
     return size
+
+
+def _count(own: IdentifiedSet, *, with_records: bool) -> int:
+    # A record is a row that names an identifier, so there are at least as many of them.
+    return _core.total(own.counts) if with_records else len(own)

@@ -14,7 +14,7 @@ from people import BODY, DAY, NODES, YEAR, Authority, People, changed
 
 from parties.agreement import Proposed, accept, hear_proposal
 from parties.answering import answers
-from parties.clearance import Clearance, choose, cover
+from parties.clearance import Clearance, cover, find
 from parties.disclosure import Column
 from parties.errors import LocalFault, SourceError, TicketRefused
 from parties.founding import FILE, found, introduce
@@ -392,7 +392,7 @@ def put(settings: Settings, name: str, ticket: bytes) -> Path:
 
 
 def chosen(settings: Settings, path: Path | None = None, job: Job = COUNT) -> Clearance:
-    return choose(settings, settings.peers[0], job, NOW, path=path)
+    return find(settings, settings.peers[0], job, NOW, path=path)
 
 
 def refusal(settings: Settings, path: Path | None = None, job: Job = COUNT) -> TicketRefused:
@@ -480,9 +480,9 @@ def test_a_column_of_ours_that_the_ticket_does_not_give_is_not_asked_with(
 ) -> None:
     put(insurer, "a.json", office.ticket())
     peer = insurer.peers[0]
-    assert choose(insurer, peer, MATCH, NOW, ours=(CLAIM,))
+    assert find(insurer, peer, MATCH, NOW, ours=(CLAIM,))
     with pytest.raises(TicketRefused) as refused:
-        choose(insurer, peer, MATCH, NOW, ours=(CLAIM, AMOUNT))
+        find(insurer, peer, MATCH, NOW, ours=(CLAIM, AMOUNT))
     assert refused.value.code == "ticket-other-columns"
 
 
@@ -498,7 +498,7 @@ def test_nodes_that_are_introduced_have_one_ticket_that_covers_every_job(tmp_pat
     for settings in (load(one), load(two)):
         for job in (MATCH, COUNT, INQUIRE):
             asked = job._replace(sets=settings.identifiers)
-            tickets.add(choose(settings, settings.peers[0], asked, now).data)
+            tickets.add(find(settings, settings.peers[0], asked, now).data)
         assert [each.name for each in settings.tickets.folder.iterdir()] == [NAME]
     (ticket,) = tickets
     said = json.loads(ticket)
