@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -12,8 +13,10 @@ from typing import Any, Final, NamedTuple
 import pytest
 from people import BODY, DAY, NODES, YEAR, Authority, People, changed
 
-from parties.agreement import Proposed, accept, hear_proposal
+from parties.agreement import Proposed, hear_proposal
 from parties.answering import answers
+from parties.books import Books
+from parties.books import Side as Brought
 from parties.clearance import Clearance, cover, find
 from parties.disclosure import Column
 from parties.errors import LocalFault, SourceError, TicketRefused
@@ -37,9 +40,11 @@ from parties.settings_file import load
 from parties.standing import standing
 from parties.tickets.fields import told
 from parties.tickets.revoking import revoke
-from parties.tickets.trial import NAME
+from parties.tickets.ticket import WAYS
+from parties.tickets.trial import file_of
 from parties.wire.v1 import job_pb2 as wire
 from psi import Side, _core
+from psi.errors import ApiMisuse
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
@@ -132,6 +137,7 @@ def proposal(insurer: Settings, ticket: bytes, job: Job, columns: tuple[Column, 
         both_learn=job.both_learn,
         sets=[wire.IdentifierSet(name=each.name, domain=domain(each)) for each in job.sets],
         ticket=ticket,
+        inputs=[bytes(32)] * (0 if job.way == "inquire" else len(job.sets)),
     ).SerializeToString()
 
 
@@ -206,10 +212,10 @@ WRONG = {
         "ticket-other-way", {"ways": ["count"], "inquiries": 0}, job=INQUIRE, columns=()
     ),
     "its protocols are others than the nodes allow": Case(
-        "protocol-not-allowed", {"protocols": ["vole-stationary"]}
+        "ticket-other-protocol", {"protocols": ["vole-stationary"]}
     ),
     "its protocols do not tell what is asked": Case(
-        "protocol-not-allowed", {"protocols": ["vole"]}, job=COUNT, columns=()
+        "ticket-other-protocol", {"protocols": ["vole"]}, job=COUNT, columns=()
     ),
     "it does not let the caller learn": Case(
         "ticket-other-learner",
@@ -325,22 +331,37 @@ def test_a_peer_is_the_name_in_its_certificate_and_not_what_we_call_it(
     assert heard(called, proposal(insurer, office.ticket(), COUNT, ())).job.session == SESSION
 
 
-def test_the_bound_of_the_ticket_counts_beside_those_of_the_nodes(
-    office: Office, insurer: Settings, police: Settings
+@pytest.fixture
+def books(police: Settings, tmp_path: Path) -> Iterator[Books]:
+    """Those of the node that answers."""
+    store = StoreSettings(f"sqlite:///{tmp_path}/books.db")
+    with closing(Books(police._replace(store=store))) as books:
+        yield books
+
+
+def test_a_set_of_ours_that_the_ticket_does_not_hold_is_never_shown(
+    office: Office, insurer: Settings, police: Settings, books: Books
 ) -> None:
     proposed = heard(police, proposal(insurer, office.ticket(), COUNT, ()))
-    assert proposed.max_elements == 7
+    bound = ALLOWED["max_elements"]["police"]
+    for size in (bound, bound + 1):
+        ours = Brought((), (bytes(32),), size)
+        run = books.run(police.peers[0], proposed.job, proposed.clearance, ours, proposed.theirs)
+        # What is begun has no end here, and says so.
+        with pytest.raises(TicketRefused if size > bound else ApiMisuse) as refused, run:
+            pass
+        assert getattr(refused.value, "code", "") == ("ticket-too-large" if size > bound else "")
+        proposed = proposed._replace(job=proposed.job._replace(session="cd" * 16))
 
 
 def test_a_column_that_we_would_tell_is_looked_at_before_it_is_said(
-    office: Office, insurer: Settings, police: Settings
+    office: Office, insurer: Settings, police: Settings, books: Books
 ) -> None:
     proposed = heard(police, proposal(insurer, office.ticket(), MATCH, (CLAIM,)))
-    peer = police.peers[0]
-    said = Side(accept(police, peer, proposed, (RECORD,), (128, 128))).start()
-    assert wire.Acceptance.FromString(said[0]).standing.columns[0].name == "record_no"
-    with pytest.raises(TicketRefused) as refused:
-        Side(accept(police, peer, proposed, (RECORD, AMOUNT), (128, 128))).start()
+    ours = Brought((RECORD, AMOUNT), (bytes(32),), 1)
+    run = books.run(police.peers[0], proposed.job, proposed.clearance, ours, proposed.theirs)
+    with pytest.raises(TicketRefused) as refused, run:
+        pass
     assert refused.value.code == "ticket-other-columns"
 
 
@@ -367,7 +388,7 @@ def test_the_node_reads_its_rows_only_under_a_ticket(tmp_path: Path) -> None:
     insurer, police = load(one), load(two)
     (tmp_path / "police/records.csv").unlink()
     job = COUNT._replace(sets=insurer.sets(["plate"]))
-    ticket = (insurer.tickets.folder / NAME).read_bytes()
+    ticket = (insurer.tickets.folder / file_of("count")).read_bytes()
 
     def answered(said: bytes) -> None:
         side = Side(answers(police)("insurer", SESSION))
@@ -489,7 +510,7 @@ def test_a_column_of_ours_that_the_ticket_does_not_give_is_not_asked_with(
 # --- the ticket of a first try
 
 
-def test_nodes_that_are_introduced_have_one_ticket_that_covers_every_job(tmp_path: Path) -> None:
+def test_nodes_that_are_introduced_have_a_ticket_for_each_way(tmp_path: Path) -> None:
     one = found(tmp_path / "insurer", "insurer", "insurer", "127.0.0.1:1")
     two = found(tmp_path / "police", "police", "police", "127.0.0.1:2")
     introduce(one, two)
@@ -499,9 +520,10 @@ def test_nodes_that_are_introduced_have_one_ticket_that_covers_every_job(tmp_pat
         for job in (MATCH, COUNT, INQUIRE):
             asked = job._replace(sets=settings.identifiers)
             tickets.add(find(settings, settings.peers[0], asked, now).data)
-        assert [each.name for each in settings.tickets.folder.iterdir()] == [NAME]
-    (ticket,) = tickets
-    said = json.loads(ticket)
+        names = {each.name for each in settings.tickets.folder.iterdir()}
+        assert names == {file_of(way) for way in WAYS}
+    assert len(tickets) == 3, "one for each way, and the same on both nodes"
+    said = next(each for each in map(json.loads, tickets) if each["ticket"]["ways"] == ["match"])
     assert said["ticket"]["purpose"] == "a first try, with made-up rows"
     assert said["ticket"]["learns"] == {
         "insurer": {"columns": ["record_no", "record_type"]},
