@@ -17,6 +17,14 @@ PASSWORD = "battery-horse-staple-42"
 """Of the owner, for connections over the loopback; the socket's folder is open to nobody else."""
 
 
+WATCH = """read _
+kill -QUIT "$1"
+while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
+rm -rf "$2"
+"""
+"""Ends a server whose tests were killed: it reads from a pipe that closes with their process."""
+
+
 class Missing(Exception):
     """There is no PostgreSQL on this machine."""
 
@@ -76,6 +84,7 @@ class Server:
             *("--wal-segsize=1", "--no-sync"),
         )
         self._process: subprocess.Popen[bytes] | None = None
+        self._watch: subprocess.Popen[bytes] | None = None
         self.start()
 
     def _run(self, *command: str) -> None:
@@ -108,6 +117,10 @@ class Server:
                 stderr=log,
                 **self._as.options,
             )
+        self._watch = subprocess.Popen(
+            ["sh", "-c", WATCH, "watch", str(self._process.pid), str(self.folder)],
+            stdin=subprocess.PIPE,
+        )
         waits = 0
         while True:
             try:
@@ -122,6 +135,10 @@ class Server:
 
     def stop(self, *, at_once: bool = False) -> None:
         """Stops it; at once is as if it were killed, and it recovers when it starts."""
+        if self._watch is not None:
+            self._watch.kill()
+            self._watch.communicate()
+            self._watch = None
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
             self._process.wait(60)
