@@ -22,7 +22,8 @@ from parties.certificates import create_authority, issue
 from parties.credentials import Credentials, Identity, read_credentials
 from parties.store import Store
 
-NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+NOON = datetime(2024, 11, 30, 12, tzinfo=UTC)
+"""When logs of tests begin: before what the machine's clock says, at which the program looks."""
 TABLES = ("audit_log", "audit_lines", "audit_heads", "audit_receipts")
 INSERT = "INSERT INTO audit_lines (number, at, event, body, hash) VALUES (?, ?, ?, ?, ?)"
 GUARDS = ("no_update", "no_delete", "no_replace")
