@@ -158,12 +158,8 @@ def sign(receipt: Receipt, credentials: Credentials) -> Signed:
         raise ApiMisuse(f"a receipt of ours would not be read: {refused}") from None
 
 
-def read(data: bytes, *, known: bool = False) -> Signed:
+def read(data: bytes) -> Signed:
     """Reads a receipt that somebody has signed; whose certificate it is, the caller judges.
-
-    Args:
-        data: the signed receipt.
-        known: whether these very bytes were read before, so that the signature is known to hold.
 
     Raises:
         AuditRefused: `receipt-malformed`, it is none; `receipt-forged`, it is not signed by the
@@ -171,7 +167,7 @@ def read(data: bytes, *, known: bool = False) -> Signed:
     """
     receipt, signature, certificate = _parse(data)
     signed = canonical.encode(receipt.as_values())
-    if not known and not signing.is_signed(DOMAIN, signed, signature, certificate, receipt.node):
+    if not signing.is_signed(DOMAIN, signed, signature, certificate, receipt.node):
         raise AuditRefused(
             "receipt-forged",
             f"a receipt that names {receipt.node} as its signer is not signed by a certificate of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import weakref
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ class Booked:
         self.authority = authority
         self.credentials: Credentials = read_credentials(self.identity)
         self.store = Store(f"sqlite:///{folder / 'store.db'}")
+        weakref.finalize(self, self.store.close)
         self.time = NOON
         with self.store.writing() as connection:
             audit.begin(connection, node)

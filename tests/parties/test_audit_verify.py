@@ -325,7 +325,7 @@ def test_a_line_of_an_export_that_is_dropped_swapped_or_there_twice_is_named(
     swapped = [*lines[:2], three, two, *lines[4:]]
     assert of_file(insurer, swapped) == [("line-missing", 2), ("line-inserted", 2)]
     assert of_file(insurer, [*lines[:3], two, *lines[3:]]) == [("line-inserted", 2)]
-    no_number = two.replace(b'"number"', b'"numbed"')
+    no_number = two.replace(b'"number":2', b'"number":x')
     assert of_file(insurer, [*lines[:3], no_number, *lines[3:]]) == [("line-inserted", -1)]
 
 
