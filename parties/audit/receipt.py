@@ -165,8 +165,7 @@ def read(data: bytes) -> Signed:
         AuditRefused: `receipt-malformed`, it is none; `receipt-forged`, it is not signed by the
             certificate in it, or that is not one of its signer's name.
     """
-    receipt, signature, certificate = _parse(data)
-    signed = canonical.encode(receipt.as_values())
+    receipt, signed, signature, certificate = _parse(data)
     if not signing.is_signed(DOMAIN, signed, signature, certificate, receipt.node):
         raise AuditRefused(
             "receipt-forged",
@@ -246,8 +245,8 @@ def _apart(ours: Receipt, theirs: Receipt, name: str) -> bool:
     return abs((here - there).total_seconds()) > SKEW_SECONDS
 
 
-def _parse(data: bytes) -> tuple[Receipt, bytes, x509.Certificate]:
-    """Receipt, signature and certificate."""
+def _parse(data: bytes) -> tuple[Receipt, bytes, bytes, x509.Certificate]:
+    """The receipt, its bytes, the signature over them, and the certificate."""
     try:
         if len(data) <= LONGEST_RECEIPT:
             values = canonical.decode(data)
@@ -255,7 +254,7 @@ def _parse(data: bytes) -> tuple[Receipt, bytes, x509.Certificate]:
             signature = unpack(values["signature"], LONGEST)
             certificate = read_der(unpack(values["certificate"], LONGEST_CERTIFICATE))
             if len(values) == 3 and certificate is not None:
-                return receipt, signature, certificate
+                return receipt, canonical.encode(values["receipt"]), signature, certificate
     except (ValueError, TypeError, KeyError, AttributeError):
         pass  # raised below, outside of the handler: the error's text may quote the data
     raise AuditRefused("receipt-malformed", "what should be a receipt is none")

@@ -60,8 +60,9 @@ class Node:
         self.credentials = read_credentials(files)
         self.store = Store(f"sqlite:///{folder / f'{name}.db'}")
         self.file = folder / f"{name}.jsonl"
+        self.head: audit.Head
         with self.store.writing() as connection:
-            audit.begin(connection, name)
+            self.genesis = audit.begin(connection, name)
 
     def tick(self) -> datetime:
         """A second later."""
@@ -173,6 +174,16 @@ def main() -> None:
         for node in nodes:
             with node.store.writing() as connection:
                 announce(connection, node.tick(), node.name, node.credentials, "jsonl")
+                node.head = audit.sign_head(connection, node.credentials, node.time)
+        with timed("a yardstick: as many hashes", lines=given.lines):
+            before = bytes(32)
+            body = bytes(230)
+            for _ in range(given.lines):
+                before = link(before, body)
+        with timed("a yardstick: as many signatures", signatures=4 * runs):
+            head = there.head
+            for _ in range(4 * runs):
+                assert head.is_signed(there.genesis)
         with timed("verify the store") as said, here.store.reading() as connection:
             report = verify(StoredLog(connection), here.credentials.leaf)
             said |= {"lines": report.lines, "heads": report.heads, "receipts": report.receipts}
