@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from parties.audit import receipt as receipts
+from parties.audit.agreeing import SKEW_SECONDS, agree
 from parties.audit.findings import Finding, Findings, Report, found
 from parties.audit.reading import Source
-from parties.audit.receipt import DONE, SKEW_SECONDS, Receipt, agree
+from parties.audit.receipt import DONE, Receipt
 from parties.audit.verifying import Walk
 from parties.errors import AuditRefused
 

@@ -21,6 +21,7 @@ from parties.audit import facts
 from parties.audit import receipt as receipts
 from parties.audit.chain import AT, EVENT, LINE, SETS_BACK, TAIL, Place
 from parties.audit.findings import Findings, Report
+from parties.audit.following import are_chained, are_orderly
 from parties.audit.heads import Head
 from parties.audit.reading import Batch, Kept, Line, Source
 from parties.audit.receipt import Receipt
@@ -120,8 +121,8 @@ class Walk:
         if not lines:
             return
         self._since = self._since or lines[0][1][AT]
-        if _are_chained(self._place, lines) and (
-            not self._thorough or _are_orderly(self._time, lines)
+        if are_chained(self._place, lines) and (
+            not self._thorough or are_orderly(self._time, lines)
         ):
             number, body, digest, _, _ = lines[-1]
             for at, each, _, _, _ in lines:
@@ -253,45 +254,6 @@ class Walk:
         elif self._required not in (None, self._proven.certificate):
             text = "the newest head is not under the certificate that this node uses now"
             self._found("not-signed", self._proven.place.number, text)
-
-
-def _are_chained(place: Place, lines: Sequence[Line]) -> bool:
-    """Whether lines follow a place without a gap, and each has the hash that it must have."""
-    number, before = place
-    if [line[0] for line in lines] != list(range(number + 1, number + 1 + len(lines))):
-        return False
-    begun = sha256(LINE).copy  # a copy is made sooner than a new one
-    for _, body, digest, _, _ in lines:
-        hashed = begun()
-        hashed.update(before + body)
-        if hashed.digest() != digest:
-            return False
-        before = digest
-    return True
-
-
-def _are_orderly(time: bytes, lines: Sequence[Line]) -> bool:
-    """Whether lines say the numbers, times and events that stand beside them, and time goes on.
-
-    All at once, which is quicker than one by one; so it may also be false of lines that are in
-    order: where numbers get a digit more, and where the clock was set back.
-    """
-    numbers, bodies, _, times, events = zip(*lines, strict=True)
-    tail = slice(TAIL - len(b',"number":%d' % numbers[-1]), TAIL)
-    if [body[tail] for body in bodies] != [b',"number":%d' % number for number in numbers]:
-        return False
-    said = [body[AT] for body in bodies]
-    if said[0] < time or said != sorted(said):
-        return False
-    if times[0] is None:  # of an export
-        return True
-    if said != [at.encode() for at in times]:
-        return False
-    # Each piece is as long as the event beside it: they are equal if all of them together are.
-    pieces = [
-        body[EVENT : EVENT + len(event) + 1] for body, event in zip(bodies, events, strict=True)
-    ]
-    return b"".join(pieces) == "".join(f'{event}"' for event in events).encode()
 
 
 def verify(source: Source, certificate: x509.Certificate | None = None) -> Report:
