@@ -18,7 +18,7 @@ from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
-from parties.jobs import deliver, facts_of, largest, prepare, run, sizes
+from parties.jobs import deliver, facts_of, largest, prepare, run, sizes, withhold
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
@@ -149,11 +149,12 @@ def _converse(
             terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
             dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
             learnt = yield from tally.of(dialogue)
+            learnt = withhold(learnt, clearance.verified.ticket.floor)
             receipt = begun.end(facts_of(terms, learnt, tally))
         yield wire.Receipt(signed=receipt).SerializeToString()
         begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
         rows = None
-        if job.way == "match" and job.we_learn:
+        if job.way == "match" and any(each.hits is not None for each in learnt):
             result = folder / "joined.parquet"
             rows = deliver(learnt, source, peer.name, result, "parquet")  # 6 joined rows
     log.info("job_done", rows=rows, **totals(job, learnt))

@@ -29,6 +29,7 @@ from parties.jobs import (
     prepare,
     run,
     sizes,
+    withhold,
 )
 from parties.joining import Format
 from parties.planning import choices
@@ -117,7 +118,7 @@ def ask(
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):
             learnt = node.call(dialogue, job.session)  # 4, 5
-        if job.way == "match" and job.we_learn:
+        if job.way == "match" and any(each.hits is not None for each in learnt):
             result = question.out or folder / f"joined.{question.format}"
             rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
     log.info("job_done", rows=rows, **totals(job, learnt))
@@ -154,6 +155,7 @@ def _converse(
         chosen = choices(settings, peer, job, own, protocol, accepted.sizes, accepted.may)
         terms = yield from tally.of(choose(settings, peer, accepted, chosen, own))
         learnt = yield from tally.of(run(job, terms, ours, exact=exact, meter=meter))
+        learnt = withhold(learnt, clearance.verified.ticket.floor)
         receipt = begun.end(facts_of(terms, learnt, tally))
     yield wire.Receipt(signed=receipt).SerializeToString()
     begun.confirm(parse(wire.Receipt, (yield from hear())).signed)

@@ -62,7 +62,8 @@ class Facts(NamedTuple):
         protocols: by which each set was matched, in the order of the job.
         ours: size of our side of each set, as it was shown.
         theirs: size of the other side.
-        found: how many are in common, for each set; None if this node did not learn.
+        found: how many are in common, for each set, None where that is withheld; None if this node
+            did not learn.
         transcript: 32 bytes that stand for all that both said.
         said_bytes: of messages.
         heard_bytes: likewise.
@@ -71,7 +72,7 @@ class Facts(NamedTuple):
     protocols: Sequence[str]
     ours: Sequence[int]
     theirs: Sequence[int]
-    found: Sequence[int] | None
+    found: Sequence[int | None] | None
     transcript: bytes
     said_bytes: int
     heard_bytes: int
@@ -296,7 +297,8 @@ class Run:
                 "milliseconds": self._milliseconds(at),
             }
             if facts.found is not None:
-                line["found"] = dict(zip(names, facts.found, strict=True))
+                found = zip(names, facts.found, strict=True)
+                line["found"] = {name: count for name, count in found if count is not None}
             audit.append(connection, at, "run_ended", line)
             if columns := [each.name for each in (*ours.columns, *theirs.columns)]:
                 told = {"learns": self._learns(), "columns": sorted({*columns})}
@@ -323,7 +325,7 @@ class Run:
         theirs = receipts.read(data)
         if why := read_pin(self._peer).why_not(theirs.certificate):
             raise AuditRefused("receipt-forged", f"a certificate that signed a receipt {why}")
-        if wrong := receipts.agree(ours, theirs.receipt):
+        if wrong := audit.agree(ours, theirs.receipt):
             raise AuditRefused(
                 "receipt-other",
                 f"the receipt of {self._peer.name} says otherwise than ours: {', '.join(wrong)}",

@@ -131,6 +131,7 @@ class TicketRefused(PartyError):
         "ticket-other-columns",
         "ticket-too-large",
         "ticket-other-normaliser",
+        "ticket-floor",
     )
     exit_code = 7
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from parties.asking import Question, ask
 from parties.disclosure import plain
+from parties.errors import TicketRefused
 from parties.identifiers import columns_of
 from parties.inquiry_reports import Asked, InquiryReport, Told, question_of
 from parties.reports import JobReport
@@ -59,6 +60,12 @@ def match_few(
                 _rows(spec, fine),
             )
             jobs.append(job)
+            if any(each.withheld for each in job.sets):
+                raise TicketRefused(
+                    "ticket-floor",
+                    f"identifiers.{spec.name}: fewer hits than the floor of the ticket, or none; a "
+                    "ticket with a floor is not for single identifiers",
+                )
             found = _taken(job, peer)
         places = iter(range(len(fine)))
         told += [

@@ -59,6 +59,7 @@ class Learnt(NamedTuple):
         peer_size: what the peer's messages showed of the size of its set; None as above.
         hits: which, with the peer's records; None if only the number was learnt.
         transcript: 32 bytes that stand for all that both sides said of it.
+        withheld: whether there are fewer in common than the ticket lets anybody learn of.
     """
 
     spec: IdentifierSettings
@@ -68,6 +69,7 @@ class Learnt(NamedTuple):
     peer_size: int | None = None
     hits: Hits | None = None
     transcript: bytes = b""
+    withheld: bool = False
 
 
 def prepare(
@@ -193,6 +195,21 @@ def _learnt(
     return learnt._replace(cardinality=result.cardinality, peer_size=result.peer_entries, hits=hits)
 
 
+def withhold(learnt: Sequence[Learnt], floor: int) -> list[Learnt]:
+    """Forgets what was learnt of sets of which fewer are in common than a floor, none included.
+
+    Args:
+        learnt: of all sets.
+        floor: the least number of hits that is told.
+    """
+    return [
+        each._replace(cardinality=None, hits=None, withheld=True)
+        if each.cardinality is not None and each.cardinality < floor
+        else each
+        for each in learnt
+    ]
+
+
 def facts_of(terms: Terms, learnt: Sequence[Learnt], tally: Tally) -> Facts:
     """What a node writes down of a job that is over.
 
@@ -201,12 +218,12 @@ def facts_of(terms: Terms, learnt: Sequence[Learnt], tally: Tally) -> Facts:
         learnt: of its sets.
         tally: of all its messages so far.
     """
-    found = [each.cardinality for each in learnt if each.cardinality is not None]
+    told = any(each.cardinality is not None for each in learnt)
     return Facts(
         protocols=[each.chosen.protocol for each in learnt],
         ours=terms.ours,
         theirs=terms.theirs,
-        found=found if len(found) == len(learnt) else None,
+        found=[each.cardinality for each in learnt] if told else None,
         transcript=hashlib.sha256(b"".join(each.transcript for each in learnt)).digest(),
         said_bytes=tally.said_bytes,
         heard_bytes=tally.heard_bytes,

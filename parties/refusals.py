@@ -23,6 +23,7 @@ SENTENCES: Final = {
     "no-table": "has prepared no table for us of an identifier set that is asked about",
     "other-tables": "has prepared other tables than it has told us of; ask again",
     "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
+    "ticket-floor": "lets nobody learn of as few hits under this ticket",
     "ticket-stage": "has not ended the stage of the ticket that comes before this; "
     "begin with `count`",
     "ticket-other-input": "was told of another set at an earlier stage of the ticket, or brings "

@@ -23,6 +23,7 @@ class SetReport(NamedTuple):
         rejected: own cells rejected, by reason.
         warned: own cells kept in spite of a doubt, by reason.
         matches: identifiers that both nodes hold; None if this node does not learn.
+        withheld: whether they are fewer than the ticket lets anybody learn of; none then told.
         own_records: own rows that name a match; None if which was not learnt.
         their_records: the peer's rows that name a match; None as above, or if the peer discloses no
             columns and so tells of no rows.
@@ -40,6 +41,7 @@ class SetReport(NamedTuple):
     rejected: Mapping[str, int]
     warned: Mapping[str, int]
     matches: int | None
+    withheld: bool
     own_records: int | None
     their_records: int | None
     peer_size: int | None
@@ -133,6 +135,7 @@ def _report(each: Learnt) -> SetReport:
         rejected=dict(own.rejected),
         warned=dict(own.warned),
         matches=each.cardinality,
+        withheld=each.withheld,
         own_records=None if hits is None else _core.total(hits.own_records),
         their_records=None if theirs is None else int(theirs.sum()),
         peer_size=each.peer_size,
@@ -144,6 +147,8 @@ def _report(each: Learnt) -> SetReport:
 
 def _of(each: SetReport) -> str:
     own = f"{each.identifiers:,} identifiers of ours in {each.rows:,} rows"
+    if each.withheld:
+        return f"fewer in common than the ticket tells; {own}"
     if each.matches is None:
         return own
     if each.own_records is None:

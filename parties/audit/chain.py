@@ -89,10 +89,11 @@ def body_of(number: int, at: str, event: str, facts: Mapping[str, Any], salt: by
 
 
 def number_in(body: bytes) -> int:
-    """Returns the number that a body says; -1 if it says none."""
-    begin = body.rfind(b',"number":', 0, TAIL)
-    digits = body[begin + 10 : TAIL]
-    return int(digits) if begin >= 0 and len(digits) < 20 and digits.isdigit() else -1
+    """Returns the number that a body of a line says; -1, or any, if it is none of a line."""
+    try:
+        return int(body[body.rfind(b":", 0, TAIL) + 1 : TAIL])
+    except ValueError:
+        return -1
 
 
 def event_in(body: bytes) -> str:

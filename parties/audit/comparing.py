@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from parties.audit import receipt as receipts
+from parties.audit.agreeing import SKEW_SECONDS, agree
 from parties.audit.findings import Finding, Findings, Report, found
 from parties.audit.reading import Source
-from parties.audit.receipt import DONE, SKEW_SECONDS, Receipt, Signed, agree
+from parties.audit.receipt import DONE, Receipt
 from parties.audit.verifying import Walk
 from parties.errors import AuditRefused
 
@@ -115,7 +116,7 @@ class _Comparing:
         self._nodes = (ours.genesis.node, theirs.genesis.node)
         self._findings = Findings()
         self._runs: dict[str, _Run] = {}
-        self._known: set[str] = set()
+        self._known: dict[str, Receipt] = {}
 
     def run(self) -> Comparison:
         us, them = self._nodes
@@ -124,8 +125,8 @@ class _Comparing:
         for kept in self._ours.receipts():
             with suppress(AuditRefused):
                 signed = receipts.read(kept.data)
-                self._known.add(signed.digest)
-                self._see(signed, here=True)
+                self._known[signed.digest] = signed.receipt
+                self._see(signed.digest, signed.receipt, here=True)
         there = self._walk(self._theirs, them, here=True)
         seen_there = there.run()
         here = self._walk(self._ours, us, here=False)
@@ -148,13 +149,12 @@ class _Comparing:
             more=self._findings.more,
         )
 
-    def _see(self, signed: Signed, *, here: bool) -> None:
+    def _see(self, digest: str, receipt: Receipt, *, here: bool) -> None:
         """Takes a receipt of a log, if it is of a run of these two nodes."""
-        receipt = signed.receipt
         if {receipt.insurer, receipt.police} == set(self._nodes):
             run = self._runs.setdefault(receipt.session, _Run())
             copies = run.here if here else run.there
-            copies.setdefault(receipt.node, _Copy(signed.digest, receipt))
+            copies.setdefault(receipt.node, _Copy(digest, receipt))
 
     def _walk(self, source: Source, node: str, *, here: bool) -> Walk:
         """A walk through a node's log, past the places of it that the other log has signed."""
@@ -167,8 +167,8 @@ class _Comparing:
         return Walk(
             source,
             marks=marks,
-            each_head=False,
-            see=lambda _, signed: self._see(signed, here=not here),
+            thorough=False,
+            see=lambda digest, receipt: self._see(digest, receipt, here=not here),
             known=self._known,
         )
 

@@ -11,7 +11,9 @@ stand where they belong and not in the header, which so stays small; the last on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
@@ -20,6 +22,7 @@ from parties.audit.chain import (
     FORM,
     ID_BYTES,
     LONGEST_BODY,
+    TAIL,
     Genesis,
     Place,
     number_in,
@@ -32,9 +35,14 @@ from parties.errors import AuditRefused, LocalFault
 
 _BODY: Final = b'{"body":'
 _HASH: Final = b',"hash":"'
-_END: Final = b'"}\n'
+_END: Final = b'"}'
 _TAIL: Final = len(_HASH) + 64 + len(_END)
+_HASHED: Final = re.compile(_HASH + b"[0-9a-f]{64}" + re.escape(_END))
 _RECEIPT: Final = b'{"data":'
+_HEADER: Final = 1024
+"""Bytes of a header and more: three hexadecimal numbers, two decimal ones and a name."""
+_PIECE: Final = 1 << 20
+"""Bytes of a file that are read at once: some thousand lines."""
 _LONGEST: Final = LONGEST_BODY + LONGEST_RECEIPT
 """Bytes of one line of a file: more than each of what stands in one."""
 
@@ -60,11 +68,18 @@ def lines_of(batch: Batch) -> Iterator[bytes]:
         beside.setdefault(head.place.number, []).append(_object({"head": head.as_values()}))
     for each in batch.receipts:
         data = b"".join(
-            (_RECEIPT, each.data, b',"line":%d,"signer":"' % each.line, each.signer.encode(), _END)
+            (
+                _RECEIPT,
+                each.data,
+                b',"line":%d,"signer":"' % each.line,
+                each.signer.encode(),
+                _END,
+                b"\n",
+            )
         )
         beside.setdefault(each.line, []).insert(0, data)
     for number, body, digest, _, _ in batch.lines:
-        yield b"".join((_BODY, body, _HASH, digest.hex().encode(), _END))
+        yield b"".join((_BODY, body, _HASH, digest.hex().encode(), _END, b"\n"))
         if beside:
             yield from beside.pop(number, ())
     for rest in beside.values():
@@ -86,7 +101,8 @@ class ExportedLog:
         self._path = path
         with self._open() as file:
             try:
-                header = _values(self._line(file))
+                line = self._read(file, _HEADER).partition(b"\n")
+                header = canonical.decode(line[0])
                 if set(header) != {"first", "greenlane_audit", "id", "last", "node", "start"}:
                     raise ValueError("fields")
                 if header["greenlane_audit"] != FORM or not NAME.fullmatch(header["node"]):
@@ -94,11 +110,11 @@ class ExportedLog:
                 self.genesis = Genesis(header["node"], _bytes(header["id"]))
                 self.start = Place(_number(header["first"]) - 1, _bytes(header["start"]))
                 self.last = _number(header["last"])
-                if self.start.number < 0 or len(self.genesis.id) != ID_BYTES:
+                if not line[1] or self.start.number < 0 or len(self.genesis.id) != ID_BYTES:
                     raise ValueError("start")
             except (ValueError, TypeError):
                 self._refuse(1)
-            self._begin = file.tell()
+            self._begin = len(line[0]) + 1
 
     def batches(self) -> Iterator[Batch]:
         """Reads lines, heads and receipts.
@@ -107,48 +123,67 @@ class ExportedLog:
             AuditRefused: a line is none of an export; names it.
             LocalFault: the file cannot be read.
         """
-        lines: list[Line] = []
+        raw: list[tuple[int, bytes]] = []
         heads: list[Head] = []
         receipts: list[Kept] = []
-        for at, raw in self._raw():
-            if raw.startswith(_BODY):
-                if len(lines) >= BATCH:
-                    yield Batch(lines, heads, receipts)
-                    lines, heads, receipts = [], [], []
-                body = raw[len(_BODY) : -_TAIL]
-                if raw[-_TAIL : -_TAIL + len(_HASH)] != _HASH or not raw.endswith(_END):
-                    self._refuse(at)
-                try:
-                    digest = bytes.fromhex(raw[-67:-3].decode("ascii"))
-                except ValueError:
-                    self._refuse(at)
-                lines.append((number_in(body), body, digest, None, ""))
-            elif raw.startswith(_RECEIPT):
-                receipts.append(self._receipt(at, raw))
-            else:
-                heads.append(self._head(at, raw))
-            if len(heads) + len(receipts) > 2 * BATCH:
-                self._refuse(at)  # each line has one of each at most
-        yield Batch(lines, heads, receipts)
+        at = 1
+        for lines in self._raw():
+            for line in lines:
+                at += 1
+                if line.startswith(_BODY):
+                    if len(raw) >= BATCH:
+                        yield Batch(self._lines(raw), heads, receipts)
+                        raw, heads, receipts = [], [], []
+                    raw.append((at, line))
+                elif line.startswith(_RECEIPT):
+                    receipts.append(self._receipt(at, line))
+                else:
+                    heads.append(self._head(at, line))
+                if len(heads) + len(receipts) > 2 * BATCH:
+                    self._refuse(at)  # each line has one of each at most
+        yield Batch(self._lines(raw), heads, receipts)
 
     def receipts(self) -> Iterator[Kept]:
         """Reads receipts alone; as `batches`."""
-        for at, raw in self._raw():
-            if raw.startswith(_RECEIPT):
-                yield self._receipt(at, raw)
+        at = 1
+        for lines in self._raw():
+            for line in lines:
+                at += 1
+                if line.startswith(_RECEIPT):
+                    yield self._receipt(at, line)
 
-    def _raw(self) -> Iterator[tuple[int, bytes]]:
-        """Lines of the file after the header, with their numbers."""
+    def _raw(self) -> Iterator[list[bytes]]:
+        """Lines of the file after the header, some at a time, without what ends them."""
         with self._open() as file:
             file.seek(self._begin)
-            at = 1
-            while raw := self._line(file):
-                at += 1
-                yield at, raw
+            rest, at = b"", 1
+            while piece := self._read(file, _PIECE):
+                *lines, rest = (rest + piece).split(b"\n")
+                if len(rest) > _LONGEST:
+                    self._refuse(at + len(lines) + 1)
+                at += len(lines)
+                yield lines
+            if rest:
+                self._refuse(at + 1)  # the last line is not whole
 
-    def _line(self, file: BinaryIO) -> bytes:
+    def _lines(self, raw: Sequence[tuple[int, bytes]]) -> list[Line]:
+        """Cuts lines of the file, with their numbers there, into those of the log."""
+        # All at once, since there may be millions; in the one way to write a hash.
+        text = b"".join([line[-_TAIL + len(_HASH) : -len(_END)] for _, line in raw])
+        around = [line[-_TAIL : -_TAIL + len(_HASH)] + line[-len(_END) :] for _, line in raw]
         try:
-            return file.readline(_LONGEST)
+            hashes = bytes.fromhex(text.decode("ascii"))
+        except ValueError:
+            hashes = b""
+        if hashes.hex().encode() != text or around.count(_HASH + _END) < len(raw):
+            self._refuse(next(at for at, line in raw if not _HASHED.fullmatch(line[-_TAIL:])))
+        bodies = [line[len(_BODY) : -_TAIL] for _, line in raw]
+        digests = [hashes[place : place + 32] for place in range(0, len(hashes), 32)]
+        return list(zip(_numbers(bodies), bodies, digests, repeat(None), repeat("")))
+
+    def _read(self, file: BinaryIO, most: int) -> bytes:
+        try:
+            return file.read(most)
         except OSError as fault:
             raise LocalFault(f"{self._path}: cannot be read: {fault.strerror}") from None
 
@@ -160,7 +195,7 @@ class ExportedLog:
 
     def _head(self, at: int, raw: bytes) -> Head:
         try:
-            values = _values(raw)
+            values = canonical.decode(raw)
             if set(values) == {"head"}:
                 return Head.of(values["head"])
         except (ValueError, TypeError, KeyError):
@@ -169,7 +204,7 @@ class ExportedLog:
 
     def _receipt(self, at: int, raw: bytes) -> Kept:
         try:
-            values = _values(raw)
+            values = canonical.decode(raw)
             if set(values) == {"data", "line", "signer"} and values["signer"] in ("ours", "theirs"):
                 data = canonical.encode(values["data"])
                 return Kept(_number(values["line"]), None, values["signer"], data)
@@ -185,14 +220,18 @@ class ExportedLog:
         )
 
 
+def _numbers(bodies: Sequence[bytes]) -> Sequence[int]:
+    """The numbers that bodies say; most often each one more than the one before."""
+    if bodies:
+        guess = range(number_in(bodies[0]), number_in(bodies[0]) + len(bodies))
+        tail = slice(TAIL - len(b',"number":%d' % guess[-1]), TAIL)
+        if [body[tail] for body in bodies] == [b',"number":%d' % number for number in guess]:
+            return guess
+    return [number_in(body) for body in bodies]
+
+
 def _object(values: dict[str, Any]) -> bytes:
     return canonical.encode(values) + b"\n"
-
-
-def _values(raw: bytes) -> dict[str, Any]:
-    if not raw.endswith(b"\n"):
-        raise ValueError("not a whole line")
-    return canonical.decode(raw[:-1])
 
 
 def _number(value: Any) -> int:

@@ -36,8 +36,6 @@ MOST_SETS: Final = 64
 LONGEST_RECEIPT: Final = 1 << 16
 """Bytes: 64 sets of 540, a certificate and a signature in base 64, and 1 KiB for the rest."""
 LEARNS: Final = ("insurer", "police", "both", "nobody")
-SKEW_SECONDS: Final = 3600
-"""How far the clocks of two organisations may differ, as for certificates."""
 
 
 class SetReceipt(NamedTuple):
@@ -162,20 +160,15 @@ def sign(receipt: Receipt, credentials: Credentials) -> Signed:
         raise ApiMisuse(f"a receipt of ours would not be read: {refused}") from None
 
 
-def read(data: bytes, *, known: bool = False) -> Signed:
+def read(data: bytes) -> Signed:
     """Reads a receipt that somebody has signed; whose certificate it is, the caller judges.
-
-    Args:
-        data: the signed receipt.
-        known: whether these very bytes were read before, so that the signature is known to hold.
 
     Raises:
         AuditRefused: `receipt-malformed`, it is none; `receipt-forged`, it is not signed by the
             certificate in it, or that is not one of its signer's name.
     """
-    receipt, signature, certificate = _parse(data)
-    signed = canonical.encode(receipt.as_values())
-    if not known and not signing.is_signed(DOMAIN, signed, signature, certificate, receipt.node):
+    receipt, signed, signature, certificate = _parse(data)
+    if not signing.is_signed(DOMAIN, signed, signature, certificate, receipt.node):
         raise AuditRefused(
             "receipt-forged",
             f"a receipt that names {receipt.node} as its signer is not signed by a certificate of "
@@ -212,50 +205,8 @@ def read_answer(data: bytes, ours: Receipt, certificate: bytes) -> Signed:
     return theirs
 
 
-def agree(ours: Receipt, theirs: Receipt) -> tuple[str, ...]:
-    """Returns the fields in which two receipts of a run do not agree.
-
-    What one said the other heard, and what both know is the same; times may differ by an hour, as
-    clocks do. Of a run that either did not end well only that is compared which was fixed before:
-    both count and name what they saw of a connection that broke.
-    """
-    names = ["session", "ticket", "ticket_digest", "insurer", "police", "way", "stage", "learns"]
-    wrong = [name for name in names if getattr(ours, name) != getattr(theirs, name)]
-    if ours.signer == theirs.signer:
-        wrong.append("signer")
-    if (ours.outcome == DONE) != (theirs.outcome == DONE):
-        wrong.append("outcome")
-    wrong += [name for name in ("started", "ended") if _apart(ours, theirs, name)]
-    if [each.name for each in ours.sets] != [each.name for each in theirs.sets]:
-        return (*wrong, "sets")
-    if ours.outcome != DONE or theirs.outcome != DONE:
-        return tuple(wrong)
-    if ours.said_bytes != theirs.heard_bytes:
-        wrong.append("said_bytes")
-    if ours.heard_bytes != theirs.said_bytes:
-        wrong.append("heard_bytes")
-    if ours.transcript != theirs.transcript:
-        wrong.append("transcript")
-    for one, other in zip(ours.sets, theirs.sets, strict=True):
-        wrong += [
-            f"sets.{one.name}.{name}"
-            for name in SetReceipt._fields[1:]
-            if _differ(getattr(one, name), getattr(other, name))
-        ]
-    return tuple(wrong)
-
-
-def _differ(one: object, other: object) -> bool:
-    return one is not None and other is not None and one != other
-
-
-def _apart(ours: Receipt, theirs: Receipt, name: str) -> bool:
-    here, there = (datetime.fromisoformat(getattr(each, name)) for each in (ours, theirs))
-    return abs((here - there).total_seconds()) > SKEW_SECONDS
-
-
-def _parse(data: bytes) -> tuple[Receipt, bytes, x509.Certificate]:
-    """Receipt, signature and certificate."""
+def _parse(data: bytes) -> tuple[Receipt, bytes, bytes, x509.Certificate]:
+    """The receipt, its bytes, the signature over them, and the certificate."""
     try:
         if len(data) <= LONGEST_RECEIPT:
             values = canonical.decode(data)
@@ -263,7 +214,7 @@ def _parse(data: bytes) -> tuple[Receipt, bytes, x509.Certificate]:
             signature = unpack(values["signature"], LONGEST)
             certificate = read_der(unpack(values["certificate"], LONGEST_CERTIFICATE))
             if len(values) == 3 and certificate is not None:
-                return receipt, signature, certificate
+                return receipt, canonical.encode(values["receipt"]), signature, certificate
     except (ValueError, TypeError, KeyError, AttributeError):
         pass  # raised below, outside of the handler: the error's text may quote the data
     raise AuditRefused("receipt-malformed", "what should be a receipt is none")

@@ -9,11 +9,10 @@ peer's over pinned TLS, our own in our files, an older one in a line of the log.
 from __future__ import annotations
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from parties import signatures
-from parties.credentials import Credentials, names_of
+from parties.credentials import Credentials, fingerprint, names_of
 from parties.signatures import SigningKey
 
 
@@ -34,4 +33,4 @@ def is_signed(
 
 
 def _bound(domain: bytes, data: bytes, certificate: x509.Certificate) -> bytes:
-    return domain + certificate.fingerprint(hashes.SHA256()) + data
+    return domain + fingerprint(certificate).encode() + data

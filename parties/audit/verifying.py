@@ -2,7 +2,8 @@
 
 Each line is hashed with the hash that is *written* beside the line before, so that one altered line
 is one finding and not the rest of the log. Bodies are not parsed: what is needed of them stands at
-fixed places (`parties.audit.chain`). One pass, in constant memory.
+fixed places (`parties.audit.chain`). One pass, in constant memory; batches in which all is in order
+are checked as a whole, and others line by line.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from parties.audit import facts
 from parties.audit import receipt as receipts
 from parties.audit.chain import AT, EVENT, LINE, SETS_BACK, TAIL, Place
 from parties.audit.findings import Findings, Report
+from parties.audit.following import are_chained, are_orderly
 from parties.audit.heads import Head
 from parties.audit.reading import Batch, Kept, Line, Source
-from parties.audit.receipt import Signed
+from parties.audit.receipt import Receipt
 from parties.errors import AuditRefused
 from psi.errors import ApiMisuse
 
@@ -38,9 +40,10 @@ class Walk:
         source: the log.
         certificate: of the node, under which its newest head must be; None to take any of its name.
         marks: places that must lie on the chain, by number; and for each a session.
-        each_head: whether the signature of each head is checked, or only that of the newest.
-        see: is given each receipt that holds, with whose it is.
-        known: with `see`, digests of receipts whose signatures hold; more are added.
+        thorough: whether also that is checked which the newest head covers: the signatures of
+            older ones, and what lines say of their own place.
+        see: is given each receipt that holds, by its digest.
+        known: receipts whose signatures hold, by digest; more are added.
     """
 
     def __init__(
@@ -49,9 +52,9 @@ class Walk:
         certificate: x509.Certificate | None = None,
         *,
         marks: Mapping[int, Sequence[tuple[bytes, str]]] | None = None,
-        each_head: bool = True,
-        see: Callable[[str, Signed], None] | None = None,
-        known: set[str] | None = None,
+        thorough: bool = True,
+        see: Callable[[str, Receipt], None] | None = None,
+        known: dict[str, Receipt] | None = None,
     ) -> None:
         self.findings = Findings()
         self.amiss: list[str] = []  # sessions whose places do not lie on the chain
@@ -60,8 +63,8 @@ class Walk:
         self._whole = source.start.number == 0
         self._required = None if certificate is None else certificate.public_bytes(Encoding.DER)
         self._marks = dict(marks or {})
-        self._each_head = each_head
-        self._known = set() if known is None else known
+        self._thorough = thorough
+        self._known = known
         self._see = see
         self._place = source.start
         self._since = self._time = b""
@@ -115,6 +118,23 @@ class Walk:
 
     def _chain(self, lines: Sequence[Line]) -> None:
         """Checks that each line follows the one before."""
+        if not lines:
+            return
+        self._since = self._since or lines[0][1][AT]
+        if are_chained(self._place, lines) and (
+            not self._thorough or are_orderly(self._time, lines)
+        ):
+            number, body, digest, _, _ = lines[-1]
+            for at, each, _, _, _ in lines:
+                if each.startswith(_LOOKED_INTO, EVENT):
+                    self._look(at, each)
+            self._place, self._time = Place(number, digest), body[AT]
+            self._count += len(lines)
+        else:
+            self._chain_one_by_one(lines)
+
+    def _chain_one_by_one(self, lines: Sequence[Line]) -> None:
+        """Finds which lines do not follow, and why."""
         number, before = self._place
         time = self._time
         for at, body, digest, said_at, said_event in lines:
@@ -148,7 +168,6 @@ class Walk:
             number, before = at, digest
             self._count += 1
         self._place, self._time = Place(number, before), time
-        self._since = self._since or (lines[0][1][AT] if lines else b"")
 
     def _look(self, number: int, body: bytes) -> None:
         try:
@@ -171,7 +190,7 @@ class Walk:
             )
         elif digest != head.place.hash:
             self._found("head-misfit", number, f"the head at line {number} is not of this log")
-        elif self._each_head:
+        elif self._thorough:
             self._judge(head)
         else:
             self._last = head
@@ -195,18 +214,20 @@ class Walk:
             self._found("receipt-altered", kept.line, text)
             return
         digest = sha256(kept.data).hexdigest()
+        receipt = None if self._known is None else self._known.get(digest)
         try:
-            signed = receipts.read(kept.data, known=digest in self._known)
+            receipt = receipt or receipts.read(kept.data).receipt
         except AuditRefused as refused:
             self._found(refused.code, kept.line, f"the receipt of line {kept.line}: {refused}")
             return
-        if digest != due or kept.session not in (None, signed.receipt.session):
+        if digest != due or kept.session not in (None, receipt.session):
             text = f"the receipt of line {kept.line} is not the one that was kept"
             self._found("receipt-altered", kept.line, text)
             return
+        if self._known is not None:
+            self._known[digest] = receipt
         if self._see is not None:
-            self._known.add(digest)
-            self._see(kept.signer, signed)
+            self._see(digest, receipt)
 
     def _check_marks(self, hashes: Mapping[int, bytes]) -> None:
         if not self._marks:

@@ -56,6 +56,7 @@ def make_trial(
     at: datetime,
     ways: Sequence[Way] = WAYS,
     runs: int = MOST_RUNS,
+    floor: int = 0,
 ) -> SignedTicket:
     """Signs a ticket for two nodes whose authorities are on this machine.
 
@@ -67,6 +68,7 @@ def make_trial(
         at: now, UTC.
         ways: that it allows.
         runs: how many, but for inquiries.
+        floor: the least number of hits that is told.
 
     Raises:
         SettingsError: one does not know the other, or names no authority of operators.
@@ -78,7 +80,7 @@ def make_trial(
         legal_basis=PURPOSE,
         case=NUMBER,
         ways=ways,
-        floor=0,
+        floor=floor,
         learns="both",
         get=_peer(theirs, ours).disclose,
         runs=runs if {*ways} != {"inquire"} else 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import weakref
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,8 @@ from parties.certificates import create_authority, issue
 from parties.credentials import Credentials, Identity, read_credentials
 from parties.store import Store
 
-NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+NOON = datetime(2024, 11, 30, 12, tzinfo=UTC)
+"""When logs of tests begin: before what the machine's clock says, at which the program looks."""
 TABLES = ("audit_log", "audit_lines", "audit_heads", "audit_receipts")
 INSERT = "INSERT INTO audit_lines (number, at, event, body, hash) VALUES (?, ?, ?, ?, ?)"
 GUARDS = ("no_update", "no_delete", "no_replace")
@@ -42,6 +44,7 @@ class Booked:
         self.authority = authority
         self.credentials: Credentials = read_credentials(self.identity)
         self.store = Store(f"sqlite:///{folder / 'store.db'}")
+        weakref.finalize(self, self.store.close)
         self.time = NOON
         with self.store.writing() as connection:
             audit.begin(connection, node)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from parties import canonical
 from parties.audit import receipt as receipts
+from parties.audit.agreeing import agree
 from parties.audit.chain import stamp
-from parties.audit.receipt import Receipt, SetReceipt, agree, read, read_answer, sign
+from parties.audit.receipt import Receipt, SetReceipt, read, read_answer, sign
 from parties.credentials import Credentials
 from parties.errors import AuditRefused, exit_code
 from psi.errors import ApiMisuse
@@ -34,9 +35,9 @@ def insurer(tmp_path_factory: pytest.TempPathFactory) -> Booked:
     return Booked(tmp_path_factory.mktemp("insurer"), "insurer")
 
 
-def refused(work: Callable[[], object]) -> str:
+def refused(work: Callable[..., object], *arguments: object) -> str:
     with pytest.raises(AuditRefused) as caught:
-        work()
+        work(*arguments)
     assert exit_code(caught.value) == 8
     return caught.value.code
 
@@ -66,11 +67,13 @@ def test_the_largest_receipt_is_read(police: Booked) -> None:
     assert len(sign(receipt, police.credentials).data) < receipts.LONGEST_RECEIPT - (1 << 14)
 
 
+# Certificates are read that no authority would make.
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_a_receipt_with_one_bit_changed_anywhere_is_refused(police: Booked) -> None:
     data = sign(receipt_of(SESSION, "police"), police.credentials).data
     for place in range(len(data)):
         changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-        assert refused(lambda changed=changed: read(changed)) in (
+        assert refused(read, changed) in (
             "receipt-malformed",
             "receipt-forged",
         )
@@ -108,8 +111,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "said_bytes": (-1, 1 << 63, True, 1.5, "1", None),
     "heard_bytes": (-1, 1 << 63, True, None),
     "transcript": ("", "cd", None),
-    "started": ("", "2026-02-31T12:00:00.000000Z", "2026-11-30T12:00:00Z", None),
-    "ended": ("2026-11-30T11:59:59.999999Z", "2026-11-30T25:00:00.000000Z", 7),
+    "started": ("", "2026-02-31T12:00:00.000000Z", "2024-11-30T12:00:00Z", None),
+    "ended": ("2024-11-30T11:59:59.999999Z", "2024-11-30T25:00:00.000000Z", 7),
     "outcome": ("", "Done", None),
     "signer": ("us", "", None),
     "place": (None, {}, [], {"hash": "00" * 32, "number": -1}, {"hash": "", "number": 1}),
@@ -125,7 +128,7 @@ def test_every_field_has_its_form(police: Booked, name: str) -> None:
         if isinstance(wrong, float):
             continue  # canonical JSON has none
         data = forged(good | {name: wrong}, police.credentials)
-        assert refused(lambda data=data: read(data)) == "receipt-malformed", wrong
+        assert refused(read, data) == "receipt-malformed", wrong
     lacking = {key: value for key, value in good.items() if key != name}
     assert refused(lambda: read(forged(lacking, police.credentials))) == "receipt-malformed"
 
@@ -143,7 +146,7 @@ def test_every_set_has_its_form(police: Booked, change: dict[str, Any]) -> None:
 def test_a_set_is_named_once_and_there_are_so_many(police: Booked) -> None:
     for sets in (2 * [SetReceipt("plate", "dh", 1, 1)], 65 * [SetReceipt("plate", "dh", 1, 1)]):
         values = receipt_of(SESSION, "police", sets=tuple(sets)).as_values()
-        assert refused(lambda v=values: read(forged(v, police.credentials))) == "receipt-malformed"
+        assert refused(read, forged(values, police.credentials)) == "receipt-malformed"
 
 
 @pytest.mark.parametrize("learns", ["insurer", "police", "nobody"])

@@ -29,6 +29,7 @@ from parties.founding import FILE, found, introduce
 from parties.job import Job
 from parties.jobs import Learnt
 from parties.refusals import Refusal
+from parties.reports import set_reports
 from parties.settings import Settings
 from parties.settings_file import load
 from parties.sources import ArrowSource
@@ -91,11 +92,17 @@ class Pair:
         answer = answers(self.theirs, ArrowSource(pa.table(self.records), "records"))
         return asked, answer("insurer", session)
 
+    def learn(self, way: Any, **options: Any) -> Learnt:
+        """What the insurer learns."""
+        (learnt,) = converse(*map(Side, self.dialogues(way, **options)))[0]
+        assert isinstance(learnt, Learnt)
+        return learnt
+
     def run(self, way: Any, **options: Any) -> int:
         """How many both have."""
-        learnt: list[Learnt] = converse(*map(Side, self.dialogues(way, **options)))[0]
-        assert learnt[0].cardinality is not None
-        return learnt[0].cardinality
+        found = self.learn(way, **options).cardinality
+        assert found is not None
+        return found
 
     def lines(self, settings: Settings, *events: str) -> list[dict[str, Any]]:
         with opened(settings) as store, store.reading() as connection:
@@ -306,3 +313,35 @@ def test_what_is_kept_of_stages_is_commitments_alone(pair: Pair) -> None:
     assert (len(row["ours"]), len(row["theirs"])) == (32, 32)
     assert row["ours"] != row["theirs"]
     assert isinstance(SignedTicket.decode(pair.ticket("count").read_bytes()), SignedTicket)
+
+
+# --- the floor
+
+
+@pytest.mark.parametrize("way", ["count", "match"])
+@pytest.mark.parametrize(("floor", "common"), [(1, 0), (2, 0), (2, 1), (3, 2), (1, 1), (2, 2)])
+def test_below_the_floor_nothing_is_told_whatever_it_is(
+    pair: Pair, way: Way, floor: int, common: int
+) -> None:
+    pair.ticket(way, floor=floor)
+    pair.records["plate"] = [*pair.claims["plate"][:common], *["沪D11111", "沪D22222"][common:]]
+    learnt = pair.learn(way)
+    (line,) = pair.lines(pair.ours, "run_ended")
+    assert learnt.withheld == (common < floor)
+    if common < floor:
+        assert (learnt.cardinality, learnt.hits) == (None, None)
+        assert "found" not in line["facts"]
+    else:
+        assert learnt.cardinality == common
+        assert line["facts"]["found"] == {"plate": common}
+    assert "found" not in pair.lines(pair.theirs, "run_ended")[0]["facts"]
+
+
+def test_what_is_below_the_floor_is_reported_the_same_whatever_it_is(pair: Pair) -> None:
+    pair.ticket("count", floor=3)
+    reports = []
+    for common in (0, 1, 2):
+        pair.records["plate"] = [*pair.claims["plate"][:common], *["沪D11111", "沪D22222"][common:]]
+        reports.append(set_reports([pair.learn("count")]))
+    assert reports[0] == reports[1] == reports[2]
+    assert reports[0][0].withheld

@@ -784,10 +784,13 @@ def test_a_ticket_that_tells_no_detail_needs_no_second_keys(people: People) -> N
 def test_every_code_has_its_sentence_for_the_other_node() -> None:
     assert set(TicketRefused.CODES) <= set(SENTENCES)
     of_tickets = {code for code in SENTENCES if code.startswith("ticket-")}
-    assert of_tickets == {*TicketRefused.CODES, "ticket-spent"}, "which the limits refuse"
+    of_use = {"ticket-spent", "ticket-stage", "ticket-other-input"}
+    assert of_tickets == {*TicketRefused.CODES, *of_use}, "which the books refuse"
     refused: set[str] = {code for _, code in (*WRONG.values(), *FORBIDDEN.values())}
     refused |= {"ticket-malformed", "ticket-expired", "ticket-revoked", "ticket-signer-revoked"}
-    assert refused | {"ticket-missing", "ticket-other-way"} == set(TicketRefused.CODES)
+    assert refused | {"ticket-floor", "ticket-missing", "ticket-other-way"} == set(
+        TicketRefused.CODES
+    )
 
 
 def test_a_verified_ticket_is_a_value(people: People, data: bytes) -> None:
