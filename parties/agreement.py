@@ -38,6 +38,7 @@ _DIGEST: Final = hashlib.sha256().digest_size
 
 _WAYS: Final[dict[Way, wire.Way]] = {
     "count": wire.WAY_COUNT,
+    "list": wire.WAY_LIST,
     "match": wire.WAY_MATCH,
     "inquire": wire.WAY_INQUIRE,
 }
@@ -197,7 +198,9 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
     proposal = parse(wire.Proposal, heard)
     check_standing(settings, peer, proposal.standing)
     ways = {number: way for way, number in _WAYS.items()}
-    if proposal.way not in ways or (proposal.both_learn and proposal.way != wire.WAY_MATCH):
+    if proposal.way not in ways or (
+        proposal.both_learn and proposal.way not in (wire.WAY_LIST, wire.WAY_MATCH)
+    ):
         raise MalformedMessage("Proposal: no such way")
     if not 0 < len(proposal.sets) <= MOST_SETS:
         raise MalformedMessage(f"Proposal: {len(proposal.sets)} sets, from 1 to {MOST_SETS} may be")

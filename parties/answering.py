@@ -18,7 +18,7 @@ from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
-from parties.jobs import deliver, facts_of, largest, prepare, run, sizes, withhold
+from parties.jobs import deliver, deliver_list, facts_of, largest, prepare, run, sizes, withhold
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
@@ -154,7 +154,10 @@ def _converse(
         yield wire.Receipt(signed=receipt).SerializeToString()
         begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
         rows = None
-        if job.way == "match" and any(each.hits is not None for each in learnt):
-            result = folder / "joined.parquet"
-            rows = deliver(learnt, source, peer.name, result, "parquet")  # 6 joined rows
+        if any(each.hits is not None for each in learnt):
+            if job.way == "list":
+                rows = deliver_list(learnt, source, folder / "list.parquet", "parquet")
+            else:
+                result = folder / "joined.parquet"
+                rows = deliver(learnt, source, peer.name, result, "parquet")  # 6 joined rows
     log.info("job_done", rows=rows, **totals(job, learnt))

@@ -24,6 +24,7 @@ from parties.jobs import (
     Learnt,
     Prepared,
     deliver,
+    deliver_list,
     facts_of,
     largest,
     prepare,
@@ -46,7 +47,7 @@ class Question(NamedTuple):
     """What an operator asks.
 
     Attributes:
-        way: count or match.
+        way: count, list or match.
         peer: the name of the node to ask.
         sets: names of identifier sets; none for all.
         receive: whether we are the receiver; else the peer is, and learns instead of us.
@@ -118,9 +119,13 @@ def ask(
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):
             learnt = node.call(dialogue, job.session)  # 4, 5
-        if job.way == "match" and any(each.hits is not None for each in learnt):
-            result = question.out or folder / f"joined.{question.format}"
-            rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
+        if any(each.hits is not None for each in learnt):
+            name = "list" if job.way == "list" else "joined"
+            result = question.out or folder / f"{name}.{question.format}"
+            if job.way == "list":
+                rows = deliver_list(learnt, source, result, question.format)
+            else:
+                rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
     log.info("job_done", rows=rows, **totals(job, learnt))
     return JobReport(
         session=job.session,

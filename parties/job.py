@@ -13,7 +13,7 @@ class Job(NamedTuple):
 
     Attributes:
         session: 32 hexadecimal digits, in both logs.
-        way: count, match or inquire.
+        way: count, list, match or inquire.
         sets: identifier sets, in order; each is a dialogue of its own.
         we_receive: whether we are the receiver.
         both_learn: whether both learn; who receives is then a matter of cost.

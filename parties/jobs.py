@@ -18,7 +18,7 @@ from parties.books import Facts
 from parties.disclosure import Column, records, table
 from parties.identifiers import IdentifiedSet, RejectReport, identify
 from parties.job import Chosen, Job
-from parties.joining import Format, Hits, check_names, join, write
+from parties.joining import Format, Hits, check_names, join, masked, write
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings
 from parties.sources import Source
@@ -164,6 +164,17 @@ def deliver(learnt: Sequence[Learnt], source: Source, peer: str, path: Path, for
                 "that or to disclose no columns"
             )
     return write(_joined(learnt, source, peer), path, format)
+
+
+def deliver_list(learnt: Sequence[Learnt], source: Source, path: Path, format: Format) -> int:
+    """Writes the masked list of all sets into one file and returns how many matches there are.
+
+    Raises:
+        SourceError: the source changed since it was prepared.
+        LocalFault: the file cannot be written.
+    """
+    lists = (masked(source, each.spec, each.hits) for each in learnt if each.hits is not None)
+    return write(chain.from_iterable(lists), path, format)
 
 
 def _joined(learnt: Sequence[Learnt], source: Source, peer: str) -> Iterator[RecordBatch]:

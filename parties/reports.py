@@ -55,14 +55,14 @@ class JobReport(NamedTuple):
 
     Attributes:
         session: the same in the logs of both nodes.
-        way: count or match.
+        way: count, list or match.
         peer: its name.
         sets: one report each.
         said_bytes: sent to the peer.
         heard_bytes: received from it.
         seconds: from the first row read to the last row written.
         rows: joined rows written; None if nothing was to be written.
-        result: the file of joined rows.
+        result: the file of joined rows, or of a list.
         rejects: the report of rejected cells.
     """
 
@@ -99,7 +99,8 @@ class JobReport(NamedTuple):
             f"  {self.said_bytes:,} bytes said, {self.heard_bytes:,} heard, {self.seconds:.1f} s"
         )
         if self.result is not None:
-            lines.append(f"  {self.rows:,} joined rows in {self.result}")
+            what = "masked matches" if self.way == "list" else "joined rows"
+            lines.append(f"  {self.rows:,} {what} in {self.result}")
         if self.rejects is not None:
             lines.append(f"  rejected cells in {self.rejects}")
         return lines

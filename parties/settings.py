@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 from parties.errors import SettingsError
 
 Role = Literal["insurer", "police"]
-Way = Literal["count", "match", "inquire"]
+Way = Literal["count", "list", "match", "inquire"]
 
 
 WAYS_BY_DEFAULT: Final[tuple[Way, ...]] = ("count", "match")

@@ -36,7 +36,7 @@ MOST_NAMES: Final = 256
 LONGEST_NAME: Final = 128
 """Characters of a column's name, as in `parties.disclosure`."""
 PARTIES: Final = ("insurer", "police")
-WAYS: Final = ("count", "match", "inquire")
+WAYS: Final = ("count", "list", "match", "inquire")
 LEARNS: Final = ("us", "peer", "both", "nobody")
 
 

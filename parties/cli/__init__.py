@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "serve": serving.serve,
     "match": asking.match,
     "count": asking.count,
+    "list": asking.list_matches,
     "prepare": inquiring.prepare,
     "fetch": inquiring.fetch,
     "inquire": inquiring.inquire,

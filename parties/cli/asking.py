@@ -1,4 +1,4 @@
-"""`greenlane match` and `greenlane count`."""
+"""`greenlane count`, `greenlane list` and `greenlane match`."""
 
 from __future__ import annotations
 
@@ -73,6 +73,38 @@ def match(
 
     question = Question(
         way="match",
+        peer=peer,
+        sets=tuple(sets or ()),
+        receive=learns is not Learns.PEER,
+        both=learns is Learns.BOTH,
+        protocol=protocol.value if protocol else None,
+        out=out,
+        format=format.value,
+        ticket=ticket,
+    )
+    _ask(settings, question, as_json=as_json)
+
+
+def list_matches(
+    settings: SettingsPath,
+    peer: PeerName,
+    sets: Sets = None,
+    learns: Annotated[Learns, typer.Option(help="Who learns which are in common.")] = Learns.US,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the list; default: in the results folder.")
+    ] = None,
+    format: Annotated[FileFormat, typer.Option(help="Of that file.")] = FileFormat.PARQUET,
+    protocol: Annotated[
+        Protocol | None, typer.Option(help="How; default: what the planner finds fastest.")
+    ] = None,
+    ticket: TicketFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists which of our identifiers the peer knows, masked; no columns are told."""
+    from parties.asking import Question
+
+    question = Question(
+        way="list",
         peer=peer,
         sets=tuple(sets or ()),
         receive=learns is not Learns.PEER,

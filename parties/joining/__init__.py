@@ -12,7 +12,8 @@ out as n x m rows, cut into batches.
 
 from __future__ import annotations
 
+from parties.joining.masked import masked
 from parties.joining.results import Format, write
 from parties.joining.rows import COLUMNS, Hits, check_names, join
 
-__all__ = ["COLUMNS", "Format", "Hits", "check_names", "join", "write"]
+__all__ = ["COLUMNS", "Format", "Hits", "check_names", "join", "masked", "write"]

@@ -56,6 +56,10 @@ class Pair:
             found(folder / name, role, role, "127.0.0.1:1")  # type: ignore[arg-type]
         self.files = [folder / name / FILE for name in "AB"]
         introduce(*self.files)
+        for file in self.files:
+            text = file.read_text(encoding="utf-8")
+            text = text.replace('may = ["count", "match"]', 'may = ["count", "list", "match"]')
+            file.write_text(text, encoding="utf-8")
         self.claims: dict[str, Any] = dict(CLAIMS)
         self.records: dict[str, Any] = dict(RECORDS)
         self.ours.node.results.mkdir()
@@ -254,6 +258,23 @@ def test_a_match_follows_a_count_of_the_same_sets(pair: Pair) -> None:
     assert pair.run("count") == 1
     assert pair.run("match") == 1
     assert pair.run("match") == 1
+
+
+def test_all_three_stages_are_run_in_order_and_a_count_begins_anew(pair: Pair) -> None:
+    pair.ticket("count", "list", "match")
+    for early in ("list", "match"):
+        with pytest.raises(Refusal, match="has not ended well"):
+            pair.run(early)
+    assert pair.run("count") == 1
+    with pytest.raises(Refusal, match="match follows list"):
+        pair.run("match")
+    listed = pair.learn("list")
+    assert listed.hits is not None
+    assert listed.hits.records is None
+    assert pair.run("match") == 1
+    assert pair.run("count") == 1
+    with pytest.raises(Refusal, match="match follows list"):
+        pair.run("match")
 
 
 @pytest.mark.parametrize("whose", ["claims", "records"])

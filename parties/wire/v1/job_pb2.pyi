@@ -13,10 +13,12 @@ class Way(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WAY_COUNT: _ClassVar[Way]
     WAY_MATCH: _ClassVar[Way]
     WAY_INQUIRE: _ClassVar[Way]
+    WAY_LIST: _ClassVar[Way]
 WAY_UNSPECIFIED: Way
 WAY_COUNT: Way
 WAY_MATCH: Way
 WAY_INQUIRE: Way
+WAY_LIST: Way
 
 class Column(_message.Message):
     __slots__ = ("name", "type")
