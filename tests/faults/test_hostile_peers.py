@@ -61,6 +61,7 @@ NAMED = {
     "transcript-mismatch",
     "decoy-mismatch",
     "bound-exceeded",
+    "receipt-malformed",
 }
 """What is said of a spoilt message, at either end."""
 REFUSED = {"other-version", "protocol-not-allowed"}
@@ -195,7 +196,8 @@ def test_a_node_whose_messages_are_in_another_order_is_named(two: Any) -> None:
             if len(done) == before:
                 assert ending.status == 0
             else:
-                ending.fails(8, "unexpected-message|malformed-message", " is due, ")
+                codes = "unexpected-message|malformed-message|receipt-malformed"
+                ending.fails(8, codes, " is due, |not a psi.wire|what should be a receipt")
     assert done
 
 

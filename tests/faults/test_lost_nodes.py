@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import secrets
 import signal
 import threading
 import time
@@ -181,19 +182,24 @@ def full(bytes_of_a_file: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+ROOM = 1_000_000
+"""Bytes of a file, for the store and a log of a few jobs, but not for what the tests join."""
+
+
 def test_a_disk_that_is_full_of_results_is_one_sentence(two: Any) -> None:
-    rows = "C-2,440524188001010014,11010519491231002X,,粤BD12345,,800.50\n" * 2000
+    rows = "C-2,440524188001010014,11010519491231002X,,粤BD12345,,800.50\n" * 30_000
     two.insurer.rows.write_text(two.insurer.rows.read_text("utf-8") + rows, "utf-8")
-    with two.answering(), full(20_000):
+    with two.answering(), full(ROOM):
         ending = two.ask("match", "--format", "csv", "--set", "person")
     ending.fails(9, "local", "^joined.csv cannot be written: File too large$")
     assert two.insurer.left == set()
 
 
 def test_a_node_whose_disk_is_full_of_results_tells_a_word(two: Any, serve: Any) -> None:
-    rows = "R-9,11010519491231002x,,,,violation\n" * 4000
+    numbers = (secrets.token_hex(16) for _ in range(60_000))  # which cannot be compressed
+    rows = "".join(f"R-{number},11010519491231002x,,,,violation\n" for number in numbers)
     two.police.rows.write_text(two.police.rows.read_text("utf-8") + rows, "utf-8")
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 10**9))"
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({ROOM}, 10**9))"
     node = serve(two.police, before=limit)
     ending = two.ask("match", "--learns", "peer", "--set", "person")
     ending.fails(7, "local", "^police lacks disk space or a permission; its operator")
@@ -214,7 +220,9 @@ def test_a_log_that_cannot_be_written_keeps_us_from_asking(two: Any) -> None:
 
 
 def test_a_node_begins_no_job_while_its_log_cannot_be_written(two: Any, serve: Any) -> None:
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (250, 10**9))"
+    log = two.police.folder / "greenlane.log"
+    log.write_text("\n" * (ROOM - 250), "utf-8")
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({ROOM}, 10**9))"
     node = serve(two.police, before=limit)
     for _ in range(2):
         two.ask("count", "--set", "person").fails(7, "local", "^police lacks disk space")
@@ -225,7 +233,7 @@ def test_a_node_begins_no_job_while_its_log_cannot_be_written(two: Any, serve: A
     assert ending.status == 0
     assert ending.err.count("\n") == 1, "told once, on stderr"
     assert "greenlane.log: the log cannot be written: File too large" in ending.err
-    lines = (two.police.folder / "greenlane.log").read_text("utf-8").splitlines()
+    lines = [line for line in log.read_text("utf-8").splitlines() if line]
     whole = [line for line in lines if line.startswith("{") and line.endswith("}")]
     assert len(lines) - len(whole) == 1, "the line on which the disk was full, and no other"
     assert two.police.left == set()

@@ -260,6 +260,10 @@ def test_nothing_else_is_taken_all_at_once(pair: Pair, way: str) -> None:
         said = inquiries.proposal_of(police, police.peers[0], [question], ticket_of(police), b"")
         proposal = wire.Proposal.FromString(said)
         proposal.way = wire.Way.Value(way)
+        name = way.removeprefix("WAY_").lower()
+        proposal.ticket = (police.tickets.folder / file_of(name)).read_bytes()  # type: ignore[arg-type]
+        if name != "inquire":
+            proposal.inputs.append(bytes(32))
         yield proposal.SerializeToString()
         yield wire.ShardRequest(elements=[1]).SerializeToString()
         yield HEAR

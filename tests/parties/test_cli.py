@@ -85,7 +85,7 @@ def test_a_match_of_text_files_waits_for_no_other_source_and_no_page_of_metrics(
     there = imported("match", "--settings", str(insurer / "greenlane.toml"), "--peer", "police")
     assert "grpc._channel" in there, "it has come as far as the call"
     assert there.isdisjoint(
-        {"duckdb", "grpc_health.v1", "grpc_reflection.v1alpha", "importlib.metadata"}
+        {"duckdb", "grpc_health.v1", "grpc_reflection.v1alpha", "alembic"}
         | {"prometheus_client", "pyarrow.csv", "pyarrow.parquet", "pydantic"}
     )
 

@@ -27,7 +27,7 @@ from parties.store import METADATA, Store
 NOON: Final = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DAILY: Final = 12
 RUNS: Final = 2
-INQUIRIES: Final = 3
+INQUIRIES: Final = 20
 ELEMENTS: Final = {"plate": 25, "person": 9}
 STEPS: Final = (
     *(timedelta(seconds=seconds) for seconds in (-3600, -30, 1, 30, 3600)),
@@ -73,8 +73,10 @@ class Model:
         if total + sum(asked.elements.values()) > DAILY:
             return "over-limit"
         if asked.ticket:
-            kind, most = ("inquiries", INQUIRIES) if asked.way == "inquire" else ("runs", RUNS)
-            if self.spent[asked.peer, asked.ticket, kind] >= most:
+            more, kind, most = 1, "runs", RUNS
+            if asked.way == "inquire":
+                more, kind, most = sum(asked.elements.values()), "inquiries", INQUIRIES
+            if self.spent[asked.peer, asked.ticket, kind] + more > most:
                 return "ticket-spent"
             for name, count in asked.elements.items():
                 if self.brought[asked.peer, asked.ticket, name] + count > ELEMENTS[name]:
@@ -95,8 +97,9 @@ class Model:
         if asked.way != "inquire":
             self.runs[session] = "begun"
         if asked.ticket:
-            kind = "inquiries" if asked.way == "inquire" else "runs"
-            self.spent[asked.peer, asked.ticket, kind] += 1
+            inquires = asked.way == "inquire"
+            kind, more = "inquiries" if inquires else "runs", sum(asked.elements.values())
+            self.spent[asked.peer, asked.ticket, kind] += more if inquires else 1
             for name, count in asked.elements.items():
                 self.brought[asked.peer, asked.ticket, name] += count
 
