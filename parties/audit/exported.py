@@ -116,8 +116,8 @@ class ExportedLog:
                 self._refuse(1)
             self._begin = len(line[0]) + 1
 
-    def batches(self) -> Iterator[Batch]:
-        """Reads lines, heads and receipts.
+    def batches(self, *, beside: bool = True) -> Iterator[Batch]:
+        """Reads lines, heads and receipts; nothing stands beside lines.
 
         Raises:
             AuditRefused: a line is none of an export; names it.

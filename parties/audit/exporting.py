@@ -87,7 +87,7 @@ def export(
             file.write(page_of(log).encode())
         else:
             file.write(header_of(log))
-            for batch in log.batches():
+            for batch in log.batches(beside=False):
                 file.writelines(lines_of(batch))
     return max(log.last - log.start.number, 0)
 

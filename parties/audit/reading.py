@@ -21,10 +21,12 @@ from parties.errors import LocalFault
 BATCH: Final = 4096
 """Lines of a batch: some 2 MB, and so many that what each batch costs does not count."""
 
-_NEXT: Final = sql.text(
-    "SELECT number, body, hash, at, event FROM audit_lines "
+_NEXT: Final = (
+    "SELECT number, body, hash, {beside} FROM audit_lines "
     "WHERE number > :done AND number <= :last ORDER BY number LIMIT :most"
 )
+_WITH_COLUMNS: Final = sql.text(_NEXT.format(beside="at, event"))
+_WITHOUT: Final = sql.text(_NEXT.format(beside="NULL, ''"))
 
 Line: TypeAlias = tuple[int, bytes, bytes, str | None, str]
 """A line as it stands: number from 1, body, hash; and the time and event that a store writes beside
@@ -76,8 +78,8 @@ class Source(Protocol):
     def last(self) -> int:
         """The number of the last line that must be there."""
 
-    def batches(self) -> Iterator[Batch]:
-        """Reads lines, heads and receipts."""
+    def batches(self, *, beside: bool = True) -> Iterator[Batch]:
+        """Reads lines, heads and receipts; and what stands beside lines, if there is such."""
 
     def receipts(self) -> Iterator[Kept]:
         """Reads receipts alone."""
@@ -114,10 +116,10 @@ class StoredLog:
         self._beyond = until is None and head > newest
         self.start = self._start(since)
 
-    def batches(self) -> Iterator[Batch]:
-        """Reads lines, heads and receipts."""
-        done = self.start.number
-        while lines := self._lines(done):
+    def batches(self, *, beside: bool = True) -> Iterator[Batch]:
+        """Reads lines, heads and receipts; and what stands beside lines, which takes longer."""
+        done, read = self.start.number, _WITH_COLUMNS if beside else _WITHOUT
+        while lines := self._lines(read, done):
             first, done = done + 1, lines[-1][0]
             yield Batch(lines, self._heads(first, done), self._kept(first, done))
         if self._beyond:
@@ -131,9 +133,9 @@ class StoredLog:
             yield from map(_kept, rows)
             done = rows[-1].line
 
-    def _lines(self, done: int) -> Sequence[Line]:
+    def _lines(self, read: sql.TextClause, done: int) -> Sequence[Line]:
         """Reads the next lines."""
-        result = self._connection.execute(_NEXT, {"done": done, "last": self.last, "most": BATCH})
+        result = self._connection.execute(read, {"done": done, "last": self.last, "most": BATCH})
         # As the driver gives them: SQLAlchemy's rows take as long as all that is checked of them.
         assert isinstance(result, sql.CursorResult)  # noqa: S101  # of text, always
         assert result.cursor is not None, "a SELECT has rows"  # noqa: S101

@@ -115,7 +115,7 @@ class Summary:
             "clock_set": self._clock,
             **{f"ticket_{what}": self._ticket for what in _BECAME},
         }
-        for batch in source.batches():
+        for batch in source.batches(beside=False):
             for _, body, _, _, _ in batch.lines:
                 event = event_in(body)
                 if event in add and (facts := _facts(body, event)) is not None:

@@ -8,6 +8,7 @@ are checked as a whole, and others line by line.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -62,7 +63,8 @@ class Walk:
         self._genesis = source.genesis
         self._whole = source.start.number == 0
         self._required = None if certificate is None else certificate.public_bytes(Encoding.DER)
-        self._marks = dict(marks or {})
+        self._marks = marks or {}
+        self._marked = sorted(self._marks)
         self._thorough = thorough
         self._known = known
         self._see = see
@@ -79,8 +81,9 @@ class Walk:
         source = self._source
         if self._whole and source.start.hash != self._genesis.hash:
             self._found("genesis-altered", 0, "the log does not begin with its own genesis")
-        self._check_marks({source.start.number: source.start.hash})
-        for batch in source.batches():
+        start = source.start
+        self._check_marks(start.number, start.number, lambda _: start.hash)
+        for batch in source.batches(beside=self._thorough):
             self._take(batch)
         self._finish()
         proven = self._proven
@@ -105,16 +108,15 @@ class Walk:
         self.findings.add(code, number, text)
 
     def _take(self, batch: Batch) -> None:
-        hashes = {self._place.number: self._place.hash}
-        self._chain(batch.lines)
-        if not (batch.heads or batch.receipts or self._marks):
-            return
-        hashes.update((line[0], line[2]) for line in batch.lines)
+        before, lines = self._place, batch.lines
+        self._chain(lines)
         for head in batch.heads:
-            self._head(head, hashes.get(head.place.number))
+            number = head.place.number
+            self._head(head, before.hash if number == before.number else _hash_of(number, lines))
         for kept in batch.receipts:
             self._receipt(kept)
-        self._check_marks(hashes)
+        if lines:
+            self._check_marks(lines[0][0], lines[-1][0], lambda number: _hash_of(number, lines))
 
     def _chain(self, lines: Sequence[Line]) -> None:
         """Checks that each line follows the one before."""
@@ -125,9 +127,8 @@ class Walk:
             not self._thorough or are_orderly(self._time, lines)
         ):
             number, body, digest, _, _ = lines[-1]
-            for at, each, _, _, _ in lines:
-                if each.startswith(_LOOKED_INTO, EVENT):
-                    self._look(at, each)
+            for line in [each for each in lines if each[1].startswith(_LOOKED_INTO, EVENT)]:
+                self._look(line[0], line[1])
             self._place, self._time = Place(number, digest), body[AT]
             self._count += len(lines)
         else:
@@ -229,13 +230,12 @@ class Walk:
         if self._see is not None:
             self._see(digest, receipt)
 
-    def _check_marks(self, hashes: Mapping[int, bytes]) -> None:
-        if not self._marks:
-            return
-        for number in self._marks.keys() & hashes.keys():
-            for digest, session in self._marks.pop(number):
-                if digest != hashes[number]:
-                    self.amiss.append(session)
+    def _check_marks(self, first: int, last: int, hash_of: Callable[[int], bytes | None]) -> None:
+        """Checks the places that must lie among these lines."""
+        among = self._marked[bisect_left(self._marked, first) : bisect_right(self._marked, last)]
+        for number in among:
+            digest = hash_of(number)
+            self.amiss += [session for due, session in self._marks[number] if due != digest]
 
     def _finish(self) -> None:
         end = self._place.number
@@ -254,6 +254,14 @@ class Walk:
         elif self._required not in (None, self._proven.certificate):
             text = "the newest head is not under the certificate that this node uses now"
             self._found("not-signed", self._proven.place.number, text)
+
+
+def _hash_of(number: int, lines: Sequence[Line]) -> bytes | None:
+    """The hash of the line with this number; None if it is not among them."""
+    place = number - lines[0][0] if lines else -1
+    if 0 <= place < len(lines) and lines[place][0] == number:
+        return lines[place][2]
+    return next((line[2] for line in lines if line[0] == number), None)  # where some are missing
 
 
 def verify(source: Source, certificate: x509.Certificate | None = None) -> Report:
