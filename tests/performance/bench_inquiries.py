@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from parties.inquiring import Inquirer
 from parties.machine import use
 from parties.preparing import prepare
 from parties.settings_file import load
+from parties.tickets.trial import write_trial
 from psi import Meter
 
 PREFIXES = [a + b for a in "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋" for b in "ABCDEFGHJK"]
@@ -72,6 +74,7 @@ def found_pair(folder: Path, records: int, disclose: bool) -> tuple[Path, Path]:
     sets = '[source]\nformat = "parquet"\npaths = ["../claims.parquet"]\n\n'
     sets += '[identifiers.plate]\nkind = "plate"\ncolumns = ["plate"]\n\n'
     path.write_text(head + sets + peer + "daily_inquiries = 1000000000\n", encoding="utf-8")
+    write_trial(load(path), load(folder / "police" / FILE), datetime.now(UTC))
     return path, folder / "police" / FILE
 
 

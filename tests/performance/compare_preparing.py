@@ -110,9 +110,10 @@ def prepare(folder: Path, rows: Path, count: int) -> Preparation:
     text = path.read_text(encoding="utf-8").replace('may = ["count", "match"]', 'may = ["inquire"]')
     node, rest = text.split("[source]")
     peer = rest[rest.index("[peers.") :].replace('disclose = ["claim_no", "amount"]', "")
-    source = f'threads = 1\n\n[source]\nformat = "csv"\npaths = ["{rows}"]\n\n'
+    node = node.replace("[node]\n", "[node]\nthreads = 1\n")
+    source = f'[source]\nformat = "csv"\npaths = ["{rows}"]\n\n'
     source += '[identifiers.id]\nkind = "text"\ncolumns = ["id"]\n\n'
-    path.write_text(node.rstrip() + "\n" + source + peer, encoding="utf-8")
+    path.write_text(node + source + peer, encoding="utf-8")
     os.environ["GREENLANE_PASSPHRASE"] = secrets.token_hex(8)
     with Watch(folder) as watch:
         process = watch.start(

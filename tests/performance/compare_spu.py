@@ -38,6 +38,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ from spu_peer import default_environment, python_with_spu
 from watching import Run, Watch
 
 from parties.benching import Bench, measure
+from parties.settings_file import load
+from parties.tickets.trial import write_trial
 
 START_UP = 1 << 8
 """Rows of a run that is nearly all start-up."""
@@ -67,6 +70,9 @@ key = "tls/node.key"
 results = "results"
 log = "greenlane.log"
 threads = 1
+
+[operators]
+authority = "tls/authority.pem"
 
 [source]
 format = "csv"
@@ -275,6 +281,8 @@ def run_greenlane(folder: Path, files: Files, protocol: str) -> Run:
             role=role, other=other, port=ports[role], other_port=ports[other], rows=rows[role]
         )
         (folder / role / "greenlane.toml").write_text(text, encoding="utf-8")
+    nodes = (load(folder / role / "greenlane.toml") for role in ROLES)
+    write_trial(*nodes, datetime.now(UTC))
     insurer, police = (str(folder / role / "greenlane.toml") for role in ROLES)
     result = folder / "joined.csv"
     with Watch(folder) as watch:
