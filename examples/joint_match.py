@@ -1,8 +1,9 @@
 """The demo: an insurer and a police node find the people and vehicles that both know.
 
-Makes a twin of both parties' files, starts two nodes as processes, lets the insurer ask first how
-many and then which, over mutual TLS, lets the police inquire a few plates of a table that the
-insurer has prepared, and compares what both learnt with the truth that was planted.
+Makes a twin of both parties' files, starts two nodes as processes, has a ticket drafted and signed
+by two people of each side, lets the insurer ask first how many and, once all have signed for detail
+too, which, over mutual TLS. Then lets the police inquire a few plates of a table that the insurer
+has prepared, compares the logs of both nodes, and what both learnt with the truth that was planted.
 
     python examples/joint_match.py --claims 100000 --records 100000 --seed 1
 """
@@ -23,12 +24,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pair import DISCLOSED, NodeFailed, Pair
 from pyarrow.dataset import dataset
+from signing import Signers, compare_logs, draft
 from twin import OutOfRange, Twin, make_twin
 
 from psi import _core
 
 INQUIRED: Final = 6
 """Plates that are known, and as many that are not."""
+RECEIPTS: Final = 8
+"""Two runs, each with two receipts in each of two logs."""
 MARK: Final = ".greenlane-demo"
 """Stands in a folder that the demo made, and may therefore remove."""
 
@@ -52,6 +56,7 @@ class Outcome:
         expected_rows: by the planted truth.
         inquired: plates that the police asked about.
         wrong_answers: of these, with another number of claims than the truth has.
+        receipts: signed, of both runs, in the logs of both nodes: each has its own and the other's.
     """
 
     expected: int
@@ -66,13 +71,14 @@ class Outcome:
     expected_rows: int
     inquired: int
     wrong_answers: int
+    receipts: int
 
     @property
     def right(self) -> bool:
         """Whether the insurer learnt the truth and nothing else."""
         wrong = self.missing + self.extra + self.wrong_records + self.wrong_counts
         wrong += self.wrong_answers
-        return not wrong and self.rows == self.expected_rows
+        return not wrong and self.rows == self.expected_rows and self.receipts == RECEIPTS
 
 
 def main() -> None:
@@ -92,10 +98,16 @@ def main() -> None:
         twin = make_twin(folder, given.claims, given.records, given.seed, given.format)
         with Pair(folder, twin) as nodes:
             say("an insurer node and a police node run; the insurer asks, over mutual TLS\n")
-            count = nodes.ask("insurer", "count")
+            signers, file = Signers(nodes, folder / "people"), folder / "ticket.json"
+            ticket = ("--ticket", str(draft(nodes, DISCLOSED["police"], file)))
+            signers.sign(file, "run")
+            say("a ticket was drafted, and signed for a run by two people of each side\n")
+            count = nodes.ask("insurer", "count", *ticket)
             say("how many are in common? (nobody learns which)")
             say(_table(count, ("matches",)))
-            match = nodes.ask("insurer", "match")
+            signers.sign(file, "disclosure")
+            say("all four have signed for the disclosure of detail\n")
+            match = nodes.ask("insurer", "match", *ticket)
             say("which? (the insurer learns, with the agreed columns of the police)")
             say(_table(match, ("matches", "own_records", "their_records")))
             nodes.ask("insurer", "prepare", "--set", "plate")
@@ -104,7 +116,9 @@ def main() -> None:
             inquiry = nodes.ask("police", "inquire", *options)["peers"][0]
             say(f"are these {len(plates)} plates known? (the police learn, the insurer counts)")
             say(_answers(inquiry))
-        outcome = compare(twin, count, match, inquiry, plates)
+            receipts = compare_logs(nodes, folder)
+            say(f"both logs hold, agree, and have {receipts} signed receipts of both runs\n")
+        outcome = compare(twin, count, match, inquiry, plates, receipts)
     except (NodeFailed, OutOfRange, OSError) as error:
         arguments.exit(getattr(error, "code", 2), f"joint_match: {error}\n")
     if given.json:
@@ -136,6 +150,7 @@ def compare(
     match: dict[str, Any],
     inquiry: dict[str, Any],
     plates: dict[str, int],
+    receipts: int,
 ) -> Outcome:
     """Compares what was learnt with the truth, identifier by identifier."""
     checked = check(twin, Path(match["result"]), "insurer")
@@ -145,6 +160,7 @@ def compare(
         wrong_counts=sum(counts[name] != each.common for name, each in twin.truth.sets.items()),
         seconds=round(count["seconds"] + match["seconds"], 3),
         bytes_sent=sum(each["said_bytes"] + each["heard_bytes"] for each in (count, match)),
+        receipts=receipts,
         inquired=len(plates),
         wrong_answers=sum(each["records"] != plates[each["value"]] for each in inquiry["told"]),
     )

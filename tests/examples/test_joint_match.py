@@ -178,6 +178,7 @@ def test_the_demo_learns_the_truth_and_says_so_in_one_object(tmp_path: Path) -> 
         "wrong_counts",
         "inquired",
         "wrong_answers",
+        "receipts",
         "seconds",
         "bytes_sent",
         "rows",
@@ -189,6 +190,7 @@ def test_the_demo_learns_the_truth_and_says_so_in_one_object(tmp_path: Path) -> 
     assert {name: outcome[name] for name in wrong} == dict.fromkeys(wrong, 0)
     assert outcome["rows"] == outcome["expected_rows"] > 0
     assert outcome["bytes_sent"] > 0
+    assert outcome["receipts"] == 8
     assert [each["name"] for each in outcome["sets"]] == ["person", "plate", "vin", "phone"]
 
 
