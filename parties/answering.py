@@ -111,10 +111,13 @@ def _one_of(jobs: threading.BoundedSemaphore) -> Iterator[None]:
 
 @contextmanager
 def _swept(folder: Path) -> Iterator[None]:
-    """Removes the report of rejects if the peer ended the job; else callers could fill the disk."""
+    """Removes the report of rejects if the job was refused, or the peer has ended it.
+
+    Else callers could fill the disk.
+    """
     try:
         yield
-    except (GeneratorExit, PsiError, PeerLost):
+    except (GeneratorExit, PsiError, PeerLost, Refusal, TicketRefused):
         (folder / NAME).unlink(missing_ok=True)
         raise
 
@@ -136,6 +139,7 @@ def _converse(
         )
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
+    node.books.must_be_left(peer, job, clearance)
     folders = session_folder(settings.node.results, session)
     with _one_of(node.jobs), folders as folder, _swept(folder):
         source = node.source or open_source(settings.source)  # 1 rows

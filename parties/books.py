@@ -142,7 +142,7 @@ class Books:
         """
         try:
             yield
-        except (Refusal, TicketRefused, PeerRefused) as refused:
+        except (AuditRefused, PeerRefused, Refusal, TicketRefused) as refused:
             self.refused(peer, session, refused.code)
             raise
 
@@ -166,6 +166,20 @@ class Books:
             cover(self._settings, peer, job, clearance.data, at, sizes=sizes)
             facts = {"peer": peer.name, "session": job.session, "elements": dict(asked)}
             audit.append(connection, at, "inquiry_asked", facts | _under(job, clearance, ()))
+
+    def must_be_left(self, peer: PeerSettings, job: Job, clearance: Clearance) -> None:
+        """Looks whether a run could begin now, before any row is read for it; counts nothing.
+
+        Raises:
+            Refusal: `replayed`, `ticket-spent` or `ticket-stage`.
+            LocalFault: the store cannot be read.
+        """
+        ticket = clearance.verified.ticket
+        charge = Charge(peer.name, job.session, job.way, {}, ticket.id)
+        with self.limits.store.reading() as connection:
+            self.limits.look(connection, charge, Allowance(runs=ticket.runs))
+            names = [spec.name for spec in job.sets]
+            stages.must_have_ended(connection, ticket, job.way, names)
 
     @contextmanager
     def run(
@@ -270,12 +284,13 @@ class Run:
             us, size = self._settings.node.role, ours.largest
             sizes = {} if size is None else {us: size}
             cover(self._settings, peer, job, data, at, ours=told, theirs=learnt, sizes=sizes)
-            inputs = ours.inputs, theirs.inputs
-            stages.must_follow(connection, ticket, job.way, self._names, *inputs)
             facts = self._facts | {"sets": self._names, "learns": self._learns()}
             audit.append(connection, at, "run_begun", facts)
             charge = Charge(peer.name, job.session, job.way, {}, ticket.id)
+            # The budget first: whoever has used it up is told nothing of our sets.
             self._books.limits.charge(connection, charge, Allowance(runs=ticket.runs))
+            inputs = ours.inputs, theirs.inputs
+            stages.must_follow(connection, ticket, job.way, self._names, *inputs)
             self._began = at
 
     def end(self, facts: Facts) -> bytes:
@@ -345,8 +360,9 @@ class Run:
                 audit.append(connection, at, "run_failed", self._facts | facts)
                 session = self._job.session
                 self._books.limits.end_run(connection, self._peer.name, session, "failed")
-        except LocalFault as fault:
-            # The error that broke the run is the one to be told; the run stays begun in the books.
+        except (LocalFault, ApiMisuse) as fault:
+            # Or its end was written, and only the database's answer was lost. The error that broke
+            # the run is the one to be told.
             logs.Log(peer=self._peer.name).warning("books_failed", why=str(fault))
 
     def _learns(self) -> str:

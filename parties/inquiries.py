@@ -114,6 +114,8 @@ def answer(
         _served(settings, peer, each, spec) for each, spec in zip(held, job.sets, strict=True)
     ]
     manifests = [manifest for manifest, _ in served]
+    columns = [column for manifest in manifests for column in manifest.columns]
+    must_cover(settings, peer, job, proposed.clearance, ours=columns)
     tables = wire.Tables(
         standing=standing(settings, peer, ()),
         manifests=[wire.SignedManifest(**sign(*each)._asdict()) for each in served],
@@ -125,8 +127,6 @@ def answer(
     else:
         said = tables.SerializeToString(deterministic=True)
         yield said
-    columns = [column for manifest in manifests for column in manifest.columns]
-    must_cover(settings, peer, job, proposed.clearance, ours=columns)
     counts = yield from _give([] if proposed.tables else held, manifests)
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):

@@ -121,7 +121,7 @@ class Inquirer:
             try:
                 return cover(settings, peer, job, known.data, now)
             except TicketRefused:
-                del self._cleared[place]
+                self._cleared.pop(place, None)  # another thread may have been faster
         found = find(settings, peer, job, now, path=self._ticket)
         self._cleared[place] = found
         return found

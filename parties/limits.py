@@ -103,6 +103,15 @@ class Limits:
             for name, count in asked.elements.items():
                 counters.ADD_BROUGHT.on(connection, **of, set=name, elements=count)
 
+    def look(self, connection: sql.Connection, asked: Charge, allowed: Allowance) -> None:
+        """Looks whether a question could be counted now, and counts nothing.
+
+        Raises:
+            Refusal: as `charge`.
+        """
+        today = self.store.now(connection).date().isoformat()
+        _check(connection, asked, allowed, today, sum(asked.elements.values()))
+
     def charge_alone(self, asked: Charge, allowed: Allowance) -> None:
         """Counts a question in a transaction of its own; on disk when this returns.
 

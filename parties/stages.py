@@ -7,8 +7,8 @@ another `count` begins anew. A ticket that does not allow an earlier stage does 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sql
 
@@ -54,18 +54,10 @@ def must_follow(
         Refusal: `ticket-stage`, an earlier stage has not been run; `ticket-other-input`, with
             other sets.
     """
-    before = _before(ticket, way)
-    if before is None:
+    known = must_have_ended(connection, ticket, way, names)
+    if not known:
         return
-    here = (STAGES.c.ticket == ticket.id) & (STAGES.c.way == before)
-    known = {row.set: row for row in connection.execute(sql.select(STAGES).where(here))}
     for name, own, other in zip(names, ours, theirs, strict=True):
-        if name not in known:
-            raise Refusal(
-                "ticket-stage",
-                f"identifiers.{name}: under ticket {ticket.id} {way} follows {before}, which has "
-                "not ended well",
-            )
         for whose, digest, then in (
             ("this node", own, known[name].ours),
             ("the peer", other, known[name].theirs),
@@ -73,9 +65,41 @@ def must_follow(
             if digest != bytes(then):
                 raise Refusal(
                     "ticket-other-input",
-                    f"identifiers.{name}: {whose} brings another set than in {before} under ticket "
-                    f"{ticket.id}; begin again with {ORDER[0]}",
+                    f"identifiers.{name}: {whose} brings another set than in {known[name].way} "
+                    f"under ticket {ticket.id}; begin again with {ORDER[0]}",
                 )
+
+
+def must_have_ended(
+    connection: sql.Connection, ticket: Ticket, way: str, names: Sequence[str]
+) -> Mapping[str, sql.Row[Any]]:
+    """Checks that the stage before a run has ended well.
+
+    Args:
+        connection: of the store.
+        ticket: under which it is.
+        way: of the run.
+        names: of its sets.
+
+    Returns:
+        What was kept of that stage, by set; nothing if no stage comes before.
+
+    Raises:
+        Refusal: `ticket-stage`, it has not.
+    """
+    before = _before(ticket, way)
+    if before is None:
+        return {}
+    here = (STAGES.c.ticket == ticket.id) & (STAGES.c.way == before)
+    known = {row.set: row for row in connection.execute(sql.select(STAGES).where(here))}
+    for name in names:
+        if name not in known:
+            raise Refusal(
+                "ticket-stage",
+                f"identifiers.{name}: under ticket {ticket.id} {way} follows {before}, which has "
+                "not ended well",
+            )
+    return known
 
 
 def keep(

@@ -8,6 +8,7 @@ no server or client, so that it never is a node's certificate, and a node's is n
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from parties.credentials import fingerprint, read_certificates
+from parties.credentials import read_certificates
 from parties.errors import CertificateError
 from parties.operators.chains import BROKEN, why_not_chained
 from parties.operators.roles import OperatorRole
@@ -45,7 +46,8 @@ class Operator(NamedTuple):
         node: the node's name.
         role: of this person.
         person: a staff number or a short name.
-        fingerprint: of the certificate, "sha256:" and hexadecimal digits.
+        fingerprint: SHA-256 of what the authority has signed (tbsCertificate, RFC 5280, section
+            4.1), "sha256:" and hexadecimal digits.
         not_before: from when it is valid, UTC.
         not_after: until when, UTC.
         key: the public key, 32 bytes, by which two certificates of one person are known.
@@ -148,7 +150,9 @@ def _operator_of(certificate: x509.Certificate) -> Operator:
         node=urn["node"],
         role=cast(OperatorRole, urn["role"]),
         person=urn["person"],
-        fingerprint=fingerprint(certificate),
+        # Of what is signed: to an ECDSA signature of the authority there is a second one, which
+        # anybody can compute, and what was revoked would have another name.
+        fingerprint="sha256:" + hashlib.sha256(certificate.tbs_certificate_bytes).hexdigest(),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         key=key.public_bytes_raw(),

@@ -247,6 +247,16 @@ def test_a_ticket_that_expires_while_it_is_asked_is_refused_by_the_stores_clock(
     assert refused.value.code == "ticket-expired"
 
 
+def test_who_has_used_up_a_ticket_is_told_nothing_of_our_sets(pair: Pair) -> None:
+    pair.ticket("count", runs=1)
+    assert pair.run("count") == 1
+    pair.records["plate"] = ["no plate", "none"]  # of which nothing can be read
+    with pytest.raises(Refusal) as refused:
+        pair.run("count")
+    assert refused.value.code == "ticket-spent"
+    assert list(pair.theirs.node.results.glob("*")) == [], "and no report of rejects is left"
+
+
 # --- stages
 
 

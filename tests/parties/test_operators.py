@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -68,7 +73,8 @@ def test_a_certificate_says_who_somebody_is(people: People) -> None:
     operator = read_operator(person.chain, (people.police.certificate,), NOW)
     assert operator[:3] == ("city-police", "approver", "0004")
     assert operator.urn == NAME
-    assert operator.fingerprint == f"sha256:{person.chain[0].fingerprint(hashes.SHA256()).hex()}"
+    signed = hashlib.sha256(person.chain[0].tbs_certificate_bytes).hexdigest()
+    assert operator.fingerprint == f"sha256:{signed}"
     assert (operator.not_before, operator.not_after) == (NOW - YEAR, NOW + YEAR)
     assert operator.key == person.key.public_key().public_bytes_raw()
 
@@ -260,7 +266,10 @@ def test_an_operators_certificate_is_refused_as_a_nodes(
         read_credentials(files)
     with pytest.raises(CertificateError, match="does not carry the name"):
         read_pin(PeerSettings("p", "127.0.0.1:1", "city-police", certificate=files.certificate))
-    for pin in ({"ca": tmp_path / "ca.pem"}, {"fingerprint": person.fingerprint}):
+    for pin in (
+        {"ca": tmp_path / "ca.pem"},
+        {"fingerprint": f"sha256:{person.chain[0].fingerprint(hashes.SHA256()).hex()}"},
+    ):
         peer = PeerSettings("city-police", "127.0.0.1:1", "city-police", **pin)
         trust = Trust(loopback.identity("insurer"), [peer])
         assert trust.peer_of(person.chain[0]) is None
@@ -401,3 +410,22 @@ def test_a_certificate_file_may_bring_intermediates_and_leaves_out_roots(
     path.write_bytes(office.certificate.public_bytes(Encoding.PEM))
     with pytest.raises(PartyError, match=rf"{path}: the certificate of an operator"):
         read_operator_file(path)
+
+
+def test_the_second_signature_of_an_authority_makes_no_other_certificate(people: People) -> None:
+    """(r, n - s) is as good as (r, s) under ECDSA: what was revoked must not come back by it."""
+    (certificate,) = people.signers["police", "approver"].chain
+    r, s = decode_dss_signature(certificate.signature)
+    n = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+    other, der = encode_dss_signature(r, n - s), certificate.public_bytes(Encoding.DER)
+    signed = certificate.tbs_certificate_bytes
+    rest = der[der.index(signed) + len(signed) :]
+    algorithm = rest[: 2 + rest[1]]
+    body = signed + algorithm + bytes([3, len(other) + 1, 0]) + other
+    length = len(body).to_bytes(2, "big") if len(body) > 0xFF else bytes([len(body)])
+    twin = x509.load_der_x509_certificate(bytes([0x30, 0x80 + len(length)]) + length + body)
+    assert twin.public_bytes(Encoding.DER) != der
+    first, second = (
+        read_operator([each], (people.police.certificate,), NOW) for each in (certificate, twin)
+    )
+    assert first == second
