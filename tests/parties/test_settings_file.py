@@ -273,7 +273,7 @@ WRONG: list[tuple[tuple[str, ...], Any, str]] = [
     (("identifiers", "Person"), {}, "a name of small letters"),
     (("identifiers",), {}, r"no \[identifiers.NAME\]"),
     (("peers", "other", "fingerprint"), "sha256:" + "0a" * 32, "pin the peer by exactly one"),
-    (("peers", "other", "may"), ["screen"], "may: may hold count, match"),
+    (("peers", "other", "may"), ["screen"], "may: may hold count, list, match"),
     (("peers", "other", "disclose"), ["a", "a"], "disclose: names a column twice"),
     (("peers", "other", "max_elements"), MOST_ELEMENTS + 1, "max_elements: must be a whole number"),
     (
