@@ -149,7 +149,7 @@ class Books:
     def inquiry_asked(
         self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
     ) -> None:
-        """Writes down that this node is about to inquire.
+        """Writes down that this node inquires.
 
         Args:
             peer: who is asked.

@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -47,6 +48,7 @@ class Inquirer:
         self._idle: list[Peer] = []  # taken and put back by one thread each
         self._known: dict[str, Known] = {}  # by set; one thread's is as good as another's
         self._books = Books(settings)
+        self._noting = ThreadPoolExecutor(1, thread_name_prefix="noting")  # a store has one writer
         self._cleared: dict[tuple[str, ...], Clearance] = {}  # by sets; likewise
 
     def __enter__(self) -> Self:
@@ -59,6 +61,7 @@ class Inquirer:
         """Hangs up."""
         while (node := self._taken()) is not None:
             node.__exit__()
+        self._noting.shutdown()
         self._books.close()
 
     def ask(self, asked: Mapping[str, Sequence[str]], meter: Meter | None = None) -> InquiryReport:
@@ -87,14 +90,21 @@ class Inquirer:
         counts = {spec.name: size for spec, size in zip(specs, sizes, strict=True) if size}
         with self._books.refusals(self._peer.name, session):
             clearance = self._clearance(job)
-            if counts:
-                self._books.inquiry_asked(self._peer, job, clearance, counts)
-            node = self._taken() or self._connected()
+            # The disk takes as long as the peer: both at once. It is written before anything that
+            # was learnt is given to anybody, and if it cannot be, nothing is.
+            noted = self._noting.submit(self._note, job, clearance, counts)
             try:
-                session, answers = self._answers(node, job, questions, clearance, meter or Meter())
-                carried = node.carried
+                node = self._taken() or self._connected()
+                try:
+                    session, answers = self._answers(
+                        node, job, questions, clearance, meter or Meter()
+                    )
+                    carried = node.carried
+                finally:
+                    self._idle.append(node)
             finally:
-                self._idle.append(node)
+                wait([noted])
+            noted.result()
         told = [
             each
             for (given, _), answer in zip(pairs, answers, strict=True)
@@ -112,6 +122,10 @@ class Inquirer:
             heard_bytes=carried.heard_bytes,
             seconds=round(time.monotonic() - began, 3),
         )
+
+    def _note(self, job: Job, clearance: Clearance, counts: Mapping[str, int]) -> None:
+        if counts:
+            self._books.inquiry_asked(self._peer, job, clearance, counts)
 
     def _clearance(self, job: Job) -> Clearance:
         """The ticket of a question: the one of before, as long as it covers it."""
