@@ -10,7 +10,7 @@ counts.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -23,6 +23,9 @@ from parties.tickets.signing import Key, Signature, SignedTicket, must_be_severa
 from parties.tickets.ticket import Stage, Ticket
 from parties.tickets.trust import Side, Trust
 
+EARLIEST: Final = timedelta(days=90)
+"""Before a ticket begins it may be signed, as long as a node's certificate lasts. The time of a
+signature is its signer's claim: a key whose certificate expired longer ago signs nothing more."""
 KNOWN: Final = 256
 """Tickets that are remembered: more than are in use at once, and 16 MiB if all were as large as
 one may be. Only such as both sides have signed soundly get in."""
@@ -80,6 +83,11 @@ def verify(data: bytes, trust: Trust, at: datetime, revoked: Collection[str]) ->
         if signer.operator.fingerprint in revoked:
             raise TicketRefused(
                 "ticket-signer-revoked", f"the certificate of {signer.key} was revoked"
+            )
+        if signer.at < ticket.not_before - EARLIEST:
+            raise TicketRefused(
+                "ticket-forged",
+                f"{signer.key} signs more than {EARLIEST.days} days before the ticket begins",
             )
         if signer.at > at + CLOCK_SKEW:
             raise TicketRefused(

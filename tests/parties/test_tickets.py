@@ -25,7 +25,7 @@ from parties.tickets import Asked, SignedTicket, Ticket, Trust, Verified, permit
 from parties.tickets.signing import DOMAIN, Key, sign
 from parties.tickets.ticket import LONGEST, LONGEST_VALID, MOST_RUNS, WAYS, stages_of
 from parties.tickets.trust import Side
-from parties.tickets.verifying import examine
+from parties.tickets.verifying import EARLIEST, examine
 
 KEYS = [
     ("insurer", "analyst"),
@@ -557,6 +557,14 @@ def test_a_signers_clock_may_be_an_hour_ahead(people: People) -> None:
     assert verify(data, people.trust, NOW, ())
     later = people.signed(at=NOW + timedelta(hours=1, seconds=1))
     assert code_of(lambda: verify(later, people.trust, NOW, ())) == "ticket-early"
+
+
+def test_a_signature_is_at_most_a_quarter_older_than_the_ticket_begins(people: People) -> None:
+    """Its time is what its signer says: the key of one who left long ago signs nothing more."""
+    begins = SignedTicket.decode(people.signed()).ticket.not_before
+    assert verify(people.signed(at=begins - EARLIEST), people.trust, NOW, ())
+    older = people.signed(at=begins - EARLIEST - timedelta(seconds=1))
+    assert code_of(lambda: verify(older, people.trust, NOW, ())) == "ticket-forged"
 
 
 def test_a_ticket_has_its_time(people: People, data: bytes) -> None:
