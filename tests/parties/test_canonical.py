@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from parties import canonical
@@ -14,6 +14,7 @@ VALUES = some.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(some.dictionaries(some.text(), VALUES))
 def test_what_was_encoded_is_read_again(values: dict[str, object]) -> None:
     assert canonical.decode(canonical.encode(values)) == values
