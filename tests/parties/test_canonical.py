@@ -14,7 +14,7 @@ VALUES = some.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(some.dictionaries(some.text(), VALUES))
 def test_what_was_encoded_is_read_again(values: dict[str, object]) -> None:
     assert canonical.decode(canonical.encode(values)) == values
