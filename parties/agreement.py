@@ -88,7 +88,6 @@ class Accepted(NamedTuple):
         theirs: what the peer brings.
         standing: where the peer stands.
         sizes: of its side of each set, as it says.
-        clearance: the ticket under which we ask.
         most: the largest set, or number of records, that we may bring.
         may: the protocols that both and the ticket allow and that tell what is to be learnt.
         words: all that was said and heard.
@@ -99,7 +98,6 @@ class Accepted(NamedTuple):
     theirs: Side
     standing: wire.Standing
     sizes: tuple[int, ...]
-    clearance: Clearance
     most: int
     may: tuple[str, ...]
     words: bytes
@@ -152,7 +150,6 @@ def propose(
         theirs=brought,
         standing=theirs,
         sizes=tuple(acceptance.sizes),
-        clearance=clearance,
         most=_most(peer, theirs),
         may=tuple(_able(peer, job, ours.columns, theirs, clearance)),
         words=said + heard,

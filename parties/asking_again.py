@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from parties.clearance import Clearance
+from parties.clearance import Clearance, cover
 from parties.errors import LocalFault
 from parties.inquiries import (
     Answer,
     Answers,
     Question,
-    must_cover,
     parameters_of,
     proposal_of,
     unsigned,
@@ -104,7 +104,8 @@ def ask_again(
         TicketRefused: the ticket does not cover what the table tells.
         PeerError: the peer said something else than an honest one.
     """
-    must_cover(settings, peer, job, clearance, theirs=known.manifest.columns)
+    now, told = datetime.now(UTC), known.manifest.columns
+    cover(settings, peer, job, clearance.data, now, theirs=told)
     proposal = proposal_of(
         settings, peer, [question], clearance, hashlib.sha256(known.tables).digest()
     )

@@ -20,7 +20,7 @@ from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
-from parties.credentials import Identity, read_credentials
+from parties.credentials import Credentials, Identity, read_credentials
 from parties.disclosure import Column
 from parties.errors import (
     AuditRefused,
@@ -300,9 +300,9 @@ class Run:
             LocalFault: it cannot be written.
             CertificateError: this node's certificate or key cannot be used now.
         """
-        job, node, names = self._job, self._settings.node, self._names
+        job, names = self._job, self._names
         ours, theirs = self._sides
-        credentials = read_credentials(Identity(node.certificate, node.key))
+        credentials = self._credentials()
         with self._books.writing() as (connection, at):
             line = self._facts | {
                 "ours": dict(zip(names, facts.ours, strict=True)),
@@ -334,18 +334,16 @@ class Run:
             AuditRefused: it is none of this run, or says something else than ours.
             LocalFault: it cannot be written.
         """
-        ours, node = self._ours, self._settings.node
+        ours = self._ours
         if ours is None:
             raise ApiMisuse("a peer's receipt is kept after our own was given")
-        theirs = receipts.read(data)
-        if why := read_pin(self._peer).why_not(theirs.certificate):
-            raise AuditRefused("receipt-forged", f"a certificate that signed a receipt {why}")
+        theirs = receipts.read_answer(data, ours, read_pin(self._peer).why_not)
         if wrong := audit.agree(ours, theirs.receipt):
             raise AuditRefused(
                 "receipt-other",
                 f"the receipt of {self._peer.name} says otherwise than ours: {', '.join(wrong)}",
             )
-        credentials = read_credentials(Identity(node.certificate, node.key))
+        credentials = self._credentials()
         with self._books.writing() as (connection, at):
             audit.keep_theirs(connection, at, theirs, credentials)
 
@@ -364,6 +362,10 @@ class Run:
             # Or its end was written, and only the database's answer was lost. The error that broke
             # the run is the one to be told.
             logs.Log(peer=self._peer.name).warning("books_failed", why=str(fault))
+
+    def _credentials(self) -> Credentials:
+        node = self._settings.node
+        return read_credentials(Identity(node.certificate, node.key))
 
     def _learns(self) -> str:
         return "both" if self._job.both_learn else ("us" if self._job.we_learn else "peer")

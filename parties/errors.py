@@ -20,6 +20,8 @@ or 8 (every other `PeerError`). 0 is done, 1 is a bug of ours, 2 is wrong usage,
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from psi.errors import BoundExceeded, PeerError, PeerIncompatible, PsiError
 
 BUG = 1
@@ -83,13 +85,23 @@ class PeerRefused(PartyError):
         self.code = code
 
 
-class TableRefused(PartyError):
-    """A peer's prepared table, or its manifest, is not what it must be.
+class _Refused(PartyError):
+    """Something that was signed is refused.
 
     Args:
         code: what is wrong, one of `CODES`.
         message: one sentence for people.
     """
+
+    CODES: ClassVar[tuple[str, ...]]
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TableRefused(_Refused):
+    """A peer's prepared table, or its manifest, is not what it must be."""
 
     CODES = (
         "manifest-malformed",
@@ -100,18 +112,9 @@ class TableRefused(PartyError):
     )
     exit_code = 8
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
-
-class TicketRefused(PartyError):
-    """A ticket is not what it must be, or does not allow what is asked.
-
-    Args:
-        code: what is wrong, one of `CODES`.
-        message: one sentence for people.
-    """
+class TicketRefused(_Refused):
+    """A ticket is not what it must be, or does not allow what is asked."""
 
     CODES = (
         "ticket-missing",
@@ -135,25 +138,12 @@ class TicketRefused(PartyError):
     )
     exit_code = 7
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
-
-class AuditRefused(PartyError):
-    """A receipt, or an exported audit log, is not what it must be.
-
-    Args:
-        code: what is wrong, one of `CODES`.
-        message: one sentence for people.
-    """
+class AuditRefused(_Refused):
+    """A receipt, or an exported audit log, is not what it must be."""
 
     CODES = ("receipt-malformed", "receipt-forged", "receipt-other", "export-malformed")
     exit_code = 8
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class LocalFault(PartyError):

@@ -16,7 +16,6 @@ from parties.agreement import Proposed
 from parties.books import Books
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
-from parties.disclosure import Column
 from parties.errors import TableRefused
 from parties.identifiers import domain
 from parties.job import Job
@@ -115,7 +114,6 @@ def answer(
     ]
     manifests = [manifest for manifest, _ in served]
     columns = [column for manifest in manifests for column in manifest.columns]
-    must_cover(settings, peer, job, proposed.clearance, ours=columns)
     tables = wire.Tables(
         standing=standing(settings, peer, ()),
         manifests=[wire.SignedManifest(**sign(*each)._asdict()) for each in served],
@@ -125,6 +123,8 @@ def answer(
         if proposed.tables != hashlib.sha256(said).digest():
             raise Refusal("other-tables", f"{peer.name} expects tables that are not those of now")
     else:
+        data, now = proposed.clearance.data, datetime.now(UTC)
+        cover(settings, peer, job, data, now, ours=columns)  # before they are shown
         said = tables.SerializeToString(deterministic=True)
         yield said
     counts = yield from _give([] if proposed.tables else held, manifests)
@@ -175,7 +175,8 @@ def ask(
                 manifest = known  # checked when it was kept
             else:
                 manifest = _checked(settings, peer, signed, question.spec, known)
-            must_cover(settings, peer, job, clearance, theirs=manifest.columns)
+            now = datetime.now(UTC)
+            cover(settings, peer, job, clearance.data, now, theirs=manifest.columns)
             yield from _fetch(own, manifest)
             if manifest != known:
                 own.check(manifest)
@@ -192,31 +193,6 @@ def ask(
         outputs = yield from asker.converse()
         answers.append(Answer(manifest, question.elements, outputs, generations))
     return Answers(heard, answers)
-
-
-def must_cover(
-    settings: Settings,
-    peer: PeerSettings,
-    job: Job,
-    clearance: Clearance,
-    *,
-    ours: Sequence[Column] = (),
-    theirs: Sequence[Column] = (),
-) -> None:
-    """Checks that a ticket covers an inquiry.
-
-    Args:
-        settings: of this node.
-        peer: the other.
-        job: the inquiry.
-        clearance: the ticket.
-        ours: columns that tables of ours tell.
-        theirs: columns that tables of theirs tell.
-
-    Raises:
-        TicketRefused: it does not.
-    """
-    cover(settings, peer, job, clearance.data, datetime.now(UTC), ours=ours, theirs=theirs)
 
 
 def proposal_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sql
 
@@ -22,11 +22,13 @@ from parties.audit.chain import (
 )
 from parties.audit.schema import LINES, LOG
 from parties.errors import LocalFault
+from parties.store import Statement
 from psi.errors import ApiMisuse
 
-_NEWEST = (
+_NEWEST: Final = Statement(
     sql.select(LINES.c.number, LINES.c.hash, LINES.c.at).order_by(LINES.c.number.desc()).limit(1)
 )
+_ADD: Final = Statement(LINES.insert())
 
 
 def begin(connection: sql.Connection, node: str) -> Genesis:
@@ -91,18 +93,17 @@ def append(connection: sql.Connection, at: datetime, event: str, facts: Mapping[
     if now < before and event != SETS_BACK:
         raise ApiMisuse("a line of the audit log is earlier than the one before it")
     body = body_of(number, now, event, facts, os.urandom(SALT_BYTES))
-    connection.execute(
-        LINES.insert(),
-        {"number": number, "at": now, "event": event, "body": body, "hash": link(end.hash, body)},
-    )
+    chained = link(end.hash, body)
+    _ADD.on(connection, number=number, at=now, event=event, body=body, hash=chained)
     return number
 
 
 def _end(connection: sql.Connection) -> tuple[Place, str]:
     """Where the log ends, and the time of that."""
-    row = connection.execute(_NEWEST).first()
+    row = _NEWEST.on(connection)
     if row is not None:
-        return Place(row.number, bytes(row.hash)), row.at
+        number, hashed, at = row
+        return Place(number, bytes(hashed)), at
     genesis = find(connection)
     if genesis is None:
         raise ApiMisuse("the audit log was not begun")

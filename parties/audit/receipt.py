@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -177,13 +177,15 @@ def read(data: bytes) -> Signed:
     return Signed(receipt, certificate, data)
 
 
-def read_answer(data: bytes, ours: Receipt, certificate: bytes) -> Signed:
+def read_answer(
+    data: bytes, ours: Receipt, why_not: Callable[[x509.Certificate], str | None]
+) -> Signed:
     """Reads the peer's receipt of a run of which we have given ours.
 
     Args:
         data: what the peer said.
         ours: our receipt of the run.
-        certificate: of the peer, DER, as the connection showed it.
+        why_not: says why a certificate is not the peer's, a clause for people; None if it is.
 
     Raises:
         AuditRefused: as `read`; or `receipt-other`, it is of another run or signer.
@@ -197,10 +199,9 @@ def read_answer(data: bytes, ours: Receipt, certificate: bytes) -> Signed:
         raise AuditRefused(
             "receipt-other", f"{ours.peer} gave a receipt of another run, or of another node"
         )
-    if theirs.certificate != read_der(certificate):
+    if why := why_not(theirs.certificate):
         raise AuditRefused(
-            "receipt-other",
-            f"{ours.peer} signed its receipt with another certificate than that of the connection",
+            "receipt-other", f"the certificate under which {ours.peer} signed its receipt {why}"
         )
     return theirs
 

@@ -13,7 +13,7 @@ from parties.cli.output import give, keep_imported
 
 if TYPE_CHECKING:
     from parties.asking import Question
-    from parties.settings import Settings
+    from parties.settings import Settings, Way
 
 SettingsPath = Annotated[Path, typer.Option("--settings", help="The settings file of this node.")]
 PeerName = Annotated[str, typer.Option("--peer", help="The node to ask, as in [peers.NAME].")]
@@ -53,35 +53,30 @@ class FileFormat(StrEnum):
     ARROW = "arrow"
 
 
+_Learns = Annotated[Learns, typer.Option("--learns", help="Who learns which are in common.")]
+_Out = Annotated[
+    Path | None, typer.Option("--out", help="The file to write; default: in the results folder.")
+]
+_Format = Annotated[FileFormat, typer.Option("--format", help="Of that file.")]
+_Protocol = Annotated[
+    Protocol | None,
+    typer.Option("--protocol", help="How; default: what the planner finds fastest."),
+]
+
+
 def match(
     settings: SettingsPath,
     peer: PeerName,
     sets: Sets = None,
-    learns: Annotated[Learns, typer.Option(help="Who learns which are in common.")] = Learns.US,
-    out: Annotated[
-        Path | None, typer.Option(help="File for joined rows; default: in the results folder.")
-    ] = None,
-    format: Annotated[FileFormat, typer.Option(help="Of that file.")] = FileFormat.PARQUET,
-    protocol: Annotated[
-        Protocol | None, typer.Option(help="How; default: what the planner finds fastest.")
-    ] = None,
+    learns: _Learns = Learns.US,
+    out: _Out = None,
+    format: _Format = FileFormat.PARQUET,
+    protocol: _Protocol = None,
     ticket: TicketFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Learns which of our identifiers the peer knows; joins our rows with its agreed columns."""
-    from parties.asking import Question
-
-    question = Question(
-        way="match",
-        peer=peer,
-        sets=tuple(sets or ()),
-        receive=learns is not Learns.PEER,
-        both=learns is Learns.BOTH,
-        protocol=protocol.value if protocol else None,
-        out=out,
-        format=format.value,
-        ticket=ticket,
-    )
+    question = _question("match", peer, sets, learns, ticket, out, format, protocol)
     _ask(settings, question, as_json=as_json)
 
 
@@ -89,31 +84,15 @@ def list_matches(
     settings: SettingsPath,
     peer: PeerName,
     sets: Sets = None,
-    learns: Annotated[Learns, typer.Option(help="Who learns which are in common.")] = Learns.US,
-    out: Annotated[
-        Path | None, typer.Option(help="File for the list; default: in the results folder.")
-    ] = None,
-    format: Annotated[FileFormat, typer.Option(help="Of that file.")] = FileFormat.PARQUET,
-    protocol: Annotated[
-        Protocol | None, typer.Option(help="How; default: what the planner finds fastest.")
-    ] = None,
+    learns: _Learns = Learns.US,
+    out: _Out = None,
+    format: _Format = FileFormat.PARQUET,
+    protocol: _Protocol = None,
     ticket: TicketFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Lists which of our identifiers the peer knows, masked; no columns are told."""
-    from parties.asking import Question
-
-    question = Question(
-        way="list",
-        peer=peer,
-        sets=tuple(sets or ()),
-        receive=learns is not Learns.PEER,
-        both=learns is Learns.BOTH,
-        protocol=protocol.value if protocol else None,
-        out=out,
-        format=format.value,
-        ticket=ticket,
-    )
+    question = _question("list", peer, sets, learns, ticket, out, format, protocol)
     _ask(settings, question, as_json=as_json)
 
 
@@ -128,16 +107,7 @@ def count(
     """Learns how many of our identifiers the peer knows, and nobody learns which."""
     if learns is Learns.BOTH:
         raise typer.BadParameter("a count is learnt by one side; run it once each way")
-    from parties.asking import Question
-
-    question = Question(
-        way="count",
-        peer=peer,
-        sets=tuple(sets or ()),
-        receive=learns is Learns.US,
-        ticket=ticket,
-    )
-    _ask(settings, question, as_json=as_json)
+    _ask(settings, _question("count", peer, sets, learns, ticket), as_json=as_json)
 
 
 def start(path: Path) -> Settings:
@@ -154,6 +124,31 @@ def start(path: Path) -> Settings:
     logs.set_up(settings.node.log)
     use(settings.node.threads)
     return settings
+
+
+def _question(
+    way: Way,
+    peer: str,
+    sets: list[str] | None,
+    learns: Learns,
+    ticket: Path | None,
+    out: Path | None = None,
+    format: FileFormat = FileFormat.PARQUET,
+    protocol: Protocol | None = None,
+) -> Question:
+    from parties.asking import Question
+
+    return Question(
+        way=way,
+        peer=peer,
+        sets=tuple(sets or ()),
+        receive=learns is not Learns.PEER,
+        both=learns is Learns.BOTH,
+        protocol=protocol.value if protocol else None,
+        out=out,
+        format=format.value,
+        ticket=ticket,
+    )
 
 
 def _ask(path: Path, question: Question, *, as_json: bool) -> None:

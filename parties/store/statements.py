@@ -28,7 +28,7 @@ class Statement:
         self._statement = statement
         self._make_elsewhere = elsewhere
 
-    def on(self, connection: sql.Connection, **values: str | int) -> Any:
+    def on(self, connection: sql.Connection, **values: str | int | bytes) -> Any:
         """Says it, and returns the first row of the answer, or None.
 
         Args:

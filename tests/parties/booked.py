@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
+from cryptography import x509
 
 from parties import audit, canonical
 from parties.audit.chain import Genesis, body_of, link, stamp
@@ -48,6 +49,10 @@ class Booked:
         self.time = NOON
         with self.store.writing() as connection:
             audit.begin(connection, node)
+
+    def why_not(self, certificate: x509.Certificate) -> str | None:
+        """Why a certificate is not this node's."""
+        return None if certificate == self.credentials.leaf else "is another"
 
     def tick(self) -> datetime:
         self.time += timedelta(seconds=1)
@@ -160,9 +165,7 @@ def run(here: Booked, there: Booked, session: str | None = None, **changes: dict
             signed[node.node] = audit.keep_ours(connection, node.tick(), receipt, node.credentials)
     for node, other in ((here, there), (there, here)):
         with node.store.writing() as connection:
-            theirs = read_answer(
-                signed[other.node].data, signed[node.node].receipt, other.credentials.leaf_der
-            )
+            theirs = read_answer(signed[other.node].data, signed[node.node].receipt, other.why_not)
             audit.keep_theirs(connection, node.tick(), theirs, node.credentials)
     return session
 

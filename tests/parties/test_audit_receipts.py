@@ -198,10 +198,9 @@ def test_a_long_receipt_is_not_read() -> None:
 
 def test_the_peers_answer_is_of_the_run_and_of_the_peer(insurer: Booked, police: Booked) -> None:
     ours = receipt_of(SESSION, "insurer")
-    there = police.credentials.leaf_der
 
     def answer(receipt: Receipt, credentials: Credentials = police.credentials) -> object:
-        return read_answer(sign(receipt, credentials).data, ours, there)
+        return read_answer(sign(receipt, credentials).data, ours, police.why_not)
 
     assert answer(receipt_of(SESSION, "police"))
     assert refused(lambda: answer(receipt_of("ff" * 16, "police"))) == "receipt-other"
@@ -210,8 +209,7 @@ def test_the_peers_answer_is_of_the_run_and_of_the_peer(insurer: Booked, police:
     own = receipt_of(SESSION, "insurer")
     assert refused(lambda: answer(own, insurer.credentials)) == "receipt-other"
     data = sign(receipt_of(SESSION, "police"), police.credentials).data
-    leaf = insurer.credentials.leaf_der
-    assert refused(lambda: read_answer(data, ours, leaf)) == "receipt-other"
+    assert refused(lambda: read_answer(data, ours, insurer.why_not)) == "receipt-other"
 
 
 def test_two_receipts_of_a_run_agree() -> None:
