@@ -53,6 +53,8 @@ SENTENCES: Final = {
     "ticket-other-normaliser": "finds that the ticket was made under other rules for identifiers; "
     "draft a new one with the release that runs",
     "source": "cannot read its own data; its operator finds the reason in its log",
+    "certificate": "cannot use a certificate that its settings name; its operator finds the reason "
+    "in its log",
     "settings": "has settings that do not fit; its operator finds the reason in its log",
     "local": "lacks disk space or a permission; its operator finds the reason in its log",
 }
