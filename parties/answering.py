@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,6 +13,7 @@ from parties import inquiries, logs
 from parties.agreement import accept, hear_proposal
 from parties.books import Books, Side
 from parties.channel.codes import TooManyCalls
+from parties.clearance import cover
 from parties.commitments import commit
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, TicketRefused, code_of
@@ -153,6 +155,8 @@ def _converse(
     with _one_of(node.jobs), folders as folder, _swept(folder):
         source = node.source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
+        data, now, told = clearance.data, datetime.now(UTC), proposed.theirs.columns
+        cover(settings, peer, job, data, now, ours=columns, theirs=told)
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
