@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import sqlalchemy as sql
-
 from parties import audit, logs, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
@@ -35,7 +33,7 @@ from parties.limits import Allowance, Charge, Limits
 from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
-from parties.store import Store
+from parties.store import Connection, Store
 from parties.tickets.ticket import stages_of
 from psi import PsiError
 from psi.errors import ApiMisuse
@@ -113,7 +111,7 @@ class Books:
                 self._limits = None
 
     @contextmanager
-    def writing(self) -> Iterator[tuple[sql.Connection, datetime]]:
+    def writing(self) -> Iterator[tuple[Connection, datetime]]:
         """One transaction, and the time of the store's clock in it.
 
         Raises:

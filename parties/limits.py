@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
-import sqlalchemy as sql
-
 from parties import counters
 from parties.refusals import Refusal
 from parties.settings import Way
-from parties.store import Store
+from parties.store import Connection, Store, Values, microseconds
 from psi.errors import ApiMisuse
 
 RunEnd = Literal["done", "failed"]
@@ -68,7 +66,7 @@ class Limits:
         self.store = store
         self._forgot: date | None = None
 
-    def charge(self, connection: sql.Connection, asked: Charge, allowed: Allowance) -> None:
+    def charge(self, connection: Connection, asked: Charge, allowed: Allowance) -> None:
         """Counts a question in a transaction of the caller's; it may be answered once that is over.
 
         Args:
@@ -86,24 +84,22 @@ class Limits:
         today, elements = at.date().isoformat(), sum(asked.elements.values())
         _check(connection, asked, allowed, today, elements)
         self._forget(connection, at.date())
-        peer, session, way, ticket = asked.peer, asked.session, asked.way, asked.ticket
-        counters.NOTE.on(connection, peer=peer, session=session, day=today)
-        counters.ADD_ASKED.on(
-            connection, peer=peer, day=today, way=way, ticket=ticket, elements=elements
-        )
-        inquires = way == "inquire"
+        of: Values = {"peer": asked.peer, "ticket": asked.ticket}
+        here: Values = {"peer": asked.peer, "session": asked.session}
+        connection.execute(counters.NOTE, {**here, "day": today})
+        of_day: Values = {"day": today, "way": asked.way, "elements": elements}
+        connection.execute(counters.ADD_ASKED, {**of, **of_day})
+        inquires = asked.way == "inquire"
         if not inquires:
-            run = {"peer": peer, "session": session, "ticket": ticket, "way": way}
-            run_began = counters.RUNS.insert().values(**run, at=at, state="begun")
-            connection.execute(run_began)
+            run: Values = {"ticket": asked.ticket, "way": asked.way, "at": microseconds(at)}
+            connection.execute(counters.BEGIN_RUN, {**here, **run})
         if asked.ticket:
-            of = {"peer": peer, "ticket": ticket}
-            identifiers = elements if inquires else 0
-            counters.ADD_SPENT.on(connection, **of, runs=int(not inquires), inquiries=identifiers)
+            more = {"runs": int(not inquires), "inquiries": elements if inquires else 0}
+            connection.execute(counters.ADD_SPENT, {**of, **more})
             for name, count in asked.elements.items():
-                counters.ADD_BROUGHT.on(connection, **of, set=name, elements=count)
+                connection.execute(counters.ADD_BROUGHT, {**of, "set": name, "elements": count})
 
-    def look(self, connection: sql.Connection, asked: Charge, allowed: Allowance) -> None:
+    def look(self, connection: Connection, asked: Charge, allowed: Allowance) -> None:
         """Looks whether a question could be counted now, and counts nothing.
 
         Raises:
@@ -122,15 +118,14 @@ class Limits:
         with self.store.writing() as connection:
             self.charge(connection, asked, allowed)
 
-    def end_run(self, connection: sql.Connection, peer: str, session: str, end: RunEnd) -> None:
+    def end_run(self, connection: Connection, peer: str, session: str, end: RunEnd) -> None:
         """Writes down how a run has ended; it stays counted, whichever way it did.
 
         Raises:
             ApiMisuse: no such run was begun, or it has an end.
         """
-        runs = counters.RUNS
-        here = (runs.c.peer == peer) & (runs.c.session == session) & (runs.c.state == "begun")
-        if connection.execute(runs.update().where(here).values(state=end)).rowcount != 1:
+        ended = {"peer": peer, "session": session, "end": end}
+        if connection.execute(counters.END_RUN, ended).rowcount != 1:
             raise ApiMisuse("a run that was not begun, or has ended, cannot end")
 
     def asked(self, peer: str, day: date | None = None, way: Way = "inquire") -> int:
@@ -141,29 +136,27 @@ class Limits:
         """
         with self.store.reading() as connection:
             of_day = (day or self.store.now(connection).date()).isoformat()
-            found = counters.FIND.on(
-                connection, of_peer=peer, of_day=of_day, of_way=way, of_session=""
-            )
+            of = {"peer": peer, "day": of_day, "way": way, "session": ""}
+            found = connection.execute(counters.FIND, of).fetchone()
         return int(found[0])
 
     def close(self) -> None:
         """Closes the store."""
         self.store.close()
 
-    def _forget(self, connection: sql.Connection, today: date) -> None:
+    def _forget(self, connection: Connection, today: date) -> None:
         if self._forgot != today:
             before = today - timedelta(days=counters.REMEMBERED)
-            counters.FORGET.on(connection, before=before.isoformat())
+            connection.execute(counters.FORGET, {"before": before.isoformat()})
             self._forgot = today
 
 
 def _check(
-    connection: sql.Connection, asked: Charge, allowed: Allowance, today: str, elements: int
+    connection: Connection, asked: Charge, allowed: Allowance, today: str, elements: int
 ) -> None:
     peer = asked.peer
-    of_day, question, run = counters.FIND.on(
-        connection, of_peer=peer, of_day=today, of_way=asked.way, of_session=asked.session
-    )
+    of = {"peer": peer, "day": today, "way": asked.way, "session": asked.session}
+    of_day, question, run = connection.execute(counters.FIND, of).fetchone()
     if question or run:
         raise Refusal("replayed", f"{peer} asks again in a session that is over")
     if allowed.daily is not None and of_day + elements > allowed.daily:
@@ -176,9 +169,9 @@ def _check(
         _check_ticket(connection, asked, allowed)
 
 
-def _check_ticket(connection: sql.Connection, asked: Charge, allowed: Allowance) -> None:
-    of = {"of_peer": asked.peer, "of_ticket": asked.ticket}
-    runs, inquiries = counters.FIND_SPENT.on(connection, **of) or (0, 0)
+def _check_ticket(connection: Connection, asked: Charge, allowed: Allowance) -> None:
+    of = {"peer": asked.peer, "ticket": asked.ticket}
+    runs, inquiries = connection.execute(counters.FIND_SPENT, of).fetchone() or (0, 0)
     spent = f"{asked.peer} has used up ticket {asked.ticket}"
     if asked.way == "inquire":
         more = sum(asked.elements.values())
@@ -192,7 +185,8 @@ def _check_ticket(connection: sql.Connection, asked: Charge, allowed: Allowance)
     if allowed.elements is None:
         return
     for name, count in asked.elements.items():
-        (before,) = counters.FIND_BROUGHT.on(connection, **of, of_set=name) or (0,)
+        found = connection.execute(counters.FIND_BROUGHT, {**of, "set": name})
+        (before,) = found.fetchone() or (0,)
         most = allowed.elements.get(name, 0)
         if before + count > most:
             raise Refusal(

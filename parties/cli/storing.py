@@ -12,7 +12,7 @@ from parties.cli.output import give
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import sqlalchemy as sql
+    from parties.store import Connection
 
 
 def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
@@ -25,7 +25,7 @@ def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
     logs.set_up(loaded.node.log)
     logs.must_be_writable()
 
-    def log(connection: sql.Connection, at: datetime, event: str, facts: Mapping[str, Any]) -> None:
+    def log(connection: Connection, at: datetime, event: str, facts: Mapping[str, Any]) -> None:
         audit.begin(connection, loaded.node.name)
         audit.append(connection, at, event, facts)
         logs.Log().warning("clock_set", was=facts["was"], now=facts["now"])

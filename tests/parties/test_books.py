@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import sqlalchemy as sql
+from tabled import rows
 
 from parties import asking
 from parties.answering import answers
@@ -339,10 +339,10 @@ def test_what_is_kept_of_stages_is_commitments_alone(pair: Pair) -> None:
     pair.ticket("count", "match")
     pair.run("count")
     with opened(pair.theirs) as store, store.reading() as connection:
-        (row,) = connection.execute(sql.text("SELECT * FROM stages")).mappings()
-    assert (row["way"], row["set"]) == ("count", "plate")
-    assert (len(row["ours"]), len(row["theirs"])) == (32, 32)
-    assert row["ours"] != row["theirs"]
+        (row,) = rows(connection, "stages")
+    assert (row.way, row.set) == ("count", "plate")
+    assert (len(row.ours), len(row.theirs)) == (32, 32)
+    assert row.ours != row.theirs
     assert isinstance(SignedTicket.decode(pair.ticket("count").read_bytes()), SignedTicket)
 
 

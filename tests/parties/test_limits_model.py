@@ -17,12 +17,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tabled import STORE, driver_of, rows
 
 from parties import counters
 from parties.errors import LocalFault
 from parties.limits import Allowance, Charge, Limits
 from parties.refusals import Refusal
-from parties.store import METADATA, Store
+from parties.store import Store
 
 NOON: Final = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DAILY: Final = 12
@@ -117,11 +118,9 @@ class Machine(RuleBasedStateMachine):
         self.opened: list[Limits] = []
         self.open()
         with self.limits.store.writing() as connection:
-            for table in METADATA.sorted_tables:
-                if table.name == "clock":
-                    connection.execute(table.update().values(at=0))
-                elif not table.name.startswith("audit_"):  # which refuse, and nothing is in them
-                    connection.execute(table.delete())
+            for table in STORE:
+                empty = "UPDATE clock SET at = 0" if table == "clock" else f"DELETE FROM {table}"
+                connection.execute(empty)
 
     def open(self) -> None:
         self.limits = Limits(Store(self.url, machine_time=lambda: self.time))
@@ -153,7 +152,7 @@ class Machine(RuleBasedStateMachine):
         """The process ends before its transaction does: nothing was counted or answered."""
         with suppress(LocalFault, Refusal), self.limits.store.writing() as connection:
             self.limits.charge(connection, asked, allowed(asked))
-            connection.connection.dbapi_connection.close()  # type: ignore[union-attr]
+            driver_of(connection).close()
             self.taken["killed"] += 1
         self.open()
 
@@ -197,30 +196,27 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def all_counts_are_those_of_the_model(self) -> None:
         with self.limits.store.reading() as connection:
-            rows = {
-                table.name: [tuple(row) for row in connection.execute(table.select())]
-                for table in (counters.ASKED, counters.SPENT, counters.BROUGHT, counters.RUNS)
-            }
+            found = {t: rows(connection, t) for t in ("asked", "spent", "brought", "runs")}
             assert self.limits.store.now(connection) == self.now
         model = self.model
-        assert {row[:4]: row[4] for row in rows["asked"]} == model.days
-        spent = {(peer, ticket, "runs"): runs for peer, ticket, runs, _ in rows["spent"]}
-        spent |= {(peer, ticket, "inquiries"): count for peer, ticket, _, count in rows["spent"]}
+        assert {row[:4]: row[4] for row in found["asked"]} == model.days
+        spent = {(peer, ticket, "runs"): runs for peer, ticket, runs, _ in found["spent"]}
+        spent |= {(peer, ticket, "inquiries"): count for peer, ticket, _, count in found["spent"]}
         assert {k: n for k, n in spent.items() if n} == {k: n for k, n in model.spent.items() if n}
-        assert {row[:3]: row[3] for row in rows["brought"]} == {**model.brought}
-        assert {row[:2]: row[5] for row in rows["runs"]} == model.runs
-        self.no_bound_is_exceeded(rows)
+        assert {row[:3]: row[3] for row in found["brought"]} == {**model.brought}
+        assert {row[:2]: row[5] for row in found["runs"]} == model.runs
+        self.no_bound_is_exceeded(found)
         self.taken["steps"] += 1
 
-    def no_bound_is_exceeded(self, rows: dict[str, list[Any]]) -> None:
+    def no_bound_is_exceeded(self, found: dict[str, list[Any]]) -> None:
         """Once more without the model, from what is in the store alone."""
         days: Counter[Any] = Counter()
-        for peer, day, way, _, elements in rows["asked"]:
+        for peer, day, way, _, elements in found["asked"]:
             days[peer, day, way] += elements
         assert max(days.values(), default=0) <= DAILY
-        for _, _, runs, inquiries in rows["spent"]:
+        for _, _, runs, inquiries in found["spent"]:
             assert (runs <= RUNS, inquiries <= INQUIRIES) == (True, True)
-        for _, _, name, elements in rows["brought"]:
+        for _, _, name, elements in found["brought"]:
             assert elements <= ELEMENTS[name]
 
     def teardown(self) -> None:
