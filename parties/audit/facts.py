@@ -13,21 +13,19 @@ from typing import Any, Final, NamedTuple
 
 from psi.errors import ApiMisuse
 
-NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
+NAME: Final = r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?"
 """Of a node, an operator, a set: as in settings, and at most what a certificate's name may have."""
-WORD: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+WORD: Final = r"[a-z][a-z0-9_-]{0,63}"
 """A code word, a protocol, a stage, a kind of thing."""
-TICKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-SESSION: Final = re.compile(r"[0-9a-f]{32}")
-VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+-]{0,31}")
-TIME: Final = re.compile(
-    r"[0-9]{4}-(0[1-9]|1[0-2])-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z"
-)
+TICKET: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+DIGEST: Final = r"[0-9a-f]{64}"
+SESSION: Final = r"[0-9a-f]{32}"
+VERSION: Final = r"[0-9][0-9A-Za-z.+-]{0,31}"
+TIME: Final = r"[0-9]{4}-(0[1-9]|1[0-2])-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z"
 """UTC in the one form of `parties.audit.chain.stamp`, so that texts compare as times do."""
-MOMENT: Final = re.compile(TIME.pattern.replace(r"\.[0-9]{6}Z", r"(\.[0-9]{6})?(Z|\+00:00)"))
+MOMENT: Final = TIME.replace(r"\.[0-9]{6}Z", r"(\.[0-9]{6})?(Z|\+00:00)")
 """UTC as Python writes it, with or without a fraction."""
-TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,1000}")
+TEXT: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,1000}"
 """One line: a purpose, of as many characters as tickets have, or the name of a column."""
 LARGEST: Final = (1 << 63) - 1
 """Of numbers: what databases hold."""
@@ -61,11 +59,12 @@ def is_number(value: Any) -> bool:
 
 def is_time(value: Any) -> bool:
     """Whether it is written as `stamp` writes a time."""
-    return isinstance(value, str) and TIME.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(TIME, value) is not None
 
 
-def _like(form: re.Pattern[str]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and form.fullmatch(value) is not None
+def _like(form: str) -> Callable[[Any], bool]:
+    """Whether a value is a text of this form, which is read when it is first needed."""
+    return lambda value: isinstance(value, str) and re.fullmatch(form, value) is not None
 
 
 def _one_of(*words: str) -> Callable[[Any], bool]:
