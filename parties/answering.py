@@ -18,14 +18,23 @@ from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
-from parties.jobs import deliver, deliver_list, facts_of, largest, prepare, run, sizes, withhold
+from parties.jobs import (
+    deliver,
+    deliver_list,
+    facts_of,
+    found_by_both,
+    largest,
+    prepare,
+    run,
+    sizes,
+    withhold,
+)
+from parties.parting import part
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
 from parties.sources import Source, open_source
-from parties.standing import hear, parse
 from parties.tally import Tally
-from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter, PsiError
 from psi.errors import UnexpectedMessage
 
@@ -155,8 +164,7 @@ def _converse(
             learnt = yield from tally.of(dialogue)
             learnt = withhold(learnt, clearance.verified.ticket.floor)
             receipt = begun.end(facts_of(terms, learnt, tally))
-        yield wire.Receipt(signed=receipt).SerializeToString()
-        begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
+        yield from part(begun, receipt, found_by_both(job, learnt))
         rows = None
         if any(each.hits is not None for each in learnt):
             if job.way == "list":

@@ -26,6 +26,7 @@ from parties.jobs import (
     deliver,
     deliver_list,
     facts_of,
+    found_by_both,
     largest,
     prepare,
     run,
@@ -33,13 +34,12 @@ from parties.jobs import (
     withhold,
 )
 from parties.joining import Format
+from parties.parting import part
 from parties.planning import choices
 from parties.reports import JobReport, set_reports, totals
 from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
-from parties.standing import hear, parse
 from parties.tally import Tally
-from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter
 
 
@@ -162,6 +162,5 @@ def _converse(
         learnt = yield from tally.of(run(job, terms, ours, exact=exact, meter=meter))
         learnt = withhold(learnt, clearance.verified.ticket.floor)
         receipt = begun.end(facts_of(terms, learnt, tally))
-    yield wire.Receipt(signed=receipt).SerializeToString()
-    begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
+    yield from part(begun, receipt, found_by_both(job, learnt))
     return learnt

@@ -221,6 +221,11 @@ def withhold(learnt: Sequence[Learnt], floor: int) -> list[Learnt]:
     ]
 
 
+def found_by_both(job: Job, learnt: Sequence[Learnt]) -> list[int | None]:
+    """How many are in common, for each set, as receipts say: nothing unless both learn it."""
+    return [each.cardinality if job.both_learn else None for each in learnt]
+
+
 def facts_of(terms: Terms, learnt: Sequence[Learnt], tally: Tally) -> Facts:
     """What a node writes down of a job that is over.
 
