@@ -154,8 +154,8 @@ def _put(
     whole = checked_columns(name, picked, texts)
     if whole:
         counts = ", ".join(f"count({said}) - count({terms[at]})" for at, said in whole.items())
-        row = connection.execute(f"SELECT {counts} FROM {INCOMING}").fetchone()  # noqa: S608
-        left_out.update(dict(zip(whole, row or (), strict=True)))
+        row = connection.execute(f"SELECT {counts} FROM {INCOMING}").fetchall()[0]  # noqa: S608
+        left_out.update(dict(zip(whole, row, strict=True)))
     connection.unregister(INCOMING)
 
 
@@ -187,5 +187,4 @@ def _settle(
 
 
 def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = connection.execute(sql).fetchone()
-    return int(row[0]) if row else 0
+    return int(connection.execute(sql).fetchall()[0][0])

@@ -87,8 +87,8 @@ def parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
     Raises:
         Misshapen: it is none, or more than one.
     """
-    row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-    tree: dict[str, Any] = json.loads(row[0]) if row else {}
+    told = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    tree: dict[str, Any] = json.loads(told[0][0])
     if tree.get("error_type") == "parser":
         raise Misshapen("is not valid SQL")
     if tree.get("error") or len(tree.get("statements", [])) != 1:
@@ -106,8 +106,8 @@ def without_sums(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
         if str(each.get("function_name", "")).lower() == "sum":
             each["function_name"] = "max"
             each["qualified_name"] = {"path": ["max"]}
-    row = connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)]).fetchone()
-    return str(row[0]) if row else sql
+    told = connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)])
+    return str(told.fetchall()[0][0])
 
 
 def binds(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:

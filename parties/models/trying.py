@@ -161,7 +161,7 @@ def run(
     try:
         with timed(connection, bounds.seconds):
             connection.execute(f"CREATE TEMP TABLE {FOUND} AS {rule.sql}", rule.values(numbers))
-            row = connection.execute(f"SELECT count(*), sum(amount) FROM {FOUND}").fetchone()  # noqa: S608
+            totals = connection.execute(f"SELECT count(*), sum(amount) FROM {FOUND}").fetchall()  # noqa: S608
             result = connection.execute(
                 f"SELECT * FROM {FOUND} ORDER BY amount DESC NULLS LAST, claims LIMIT {most:d}"  # noqa: S608
             )
@@ -171,7 +171,7 @@ def run(
     except duckdb.Error as fault:
         why = meaning(fault, bounds)
     else:
-        found, amount = row or (0, None)
+        found, amount = totals[0]
         leads = [lead(rule, dict(zip(columns, each, strict=True)), numbers) for each in rows]
         return Outcome(rule, found, amount or Decimal(0), leads)
     refuse(pack, rule, "sql", why)
