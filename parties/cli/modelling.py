@@ -96,7 +96,7 @@ def page(
     from parties.models.page import written
 
     text = written([checked(folder_of(name)) for name in packs or names()])
-    give({"page": text}, [text.rstrip()], as_json=as_json)
+    give({"page": text}, [text.removesuffix("\n")], as_json=as_json)
 
 
 def _values(trial: Trial) -> dict[str, Any]:
