@@ -1,12 +1,14 @@
 """Looks through the rules of a pack before any of them sees a row.
 
-Each rule is bound by DuckDB to empty tables that have the columns it says it needs, and no other.
-It is then bound once more with all amounts in a type that compares with nothing but itself, so that
-an amount held against a count does not pass for a condition.
+Each rule is bound by DuckDB to empty tables. From its plan stands which columns it reads, and these
+must be those that it says it needs. It is then bound once more with all amounts in a type that
+compares with nothing but itself, so that an amount held against a count does not pass for a
+condition.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +39,7 @@ def checked(folder: Path, bounds: Bounds = CHECKING) -> Pack:
         PackRefused: something is not what it must be; says which rule and which entry.
     """
     pack = load(folder)
-    with opened(bounds) as connection:
+    with opened(bounds, plain=True) as connection:
         for rule in pack.rules:
             check(connection, pack, rule, bounds)
     return pack
@@ -49,7 +51,7 @@ def check(
     """Looks through a rule.
 
     Args:
-        connection: shut in, with nothing in it.
+        connection: shut in and plain, with nothing in it.
         pack: of the rule.
         rule: to look through.
         bounds: of the connection.
@@ -65,10 +67,9 @@ def check(
         refuse(pack, rule, "sql", str(error))
     if parameters != rule.parameters.keys():
         _refuse_parameters(pack, rule, parameters)
-    create(connection, needs)
     columns = bound(connection, pack, rule, rule.values({}), bounds)
     _check_result(pack, rule, columns)
-    _check_idle(connection, pack, rule, needs)
+    _check_needs(connection, pack, rule)
     _check_amounts(connection, pack, rule, needs, bounds)
 
 
@@ -122,7 +123,7 @@ def meaning(fault: duckdb.Error, bounds: Bounds) -> str:
     match fault:
         case duckdb.BinderException() | duckdb.ParserException() | duckdb.CatalogException():
             sentence = str(fault).partition("\n")[0].strip()
-            return f"does not fit the columns that it needs: {sentence}"
+            return f"does not fit the joined tables: {sentence}"
         case duckdb.InterruptException():
             return f"has not ended after {bounds.seconds:g} s"
         case duckdb.OutOfMemoryException():
@@ -156,28 +157,35 @@ def _needed(pack: Pack, rule: Rule) -> dict[str, dict[str, str | None]]:
     return needs
 
 
-def _check_idle(
-    connection: duckdb.DuckDBPyConnection,
-    pack: Pack,
-    rule: Rule,
-    needs: Mapping[str, Mapping[str, str | None]],
-) -> None:
-    """Refuses a need without which the rule binds as well: more would be asked for than is used."""
-    for need in rule.needs:
-        table, _, name = need.partition(".")
-        fewer = {
-            one: {n: None for n in each if f"{one}.{n}" != need} for one, each in needs.items()
-        }
-        if not fewer[table]:
-            continue
-        create(connection, fewer)
-        try:
-            with timed(connection, CHECKING.seconds):
-                connection.execute(rule.sql, rule.values({}))
-        except duckdb.BinderException:
-            continue
-        refuse(pack, rule, "needs", f"name {table}.{name}, which the SQL does not read")
-    create(connection, needs)
+def _check_needs(connection: duckdb.DuckDBPyConnection, pack: Pack, rule: Rule) -> None:
+    read = read_columns(connection, rule.sql, rule.values({}))
+    if missing := sorted(read - set(rule.needs)):
+        refuse(pack, rule, "needs", f"do not name {missing[0]}, which the SQL reads")
+    if idle := sorted(set(rule.needs) - read):
+        refuse(pack, rule, "needs", f"name {idle[0]}, which the SQL does not read")
+
+
+def read_columns(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Value]
+) -> set[str]:
+    """Returns the columns that a SELECT reads, as table.column, of its plan.
+
+    Names in the SQL would not do: within a subquery a name may be of a table outside of it.
+
+    Args:
+        connection: plain, with all tables.
+        sql: that binds.
+        values: of its parameters.
+    """
+    told = connection.execute(f"EXPLAIN (FORMAT json) {sql}", dict(values)).fetchall()
+    read: set[str] = set()
+    for node in shape.objects(json.loads(told[0][1])):
+        said = node.get("extra_info")
+        if isinstance(said, dict) and "Table" in said and "Projections" in said:
+            names, table = said["Projections"], said["Table"].rpartition(".")[2]
+            # A scan of which only the number of rows is wanted has one column without a name.
+            read |= {f"{table}.{name}" for name in shape.several(names) if name}
+    return read
 
 
 def _check_amounts(

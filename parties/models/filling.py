@@ -7,7 +7,6 @@ or does not fit its type, is null and is counted; no value is told.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from parties.errors import SettingsError, SourceError
-from parties.models.cells import checked_columns, normalised, term
+from parties.models.cells import Cells
 from parties.models.mapping import SUFFIXES, Filled, Taken
 from parties.models.tables import KEYS, TABLES
 from parties.settings import SourceSettings
@@ -24,8 +23,6 @@ from parties.sources import ArrowSource, Source, open_source
 
 INCOMING: Final = "greenlane_incoming"
 """Name under which DuckDB sees a batch while it is put in."""
-STAGED: Final = "greenlane_staged"
-"""Name of a table until its keys are looked at."""
 
 
 class Held(NamedTuple):
@@ -35,7 +32,7 @@ class Held(NamedTuple):
         columns: that it has, the others a node does not have or no rule needs.
         rows: how many it has.
         left_out: column -> cells that are no such identifier or do not fit their type; `rows` ->
-            rows without a key; `repeated` -> rows whose key an earlier row has.
+            rows without a key; `repeated` -> rows whose key, or all of which, an earlier row has.
     """
 
     columns: frozenset[str]
@@ -106,14 +103,37 @@ def _fill(
 ) -> Held:
     source = opened(filled.files)
     picked = _picked(name, filled, needed, source.schema.names)
-    told = ", ".join(f"{column} {TABLES[name][column].type}" for column in picked)
-    connection.execute(f"CREATE TABLE {STAGED} ({told})")
-    left_out: Counter[str] = Counter()
-    names = list(dict.fromkeys(taken.column for taken in picked.values()))
-    for batch in source.batches(names):
-        _put(connection, name, picked, normalised(batch, picked, left_out), left_out)
-    rows = _settle(connection, name, line if "line" in picked else None, left_out)
+    cells = Cells(name, picked, line)
+    terms = ", ".join(f"{cells.term(column)} AS {column}" for column in picked)
+    with cells.read(source) as reader:
+        connection.register(INCOMING, reader)
+        connection.execute(f"CREATE TABLE {name} AS SELECT {terms} FROM {INCOMING}")  # noqa: S608
+        connection.unregister(INCOMING)
+    left_out = cells.left_out
+    for column, there in cells.there.items():
+        left_out[column] += there - _number(connection, f"SELECT count({column}) FROM {name}")  # noqa: S608
+    if key := KEYS.get(name):
+        left_out["rows"] = _number(connection, f"DELETE FROM {name} WHERE {key} IS NULL")  # noqa: S608
+        left_out["repeated"] = _number(connection, _REPEATED.format(table=name, key=key))
+    else:
+        left_out["repeated"] = _number(
+            connection, _REPEATED.format(table=name, key=", ".join(picked))
+        )
+    rows = _number(connection, f"SELECT count(*) FROM {name}")  # noqa: S608
     return Held(frozenset(picked), rows, {key: n for key, n in sorted(left_out.items()) if n})
+
+
+_REPEATED: Final = """
+DELETE FROM {table} WHERE rowid IN (
+    SELECT rowid FROM (
+        SELECT rowid, row_number() OVER (PARTITION BY {key} ORDER BY rowid) AS number
+        FROM {table}
+        WHERE ({key}) IN (SELECT ({key}) FROM {table} GROUP BY {key} HAVING count(*) > 1)
+    )
+    WHERE number > 1
+)
+"""
+"""Keeps of each key the first row, and looks only at keys that have more."""
 
 
 def _picked(
@@ -131,59 +151,6 @@ def _picked(
             f"({', '.join(sorted(needed))})"
         )
     return picked
-
-
-def _put(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    picked: Mapping[str, Taken],
-    batch: pa.Table,
-    left_out: Counter[str],
-) -> None:
-    """Puts a batch into the staged table, and counts what was there and was not taken."""
-    texts = [
-        field.name
-        for field in batch.schema
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-    ]
-    connection.register(INCOMING, batch)
-    terms = {column: term(name, column, taken, texts) for column, taken in picked.items()}
-    connection.execute(
-        f"INSERT INTO {STAGED} SELECT {', '.join(terms.values())} FROM {INCOMING}"  # noqa: S608
-    )
-    whole = checked_columns(name, picked, texts)
-    if whole:
-        counts = ", ".join(f"count({said}) - count({terms[at]})" for at, said in whole.items())
-        row = connection.execute(f"SELECT {counts} FROM {INCOMING}").fetchall()[0]  # noqa: S608
-        left_out.update(dict(zip(whole, row, strict=True)))
-    connection.unregister(INCOMING)
-
-
-def _settle(
-    connection: duckdb.DuckDBPyConnection, name: str, line: str | None, left_out: Counter[str]
-) -> int:
-    """Makes a table of what is staged: of one line, each key once; returns how many rows it has."""
-    key = KEYS.get(name)
-    if line is not None:
-        connection.execute(f"DELETE FROM {STAGED} WHERE line IS DISTINCT FROM ?", [line])  # noqa: S608
-    if key is None:
-        connection.execute(f"CREATE TABLE {name} AS SELECT DISTINCT * FROM {STAGED}")  # noqa: S608
-        connection.execute(f"DROP TABLE {STAGED}")
-        return _number(connection, f"SELECT count(*) FROM {name}")  # noqa: S608
-    left_out["rows"] = _number(connection, f"SELECT count(*) - count({key}) FROM {STAGED}")  # noqa: S608
-    left_out["repeated"] = _number(
-        connection,
-        f"SELECT count({key}) - count(DISTINCT {key}) FROM {STAGED}",  # noqa: S608
-    )
-    if left_out["rows"] or left_out["repeated"]:
-        connection.execute(
-            f"CREATE TABLE {name} AS SELECT * FROM {STAGED} WHERE {key} IS NOT NULL "  # noqa: S608
-            f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY rowid) = 1"
-        )
-        connection.execute(f"DROP TABLE {STAGED}")
-    else:
-        connection.execute(f"ALTER TABLE {STAGED} RENAME TO {name}")
-    return _number(connection, f"SELECT count(*) FROM {name}")  # noqa: S608
 
 
 def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -28,10 +28,11 @@ _SHUT_IN: Final[dict[str, str | bool | int | float | list[str]]] = {
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
     "temp_directory": "",
-    "lock_configuration": "true",
 }
-"""No file, no network, no extension, no variable of this process, nothing spilled to disk in clear,
-and no way to set any of it otherwise."""
+"""No file, no network, no extension, no variable of this process, nothing spilled to disk in clear;
+and, once it is locked, no way to set any of it otherwise."""
+_READS: Final = "unused_columns"
+"""The step of DuckDB's optimiser that leaves to each scan the columns that something reads."""
 
 
 class Bounds(NamedTuple):
@@ -52,11 +53,21 @@ CHECKING: Final = Bounds(CHECK_SECONDS, CHECK_MEMORY, 1)
 
 
 @contextmanager
-def opened(bounds: Bounds) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Opens an empty database in memory, shut in, and closes it afterwards."""
+def opened(bounds: Bounds, *, plain: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Opens an empty database in memory, shut in, and closes it afterwards.
+
+    Args:
+        bounds: of what runs in it; of time, each `timed` keeps.
+        plain: whether plans stay as they were bound, but for columns that nothing reads.
+    """
     limits = {"memory_limit": bounds.memory, "threads": str(bounds.threads)}
     connection = duckdb.connect(":memory:", config=_SHUT_IN | limits)
     try:
+        if plain:
+            names = connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()
+            others = ",".join(name for (name,) in names if name != _READS)
+            connection.execute(f"SET disabled_optimizers = '{others}'")
+        connection.execute("SET lock_configuration = true")
         yield connection
     finally:
         connection.close()

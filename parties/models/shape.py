@@ -136,6 +136,11 @@ def objects(tree: Any) -> Iterator[dict[str, Any]]:
             pending.extend(each)
 
 
+def several(said: str | list[str]) -> list[str]:
+    """Returns what is said of a node of a plan as a list: of one there is only the text."""
+    return [said] if isinstance(said, str) else said
+
+
 def found(tree: Any, name: str) -> list[dict[str, Any]]:
     """Returns the objects that stand under a name anywhere in a tree."""
     return [each[name] for each in objects(tree) if isinstance(each.get(name), dict)]

@@ -66,13 +66,15 @@ def worded(value: Any) -> str:
 
 
 def span(value: timedelta) -> str:
-    """Returns a span of time in its two largest units."""
+    """Returns a span of time in its largest unit, and in the next if there is some of it."""
     seconds = int(abs(value).total_seconds())
-    parts = []
+    parts: list[str] = []
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
         number, seconds = divmod(seconds, size)
         if number:
             parts.append(f"{number:,} {unit}{'' if number == 1 else 's'}")
+        elif parts:
+            break
     return " ".join(parts[:2]) or "no time"
 
 

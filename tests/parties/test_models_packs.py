@@ -117,7 +117,14 @@ def test_a_rule_that_lacks_an_entry_is_refused(tmp_path: Path, entry: str) -> No
             {"needs": ["claims.claim", "claims.vin"]},
             "small/many: needs name claims.vin, which pack",
         ),
-        ({"needs": ["claims.amount", "claims.claim"]}, 'small/many: sql does not fit.*"plate"'),
+        (
+            {"needs": ["claims.amount", "claims.claim"]},
+            "small/many: needs do not name claims.plate, which the SQL reads",
+        ),
+        (
+            {"sql": str(RULE["sql"]).replace("number", "number, max(colour) AS colour")},
+            'small/many: sql does not fit the joined tables: Binder Error.*"colour"',
+        ),
         (
             {"needs": ["claims.amount", "claims.claim", "claims.happened", "claims.plate"]},
             "small/many: needs name claims.happened, which the SQL does not read",

@@ -36,7 +36,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def test_there_are_at_least_ten_rules_for_auto_and_six_for_each_other_line() -> None:
     assert {name: len(pack.rules) for name, pack in PACKS.items()} == {
         "accident": 10,
-        "auto": 15,
+        "auto": 16,
         "flight_delay": 8,
     }
 
