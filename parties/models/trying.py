@@ -9,17 +9,21 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from parties.errors import LocalFault, PackRefused
-from parties.models.checking import meaning, refuse
+from parties.models.checking import LIST, meaning, refuse
 from parties.models.filling import Held, fill
 from parties.models.mapping import Filled
 from parties.models.pack import Pack, Rule
 from parties.models.sandbox import Bounds, opened, timed
+from parties.models.shape import quoted
 from parties.models.units import worded as parameter_worded
 from parties.models.wording import filled
 
 MOST_LEADS: Final = 10_000
 """Leads of one rule that are told, the largest amounts first: nobody looks at more, and what is
 held stays small. How many there are in all is told as well."""
+MOST_LISTED: Final = 10_000
+"""Numbers of claims, or of anything else in a list, that a lead tells: a ring of the published ones
+has some hundreds."""
 FOUND: Final = "greenlane_found"
 """Name of a rule's result until its leads are told."""
 
@@ -162,8 +166,10 @@ def run(
         with timed(connection, bounds.seconds):
             connection.execute(f"CREATE TEMP TABLE {FOUND} AS {rule.sql}", rule.values(numbers))
             totals = connection.execute(f"SELECT count(*), sum(amount) FROM {FOUND}").fetchall()  # noqa: S608
+            lists = ", ".join(f"{name}[1:{MOST_LISTED}] AS {name}" for name in _lists(connection))
             result = connection.execute(
-                f"SELECT * FROM {FOUND} ORDER BY amount DESC NULLS LAST, claims LIMIT {most:d}"  # noqa: S608
+                f"SELECT * REPLACE ({lists}) FROM {FOUND} "  # noqa: S608
+                f"ORDER BY amount DESC NULLS LAST, claims LIMIT {most:d}"
             )
             columns = [str(column[0]) for column in result.description or ()]
             rows = result.fetchall()
@@ -175,6 +181,11 @@ def run(
         leads = [lead(rule, dict(zip(columns, each, strict=True)), numbers) for each in rows]
         return Outcome(rule, found, amount or Decimal(0), leads)
     refuse(pack, rule, "sql", why)
+
+
+def _lists(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    told = connection.execute(f"SELECT * FROM {FOUND} LIMIT 0")  # noqa: S608
+    return [quoted(str(name)) for name, kind, *_ in told.description or () if str(kind) == LIST]
 
 
 def lead(rule: Rule, row: Mapping[str, Any], numbers: Mapping[str, int]) -> Lead:
