@@ -2,6 +2,7 @@
 
     PartyError
     ├── SettingsError     3   the settings file is wrong: which entry, and what to write there
+    ├── PackRefused       3   a pack of rules is not what it must be: which rule, which entry
     ├── SourceError       4   our own data is wrong: file, row, column, never the value
     ├── CertificateError  5   a certificate, ours or theirs, is not accepted
     ├── PeerUnreachable   6   nobody answers at the peer's address
@@ -40,6 +41,13 @@ class SettingsError(PartyError):
 
     exit_code = 3
     code = "settings"
+
+
+class PackRefused(PartyError):
+    """A pack of rules is not what it must be, or one of its rules does what no rule may."""
+
+    exit_code = 3
+    code = "pack"
 
 
 class SourceError(PartyError):

@@ -21,6 +21,7 @@ from parties.cli import (
     auditing,
     bench,
     inquiring,
+    modelling,
     operators,
     serving,
     setting_up,
@@ -51,6 +52,9 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "audit verify": auditing.verify,
     "audit compare": auditing.compare,
     "audit export": auditing.export,
+    "models check": modelling.check,
+    "models try": modelling.try_,
+    "models page": modelling.page,
     "bench": bench.bench,
     "version": setting_up.version,
 }
@@ -58,6 +62,7 @@ GROUPS: Final = {
     "operator": "Certificates of the people who sign tickets.",
     "ticket": "Tickets: what two nodes may match, for what, and who has signed for it.",
     "store": "The node's own state.",
+    "models": "Rules that point at leads in what was matched.",
     "audit": "The log of this node, which both nodes can prove.",
 }
 """The first words of commands that have two."""

@@ -73,7 +73,8 @@ def draft(
         typer.Option("--protocol", help="By which; default: all that the settings allow."),
     ] = None,
     rules: Annotated[
-        list[str] | None, typer.Option("--rules", help="SHA-256 of a pack of rules.")
+        list[str] | None,
+        typer.Option("--rules", help="A pack of rules: its name, its folder, or its digest."),
     ] = None,
     days: Annotated[int, typer.Option(help="For how many days it is valid, from now on.")] = 30,
     out: Annotated[
@@ -112,7 +113,7 @@ def draft(
         runs=runs,
         inquiries=inquiries,
         protocols=tuple(each.value for each in protocols or ()),
-        rules=tuple(rules or ()),
+        rules=tuple(map(_digest_of, rules or ())),
         days=days,
     )
     ticket = draft_ticket(loaded, loaded.peer(peer), wish, datetime.now(UTC))
@@ -176,7 +177,8 @@ def show(file: TicketPath, as_json: AsJson = False) -> None:
     from parties.tickets.telling import lines
 
     signed = SignedTicket.decode(read_ticket(file))
-    give(values_of(signed), lines(signed), as_json=as_json)
+    packs = _packs(signed.ticket.rules)
+    give(values_of(signed) | {"packs": packs}, lines(signed, packs), as_json=as_json)
 
 
 def verify(file: TicketPath, settings: SettingsPath, as_json: AsJson = False) -> None:
@@ -234,6 +236,26 @@ def revoke(
         else:
             note("ticket_revoked", who | {"ticket": revoked})
     give({"revoked": revoked, "file": str(path)}, [f"revoked {revoked}"], as_json=as_json)
+
+
+def _digest_of(rules: str) -> str:
+    """Returns the digest of a pack of rules, which is looked through, or one that was given."""
+    if len(rules) == 64 and set(rules) <= set("0123456789abcdef"):
+        return rules
+    from parties.models.checking import checked
+    from parties.models.loading import folder_of
+
+    return checked(folder_of(rules)).digest
+
+
+def _packs(rules: Sequence[str]) -> dict[str, str]:
+    """Returns name and version of the packs among these that come with this release, by digest."""
+    if not rules:
+        return {}
+    from parties.models.loading import OURS, load, names
+
+    ours = [load(OURS / name) for name in names()]
+    return {pack.digest: f"{pack.name} {pack.version}" for pack in ours if pack.digest in rules}
 
 
 def _operator(key: Path, certificate: Path) -> tuple[Ed25519PrivateKey, Sequence[x509.Certificate]]:
