@@ -14,7 +14,7 @@ from parties import logs
 from parties.agreement import choose, propose
 from parties.books import Books, Side
 from parties.channel import Identity, Peer
-from parties.clearance import Clearance, find
+from parties.clearance import Clearance, find, must_be_another
 from parties.commitments import commit
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
@@ -33,6 +33,7 @@ from parties.jobs import (
     withhold,
 )
 from parties.joining import Format
+from parties.operators.acting import Acting
 from parties.planning import choices
 from parties.reports import JobReport, set_reports, totals
 from parties.settings import PeerSettings, Settings, Way
@@ -57,6 +58,7 @@ class Question(NamedTuple):
         format: of that file.
         ticket: the file of the ticket; None for the only one in the folder of tickets that covers
             the job.
+        acting: who asks; None if nobody has said so.
     """
 
     way: Way
@@ -68,6 +70,7 @@ class Question(NamedTuple):
     out: Path | None = None
     format: Format = "parquet"
     ticket: Path | None = None
+    acting: Acting | None = None
 
 
 def ask(
@@ -101,7 +104,7 @@ def ask(
     logs.must_be_writable()
     identity = Identity(settings.node.certificate, settings.node.key)
     node = Peer(identity, peer, patience=settings.node.patience)
-    rows, result, books = None, None, Books(settings)
+    rows, result, books = None, None, Books(settings, question.acting)
     with closing(books), session_folder(settings.node.results, job.session) as folder:
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
@@ -115,6 +118,7 @@ def ask(
                 protocols=() if question.protocol is None else (question.protocol,),
                 path=question.ticket,
             )
+            must_be_another(question.acting, clearance, settings.node.role)
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):

@@ -19,6 +19,7 @@ from parties.disclosure import plain
 from parties.errors import TicketRefused
 from parties.identifiers import columns_of
 from parties.inquiry_reports import Asked, InquiryReport, Told, question_of
+from parties.operators.acting import Acting
 from parties.reports import JobReport
 from parties.settings import IdentifierSettings, Settings
 from parties.sources import ArrowSource
@@ -34,6 +35,7 @@ def match_few(
     asked: Mapping[str, Sequence[str]],
     meter: Meter,
     ticket: Path | None = None,
+    acting: Acting | None = None,
 ) -> InquiryReport:
     """Matches a few identifiers, as if they were this node's file; nothing is left of it.
 
@@ -43,6 +45,7 @@ def match_few(
         asked: identifiers as people write them, by set.
         meter: counts what is done.
         ticket: the file of the ticket, which must allow a match; None as of `Question`.
+        acting: who asks; likewise.
 
     Raises:
         PartyError, PeerError: as `parties.asking.ask`.
@@ -55,7 +58,7 @@ def match_few(
         if fine:
             job = ask(
                 settings,
-                Question("match", peer, (spec.name,), ticket=ticket),
+                Question("match", peer, (spec.name,), ticket=ticket, acting=acting),
                 meter,
                 _rows(spec, fine),
             )

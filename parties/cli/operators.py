@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parties.cli.acting import admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
@@ -38,6 +39,7 @@ def issue(
     from parties.settings_file import load
 
     loaded = load(settings)
+    admitted(loaded, "operator issue", None)
     operator = issue_operator(loaded, person, role.value, out, passphrase(new=True))
     files = {"certificate": str(out / CERTIFICATE), "key": str(out / KEY)}
     lines = [f"made {files['certificate']} and {files['key']}", *_lines(operator)]
