@@ -35,6 +35,7 @@ from parties.jobs import (
 from parties.joining import Format
 from parties.operators.acting import Acting
 from parties.planning import choices
+from parties.recipients import named, recipients
 from parties.reports import JobReport, set_reports, totals
 from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
@@ -59,6 +60,7 @@ class Question(NamedTuple):
         ticket: the file of the ticket; None for the only one in the folder of tickets that covers
             the job.
         acting: who asks; None if nobody has said so.
+        sealed_to: public keys to which the file is sealed; None for those that the settings want.
     """
 
     way: Way
@@ -71,6 +73,7 @@ class Question(NamedTuple):
     format: Format = "parquet"
     ticket: Path | None = None
     acting: Acting | None = None
+    sealed_to: tuple[bytes, ...] | None = None
 
 
 def ask(
@@ -99,6 +102,11 @@ def ask(
     )
     if question.out is not None and not os.access(question.out.parent, os.W_OK | os.X_OK):
         raise LocalFault(f"{question.out}: its folder is missing or may not be written")
+    sealed_to = question.sealed_to
+    if sealed_to is None:
+        writes = job.way != "count" and job.we_learn
+        now = datetime.now(UTC)
+        sealed_to = recipients(settings, question.acting, now) if writes else ()
     log = logs.Log(peer=peer.name, session=job.session)
     log.info("job_asked", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
@@ -125,11 +133,11 @@ def ask(
             learnt = node.call(dialogue, job.session)  # 4, 5
         if any(each.hits is not None for each in learnt):
             name = "list" if job.way == "list" else "joined"
-            result = question.out or folder / f"{name}.{question.format}"
+            result = named(question.out or folder / f"{name}.{question.format}", sealed_to)
             if job.way == "list":
-                rows = deliver_list(learnt, source, result, question.format)
-            else:
-                rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
+                rows = deliver_list(learnt, source, result, question.format, sealed_to)
+            else:  # 6 joined rows
+                rows = deliver(learnt, source, peer.name, result, question.format, sealed_to)
     log.info("job_done", rows=rows, **totals(job, learnt))
     return JobReport(
         session=job.session,

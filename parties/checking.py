@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -19,6 +19,7 @@ from parties.inquiries import why_not_served
 from parties.limits import Limits
 from parties.operators.key_sets import read_keys
 from parties.operators.roles import ROLES
+from parties.recipients import recipients
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.sources import Source, open_source
 from parties.store import Store, in_words, sqlite_file
@@ -128,6 +129,8 @@ def _people(settings: Settings) -> Iterator[Finding]:
                 "themselves any operator; take it away"
             )
             yield Finding("doubt", "operators.authority", text)
+    if operators.sealed:
+        yield _sealed(settings)
     oidc = operators.oidc
     if oidc is None:
         return
@@ -145,6 +148,21 @@ def _people(settings: Settings) -> Iterator[Finding]:
         yield _wrong("operators.oidc.keys", error)
     else:
         yield Finding("fine", "operators.oidc.keys", f"{count} for tokens")
+
+
+def _sealed(settings: Settings) -> Finding:
+    where = "operators.sealed_to"
+    if not settings.operators.sealed_to:
+        text = (
+            "names nobody: results are sealed to who asks by a certificate; who shows a token, and "
+            "peers, cannot ask so that this node learns"
+        )
+        return Finding("doubt", where, text)
+    try:
+        count = len(recipients(settings, None, datetime.now(UTC)))
+    except PartyError as error:
+        return _wrong(where, error)
+    return Finding("fine", where, f"results are sealed to {count} certificates and to who asks")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -171,11 +171,15 @@ class OperatorSettings(NamedTuple):
         authority: PEM file of the authority that issues their certificates; None if nobody signs.
         required: whether each command wants to know who gives it.
         oidc: whose tokens say so, beside certificates; None for nobody's.
+        sealed: whether files of what was learnt are sealed to those who may open them.
+        sealed_to: PEM files of certificates of operators to whom they are, beside who asks.
     """
 
     authority: Path | None = None
     required: bool = False
     oidc: TokenSettings | None = None
+    sealed: bool = False
+    sealed_to: tuple[Path, ...] = ()
 
 
 class TicketSettings(NamedTuple):

@@ -155,8 +155,12 @@ def _operators(table: _Table) -> OperatorSettings:
         authority=table.optional("authority", table.file),
         required=table.flag("required", default=False),
         oidc=table.optional("oidc", lambda key: _tokens(table.table(key))),
+        sealed=table.flag("sealed", default=False),
+        sealed_to=tuple(table.folder / text for text in table.texts("sealed_to", default=())),
     )
     table.finish()
+    if settings.sealed_to and not settings.sealed:
+        table.wrong("sealed_to", "seals nothing while sealed is false")
     if settings.required and settings.authority is None and settings.oidc is None:
         table.wrong("required", "nobody could show who they are; name authority, or oidc")
     return settings

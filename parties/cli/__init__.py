@@ -21,6 +21,7 @@ from parties.cli import (
     auditing,
     bench,
     inquiring,
+    opening,
     operators,
     serving,
     setting_up,
@@ -39,6 +40,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "prepare": inquiring.prepare,
     "fetch": inquiring.fetch,
     "inquire": inquiring.inquire,
+    "results open": opening.open_result,
     "operator issue": operators.issue,
     "operator show": operators.show,
     "ticket draft": tickets.draft,
@@ -55,6 +57,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "version": setting_up.version,
 }
 GROUPS: Final = {
+    "results": "What was learnt, where it is sealed.",
     "operator": "Certificates of the people who sign tickets.",
     "ticket": "Tickets: what two nodes may match, for what, and who has signed for it.",
     "store": "The node's own state.",

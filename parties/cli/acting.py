@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +27,12 @@ As = Annotated[
 ]
 
 
-def admitted(settings: Settings, command: str, path: Path | None) -> Acting | None:
+def admitted(
+    settings: Settings,
+    command: str,
+    path: Path | None,
+    passphrase: Callable[[], str] | None = None,
+) -> Acting | None:
     """Returns who gives a command, after the audit log says so; None where nobody is asked.
 
     Whoever says who they are is held to it, also at a node that does not ask.
@@ -36,6 +41,7 @@ def admitted(settings: Settings, command: str, path: Path | None) -> Acting | No
         settings: of the node.
         command: of `parties.operators.rights.RIGHTS`.
         path: of `--as`.
+        passphrase: of the key that is shown, where it was asked for; else it is asked for.
 
     Raises:
         OperatorRefused: they may not, which the log then says.
@@ -51,7 +57,7 @@ def admitted(settings: Settings, command: str, path: Path | None) -> Acting | No
         papers = shown(path)
         if papers is None and not settings.operators.required:
             return None
-        acting = _admit(settings, command, papers)
+        acting = _admit(settings, command, papers, passphrase)
     except OperatorRefused as refused:
         _refused(settings, command, refused)
         raise
@@ -90,19 +96,24 @@ def admitted_to_sign(
             return
         signer = admit_signer(settings, command, key, chain, datetime.now(UTC))
         if papers is not None:
-            must_be_one(signer, _admit(settings, command, papers))
+            must_be_one(signer, _admit(settings, command, papers, None))
     except OperatorRefused as refused:
         _refused(settings, command, refused)
         raise
 
 
-def _admit(settings: Settings, command: str, papers: Papers | None) -> Acting:
+def _admit(
+    settings: Settings,
+    command: str,
+    papers: Papers | None,
+    passphrase: Callable[[], str] | None,
+) -> Acting:
     from datetime import UTC, datetime
 
     from parties.admitting import admit
-    from parties.cli.operators import passphrase
+    from parties.cli.operators import passphrase as asked
 
-    return admit(settings, command, papers, passphrase, datetime.now(UTC))
+    return admit(settings, command, papers, passphrase or asked, datetime.now(UTC))
 
 
 def _gave(settings: Settings, command: str, acting: Acting) -> None:

@@ -16,12 +16,14 @@ class Acting(NamedTuple):
         role: of this person.
         certificate: its fingerprint as `Operator` has it, hexadecimal; None if a token was shown.
         subject: SHA-256 of issuer and subject of a token, hexadecimal; None with a certificate.
+        key: the public key of the certificate, to which results are sealed; None with a token.
     """
 
     person: str
     role: OperatorRole
     certificate: str | None = None
     subject: str | None = None
+    key: bytes | None = None
 
     def facts(self) -> dict[str, str]:
         """Who it is, as lines of the audit log name people."""
@@ -36,4 +38,4 @@ class Acting(NamedTuple):
 def acting_by(operator: Operator) -> Acting:
     """Returns who acts by a certificate."""
     digest = operator.fingerprint.removeprefix("sha256:")
-    return Acting(operator.person, operator.role, certificate=digest)
+    return Acting(operator.person, operator.role, certificate=digest, key=operator.key)

@@ -61,6 +61,8 @@ FULL: dict[str, Any] = {
     "operators": {
         "authority": "tls/operators.pem",
         "required": True,
+        "sealed": True,
+        "sealed_to": ["tls/0004.pem"],
         "oidc": {
             "issuer": "https://id.example/realms/staff",
             "audience": "greenlane",
@@ -143,7 +145,8 @@ def test_operators_and_tickets_are_where_the_file_says(tmp_path: Path) -> None:
 
 def test_whose_tokens_are_believed_is_what_the_file_says(tmp_path: Path) -> None:
     operators = load(written(tmp_path, FULL)).operators
-    assert operators.required
+    assert (operators.required, operators.sealed) == (True, True)
+    assert operators.sealed_to == (tmp_path / "tls/0004.pem",)
     assert operators.oidc == TokenSettings(
         issuer="https://id.example/realms/staff",
         audience="greenlane",
@@ -192,9 +195,12 @@ def test_an_entry_about_tokens_that_is_wrong_is_named(
         load(written(tmp_path, document))
 
 
-def test_roles_are_required_only_where_somebody_can_show_one(tmp_path: Path) -> None:
+def test_entries_about_people_that_would_do_nothing_are_errors(tmp_path: Path) -> None:
     document = FULL | {"operators": {"required": True}}
     with pytest.raises(SettingsError, match="nobody could show who they are"):
+        load(written(tmp_path, document))
+    document = FULL | {"operators": {"sealed_to": ["a.pem"]}}
+    with pytest.raises(SettingsError, match="sealed_to: seals nothing while sealed is false"):
         load(written(tmp_path, document))
 
 
