@@ -35,7 +35,8 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Makes a person's key and certificate with the node's own development authority."""
-    from parties.operators.issuing import CERTIFICATE, KEY, issue_operator
+    from parties.operators.issuing import issue_operator
+    from parties.operators.papers import CERTIFICATE, KEY
     from parties.settings_file import load
 
     loaded = load(settings)

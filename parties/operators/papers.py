@@ -13,8 +13,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 from parties.credentials import Identity
 from parties.errors import OperatorRefused
-from parties.operators.issuing import CERTIFICATE, KEY
 
+CERTIFICATE: Final = "operator.pem"
+KEY: Final = "operator.key"
+"""File names of what `greenlane operator issue` makes; they name nobody."""
 AS: Final = "GREENLANE_AS"
 """The variable in the place of `--as`."""
 TOKEN: Final = "GREENLANE_OPERATOR_TOKEN"  # noqa: S105 the name of a variable
