@@ -28,7 +28,6 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-SUFFIX: Final = ".age"
 INTRO: Final = b"age-encryption.org/v1\n"
 PIECE: Final = 1 << 16
 """Bytes of the content that are sealed together; of the format."""

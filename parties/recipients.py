@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from parties.age import SUFFIX, NotForUs, opened
 from parties.errors import CertificateError, LocalFault, OperatorRefused, SettingsError
 from parties.joining.results import whole
 from parties.operators import DUTIES, read_operator, read_operator_file
@@ -19,6 +17,12 @@ from parties.operators.acting import Acting
 from parties.settings import Settings
 from parties.tickets import revoked
 from parties.tickets.trust import own_side
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+SUFFIX: Final = ".age"
+"""Of a sealed file's name, as the program `age` has it."""
 
 
 def recipients(settings: Settings, acting: Acting | None, at: datetime) -> tuple[bytes, ...]:
@@ -68,6 +72,8 @@ def open_sealed(path: Path, key: Ed25519PrivateKey, out: Path) -> int:
         OperatorRefused: `operator-other`, it is sealed to others.
         LocalFault: it cannot be read, is no sealed file or was altered, or `out` cannot be written.
     """
+    from parties.age import NotForUs, opened  # for this alone
+
     size = 0
     try:
         with path.open("rb") as file, whole(out) as clear:

@@ -12,7 +12,6 @@ from typing import BinaryIO, Literal, Protocol, cast
 
 from arro3.core import RecordBatch, Schema
 
-from parties.age import SealedFile
 from parties.errors import LocalFault
 from parties.joining.delimited import CsvWriter
 
@@ -44,6 +43,8 @@ def write(
     with whole(path) as file:
         if not sealed_to:
             return write_all(batches, file, format)
+        from parties.age import SealedFile  # for this alone
+
         with SealedFile(file, sealed_to) as sealed:
             return write_all(batches, cast(BinaryIO, sealed), format)
 

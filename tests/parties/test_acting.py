@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -30,6 +33,7 @@ from parties.settings_file import load
 from parties.store import Store
 from psi import Meter
 
+ROOT = Path(__file__).parents[2]
 PEOPLE = {
     "analyst": "insurer",
     "compliance": "insurer",
@@ -342,3 +346,70 @@ def test_nothing_of_a_token_is_left_on_the_disk(
             data = (Path(folder) / name).read_bytes()
             for piece in token.split("."):
                 assert piece.encode() not in data
+
+
+def test_two_nodes_that_require_roles_and_seal_match_by_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PASSPHRASE, "correct horse battery")
+    monkeypatch.delenv(AS, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+
+    def program(*words: object) -> Left:
+        command = [sys.executable, "-m", "parties", *map(str, words), "--json"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        return Left(done.returncode, json.loads(done.stdout), done.stderr)
+
+    assert program("init", "insurer", tmp_path / "a", "--listen", listen).status == 0
+    assert program("init", "police", tmp_path / "b", "--peer", tmp_path / "a").status == 0
+    for role, party in (("administrator", "a"), ("investigator", "b"), ("administrator", "b")):
+        where = ("--settings", tmp_path / party / FILE, "--out", tmp_path / party / role)
+        assert program("operator", "issue", role, "--role", role, *where).status == 0
+    for party in ("a", "b"):
+        file = tmp_path / party / FILE
+        text = (
+            file.read_text("utf-8").replace("# required", "required").replace("# sealed", "sealed")
+        )
+        file.write_text(text, "utf-8")
+    a, b = ("--settings", tmp_path / "a" / FILE), ("--settings", tmp_path / "b" / FILE)
+    assert program("serve", *a).code == "operator-missing"
+    serve = ["serve", *a, "--as", tmp_path / "a/administrator", "--json"]
+    command = [sys.executable, "-m", "parties", *map(str, serve)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as node:
+        try:
+            assert node.stdout is not None
+            assert "listen" in node.stdout.readline()
+            match = ("match", *b, "--peer", "insurer", "--set", "plate")
+            assert program(*match, "--as", tmp_path / "b/administrator").status == 10
+            left = program(*match, "--as", tmp_path / "b/investigator")
+            assert left.status == 0, left.err
+        finally:
+            node.send_signal(signal.SIGTERM)
+        node.communicate(timeout=60)
+    assert node.returncode == 0
+    assert left.values["result"].endswith("joined.parquet.age")
+    out = tmp_path / "joined.parquet"
+    opening = ("results", "open", left.values["result"], *b, "--out", out)
+    assert program(*opening, "--as", tmp_path / "b/investigator").status == 0
+    assert out.read_bytes().startswith(b"PAR1")
+    named = [
+        (event, facts["operator"])
+        for event, facts in log_of(load(tmp_path / "b" / FILE))
+        if "operator" in facts
+    ]
+    assert named == [
+        ("operator_refused", "administrator"),
+        ("operator_action", "investigator"),
+        ("run_begun", "investigator"),
+        ("operator_action", "investigator"),
+    ]
+    lines = [(event, facts.get("operator")) for event, facts in log_of(load(tmp_path / "a" / FILE))]
+    assert lines[:4] == [
+        ("operator_refused", None),
+        ("operator_action", "administrator"),
+        ("node_started", None),
+        ("run_begun", None),
+    ]
