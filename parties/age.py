@@ -84,12 +84,21 @@ class SealedFile(io.RawIOBase):
         Raises:
             OSError: the disk is full.
         """
-        given = memoryview(data).cast("B")  # type: ignore[arg-type]
-        self._waiting += given
+        given = rest = memoryview(data).cast("B")  # type: ignore[arg-type]
         self._length += len(given)
-        # A piece is sealed when it is known not to be the last.
-        while len(self._waiting) > PIECE:
-            self._seal(PIECE, last=False)
+        # A piece is sealed when it is known not to be the last: when something comes after it.
+        if self._waiting:
+            room = PIECE - len(self._waiting)
+            self._waiting += rest[:room]
+            rest = rest[room:]
+            if not rest:
+                return len(given)
+            self._seal(self._waiting, last=False)
+            self._waiting.clear()
+        while len(rest) > PIECE:
+            self._seal(rest[:PIECE], last=False)
+            rest = rest[PIECE:]
+        self._waiting += rest
         return len(given)
 
     def close(self) -> None:
@@ -100,11 +109,9 @@ class SealedFile(io.RawIOBase):
         """
         if not self.closed:
             super().close()
-            self._seal(len(self._waiting), last=True)
+            self._seal(self._waiting, last=True)
 
-    def _seal(self, length: int, *, last: bool) -> None:
-        data = bytes(self._waiting[:length])
-        del self._waiting[:length]
+    def _seal(self, data: bytearray | memoryview, *, last: bool) -> None:
         self._file.write(self._cipher.encrypt(_place(self._number, last=last), data, None))
         self._number += 1
 

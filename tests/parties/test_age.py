@@ -54,7 +54,7 @@ LENGTHS = [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 1, 200_000]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("step", [1 << 20, 4097])
+@pytest.mark.parametrize("step", [1 << 20, PIECE + 1, PIECE, 4097])
 def test_what_is_sealed_opens_as_it_was(length: int, step: int) -> None:
     data = (bytes(range(251)) * 1000)[:length]
     file = sealed(data, OTHER, OURS, step=step)
@@ -117,7 +117,8 @@ def test_pieces_that_were_swapped_dropped_repeated_or_cut_off_do_not_open() -> N
 def test_a_last_piece_without_content_is_only_that_of_an_empty_file() -> None:
     class Ends(SealedFile):
         def empty(self) -> None:
-            self._seal(PIECE, last=False)
+            self._seal(self._waiting, last=False)
+            self._waiting.clear()
 
     file = io.BytesIO()
     with Ends(file, [public(OURS)]) as to:

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from arro3.core import RecordBatch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from green import Pair
 
@@ -20,9 +22,10 @@ from parties import cli
 from parties.age import INTRO, opened
 from parties.asking import Question, ask
 from parties.checking import Finding, check
-from parties.errors import CertificateError, PeerRefused, SettingsError
+from parties.errors import CertificateError, PeerRefused, SettingsError, SourceError
 from parties.founding import FILE
 from parties.inquiring import inquire
+from parties.joining import write
 from parties.operators import keys as operator_keys
 from parties.operators import read_operator_file
 from parties.operators.acting import Acting, acting_by
@@ -72,6 +75,28 @@ def table(path: Path, by: Ed25519PrivateKey) -> Any:
 def files(folder: Path) -> Iterator[Path]:
     for root, _, names in os.walk(folder):
         yield from (Path(root) / name for name in names)
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "arrow"])
+def test_a_file_of_each_format_is_the_same_sealed_or_not(tmp_path: Path, format: Any) -> None:
+    ours = Ed25519PrivateKey.generate()
+    rows = RecordBatch.from_arrow(pa.record_batch({"n": list(range(50_000)), "t": ["x"] * 50_000}))
+    for name, to in (("clear", ()), ("sealed", (ours.public_key().public_bytes_raw(),))):
+        assert write(iter([rows, rows]), tmp_path / name, format, to) == 100_000
+    data = (tmp_path / "sealed").read_bytes()
+    assert b"".join(opened(io.BytesIO(data), ours)) == (tmp_path / "clear").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"clear", "sealed"}
+
+
+def test_rows_that_break_while_they_are_sealed_leave_no_file(tmp_path: Path) -> None:
+    def batches() -> Iterator[RecordBatch]:
+        yield RecordBatch.from_arrow(pa.record_batch({"n": [1]}))
+        raise SourceError("it has changed")
+
+    to = (Ed25519PrivateKey.generate().public_key().public_bytes_raw(),)
+    with pytest.raises(SourceError):
+        write(batches(), tmp_path / "x", "csv", to)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("way", ["list", "match"])
