@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -30,6 +31,7 @@ from parties.jobs import (
     withhold,
 )
 from parties.parting import part
+from parties.recipients import named, recipients
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
@@ -148,6 +150,8 @@ def _converse(
         )
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
+    writes = job.way != "count" and job.we_learn
+    sealed_to = recipients(settings, None, datetime.now(UTC)) if writes else ()
     node.books.must_be_left(peer, job, clearance)
     folders = session_folder(settings.node.results, session)
     with _one_of(node.jobs), folders as folder, _swept(folder):
@@ -168,8 +172,9 @@ def _converse(
         rows = None
         if any(each.hits is not None for each in learnt):
             if job.way == "list":
-                rows = deliver_list(learnt, source, folder / "list.parquet", "parquet")
-            else:
-                result = folder / "joined.parquet"
-                rows = deliver(learnt, source, peer.name, result, "parquet")  # 6 joined rows
+                result = named(folder / "list.parquet", sealed_to)
+                rows = deliver_list(learnt, source, result, "parquet", sealed_to)
+            else:  # 6 joined rows
+                result = named(folder / "joined.parquet", sealed_to)
+                rows = deliver(learnt, source, peer.name, result, "parquet", sealed_to)
     log.info("job_done", rows=rows, **totals(job, learnt))

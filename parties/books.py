@@ -30,6 +30,7 @@ from parties.errors import (
 )
 from parties.job import Job
 from parties.limits import Allowance, Charge, Limits
+from parties.operators.acting import Acting
 from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
@@ -79,12 +80,17 @@ class Facts(NamedTuple):
 class Books:
     """The books of one node; opened when they are first needed.
 
+    Attributes:
+        by: facts of the log about who asks; none where that is not known.
+
     Args:
         settings: of this node.
+        acting: who asks; None where a peer does, or nobody has said who they are.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, acting: Acting | None = None) -> None:
         self._settings = settings
+        self.by: Mapping[str, str] = {} if acting is None else acting.facts()
         self._lock = threading.Lock()
         self._limits: Limits | None = None
 
@@ -127,7 +133,7 @@ class Books:
         Raises:
             LocalFault: it cannot be written.
         """
-        facts = {"peer": peer, "session": session, "code": code}
+        facts = {"peer": peer, "session": session, "code": code, **self.by}
         with self.writing() as (connection, at):
             audit.append(connection, at, "job_refused", facts)
 
@@ -162,7 +168,7 @@ class Books:
         sizes = {self._settings.node.role: sum(asked.values())}
         with self.writing() as (connection, at):
             cover(self._settings, peer, job, clearance.data, at, sizes=sizes)
-            facts = {"peer": peer.name, "session": job.session, "elements": dict(asked)}
+            facts = {"peer": peer.name, "session": job.session, "elements": dict(asked), **self.by}
             audit.append(connection, at, "inquiry_asked", facts | _under(job, clearance, ()))
 
     def must_be_left(self, peer: PeerSettings, job: Job, clearance: Clearance) -> None:
@@ -282,7 +288,7 @@ class Run:
             us, size = self._settings.node.role, ours.largest
             sizes = {} if size is None else {us: size}
             cover(self._settings, peer, job, data, at, ours=told, theirs=learnt, sizes=sizes)
-            facts = self._facts | {"sets": self._names, "learns": self._learns()}
+            facts = self._facts | {"sets": self._names, "learns": self._learns(), **self._books.by}
             audit.append(connection, at, "run_begun", facts)
             charge = Charge(peer.name, job.session, job.way, {}, ticket.id)
             # The budget first: whoever has used it up is told nothing of our sets.

@@ -17,6 +17,7 @@ from parties.errors import LocalFault, TicketRefused
 from parties.identifiers import domain
 from parties.job import Job
 from parties.operators import Party
+from parties.operators.acting import Acting
 from parties.operators.roles import other
 from parties.settings import PeerSettings, Settings
 from parties.tickets import (
@@ -88,6 +89,34 @@ def cover(
     verified = verify(data, trust_in(settings, peer), at, revoked(settings))
     permits(verified, _asked(settings, peer, job, ours, theirs, sizes or {}, protocols))
     return Clearance(data, verified)
+
+
+def must_be_another(acting: Acting | None, clearance: Clearance, party: Party) -> None:
+    """Checks that who asks under a ticket has not signed it in another role.
+
+    Whoever answers for a ticket thus does not use it as well, whatever they show each time: people
+    are known by their names.
+
+    Args:
+        acting: who asks; None if nobody has said so, and this node does not want to know.
+        clearance: the ticket.
+        party: of this node, whose people are looked at.
+
+    Raises:
+        TicketRefused: `ticket-one-person`.
+    """
+    if acting is None:
+        return
+    for signer in clearance.verified.signers:
+        if (
+            signer.key.party == party
+            and signer.operator.person == acting.person
+            and signer.operator.role != acting.role
+        ):
+            raise TicketRefused(
+                "ticket-one-person",
+                f"who asks as {acting.role} has signed the ticket as {signer.key}",
+            )
 
 
 def find(

@@ -125,6 +125,8 @@ log = "greenlane.log"      # leave it out for stderr
 
 [operators]
 authority = "{AUTHORITY}"   # who says who signs tickets
+# required = true          # each command then wants to know who gives it
+# sealed = true            # what is learnt opens for the operator who asked
 
 [source]
 format = "csv"             # csv, parquet or duckdb

@@ -20,6 +20,7 @@ from parties.settings import (
     WAYS_BY_DEFAULT,
     IdentifierSettings,
     NodeSettings,
+    OperatorRole,
     OperatorSettings,
     PeerSettings,
     Role,
@@ -28,6 +29,7 @@ from parties.settings import (
     StoreSettings,
     TableSettings,
     TicketSettings,
+    TokenSettings,
     Way,
 )
 from psi import PROTOCOLS, _core
@@ -38,6 +40,8 @@ ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 MOST_PORT: Final = 65_535
 FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
 SQLITE: Final = "sqlite:///"
+HTTPS: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!$&-;=@-Z_a-z~%?]*)?")
+"""A URL without user, password or fragment."""
 STORE: Final = re.compile(r"sqlite:///.+|postgresql\+psycopg://\S+/\S+")
 MOST_ELEMENTS: Final = 1 << 30
 """The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
@@ -147,8 +151,40 @@ def _tables(table: _Table) -> TableSettings:
 
 
 def _operators(table: _Table) -> OperatorSettings:
-    settings = OperatorSettings(authority=table.optional("authority", table.file))
+    settings = OperatorSettings(
+        authority=table.optional("authority", table.file),
+        required=table.flag("required", default=False),
+        oidc=table.optional("oidc", lambda key: _tokens(table.table(key))),
+        sealed=table.flag("sealed", default=False),
+        sealed_to=tuple(table.folder / text for text in table.texts("sealed_to", default=())),
+    )
     table.finish()
+    if settings.sealed_to and not settings.sealed:
+        table.wrong("sealed_to", "seals nothing while sealed is false")
+    if settings.required and settings.authority is None and settings.oidc is None:
+        table.wrong("required", "nobody could show who they are; name authority, or oidc")
+    return settings
+
+
+def _tokens(table: _Table) -> TokenSettings:
+    settings = TokenSettings(
+        issuer=table.text("issuer", HTTPS),
+        audience=table.text("audience"),
+        roles=tuple(table.words("roles", get_args(OperatorRole)).items()),
+        keys=table.optional("keys", table.file),
+        keys_url=table.optional("keys_url", lambda key: table.text(key, HTTPS)),
+        ca=table.optional("ca", table.file),
+        client=table.optional("client", table.text),
+        claim=table.texts("claim", default=TokenSettings._field_defaults["claim"]),
+        person=table.optional("person", table.text) or TokenSettings._field_defaults["person"],
+    )
+    table.finish()
+    if (settings.keys is None) == (settings.keys_url is None):
+        table.wrong("keys", "name the issuer's keys by exactly one of keys and keys_url")
+    if settings.ca is not None and settings.keys_url is None:
+        table.wrong("ca", "is for keys_url, which is not there")
+    if not settings.claim:
+        table.wrong("claim", "names no claim")
     return settings
 
 
@@ -224,7 +260,8 @@ class _Table:
                 raise SettingsError(f"{self.path}: [{self._title}] {key}: no such entry{hint}")
 
     def table(self, key: str, default: Mapping[str, Any] | None = None) -> _Table:
-        return _Table(self.path, key, self._take(key, dict, "must be a table", default=default))
+        title = f"{self._title}.{key}" if self._title else key
+        return _Table(self.path, title, self._take(key, dict, "must be a table", default=default))
 
     def tables(self, key: str) -> list[_Table]:
         tables = []
@@ -277,6 +314,12 @@ class _Table:
         if not set(texts) <= set(among):
             self.wrong(key, f"may hold {', '.join(among)}")
         return texts
+
+    def words(self, key: str, among: tuple[str, ...]) -> dict[str, Any]:
+        words: dict[str, Any] = self._take(key, dict, "must be a table")
+        if not words or not all(word in among for word in words.values()):
+            self.wrong(key, f"must say what each name is, one of {', '.join(among)}")
+        return words
 
     def number(self, key: str, least: int, most: int, default: int) -> int:
         number: int = self._take(key, int, "must be a whole number", default=default)

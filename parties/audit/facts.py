@@ -116,7 +116,14 @@ def _may(kind: Kind) -> Kind:
 _UNDER: Final = {"ticket": _may(_TICKET), "stage": _may(_WORD)}
 _RUN: Final = {"peer": _NAME, "session": _SESSION, "way": _WAY, **_UNDER}
 _BYTES: Final = {"said_bytes": _NUMBER, "heard_bytes": _NUMBER, "milliseconds": _NUMBER}
-_OPERATOR: Final = {"operator": _NAME, "role": _WORD, "certificate": _may(_DIGEST)}
+_OPERATOR: Final = {
+    "operator": _NAME,
+    "role": _WORD,
+    "certificate": _may(_DIGEST),
+    "subject": _may(_DIGEST),
+}
+_BY: Final = {name: _may(kind) for name, kind in _OPERATOR.items()}
+"""Who has asked for it, where the node knows."""
 
 EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "node_started": {"role": _PARTY, "version": _VERSION},
@@ -127,11 +134,18 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "session": _may(_SESSION),
         "way": _may(_WAY),
         **_UNDER,
+        **_BY,
     },
-    "run_begun": {**_RUN, "sets": _NAMES, "learns": _LEARNS},
+    "run_begun": {**_RUN, "sets": _NAMES, "learns": _LEARNS, **_BY},
     "run_ended": {**_RUN, "ours": _COUNTS, "theirs": _COUNTS, "found": _may(_COUNTS), **_BYTES},
     "run_failed": {**_RUN, "code": _WORD, **{name: _may(kind) for name, kind in _BYTES.items()}},
-    "inquiry_asked": {"peer": _NAME, "session": _SESSION, "elements": _COUNTS, **_UNDER},
+    "inquiry_asked": {
+        "peer": _NAME,
+        "session": _SESSION,
+        "elements": _COUNTS,
+        **_UNDER,
+        **_BY,
+    },
     "inquiry_answered": {"peer": _NAME, "session": _SESSION, "elements": _COUNTS, **_UNDER},
     "ticket_received": {
         "ticket": _TICKET,
@@ -150,13 +164,13 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "digest": _DIGEST,
         "code": _WORD,
         "peer": _may(_NAME),
-        **{name: _may(kind) for name, kind in _OPERATOR.items()},
+        **_BY,
     },
     "ticket_revoked": {
         "ticket": _TICKET,
         "digest": _may(_DIGEST),
         "peer": _may(_NAME),
-        **{name: _may(kind) for name, kind in _OPERATOR.items()},
+        **_BY,
     },
     "certificate_revoked": {"certificate": _DIGEST, "operator": _NAME, "role": _WORD},
     "disclosure": {
@@ -183,6 +197,7 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "ticket": _may(_TICKET),
         "session": _may(_SESSION),
     },
+    "operator_refused": {"action": _WORD, "code": _WORD, **_BY},
 }
 """Each event with its facts. To add one, add it here and to the table in docs/operations.md."""
 

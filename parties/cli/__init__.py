@@ -22,6 +22,7 @@ from parties.cli import (
     bench,
     inquiring,
     modelling,
+    opening,
     operators,
     serving,
     setting_up,
@@ -40,6 +41,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "prepare": inquiring.prepare,
     "fetch": inquiring.fetch,
     "inquire": inquiring.inquire,
+    "results open": opening.open_result,
     "operator issue": operators.issue,
     "operator show": operators.show,
     "ticket draft": tickets.draft,
@@ -59,6 +61,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "version": setting_up.version,
 }
 GROUPS: Final = {
+    "results": "What was learnt, where it is sealed.",
     "operator": "Certificates of the people who sign tickets.",
     "ticket": "Tickets: what two nodes may match, for what, and who has signed for it.",
     "store": "The node's own state.",
