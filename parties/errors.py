@@ -135,6 +135,9 @@ class TicketRefused(_Refused):
         "ticket-too-large",
         "ticket-other-normaliser",
         "ticket-floor",
+        "ticket-refused",
+        "ticket-unknown",
+        "ticket-twice",
     )
     exit_code = 7
 

@@ -20,11 +20,13 @@ from parties.cli import (
     asking,
     auditing,
     bench,
+    inbox,
     inquiring,
     operators,
     serving,
     setting_up,
     storing,
+    submitting,
     tickets,
 )
 from parties.cli.output import run
@@ -46,6 +48,12 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "ticket show": tickets.show,
     "ticket verify": tickets.verify,
     "ticket revoke": tickets.revoke,
+    "ticket submit": submitting.submit,
+    "ticket state": submitting.state,
+    "inbox list": inbox.list_tickets,
+    "inbox show": inbox.show,
+    "inbox approve": inbox.approve,
+    "inbox refuse": inbox.refuse,
     "store set-clock": storing.set_clock,
     "audit show": auditing.show,
     "audit verify": auditing.verify,
@@ -57,6 +65,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
 GROUPS: Final = {
     "operator": "Certificates of the people who sign tickets.",
     "ticket": "Tickets: what two nodes may match, for what, and who has signed for it.",
+    "inbox": "Tickets that peers have submitted, for people of this node to decide on.",
     "store": "The node's own state.",
     "audit": "The log of this node, which both nodes can prove.",
 }

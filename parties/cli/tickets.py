@@ -148,7 +148,7 @@ def sign(
 
     loaded = None if settings is None else load(settings)
     signed = SignedTicket.decode(read_ticket(file))
-    secret, chain = _operator(key, certificate)
+    secret, chain = operator_files(key, certificate)
     operator = operator_of(chain[0])
     if loaded is not None and operator.node != loaded.node.name:
         raise CertificateError(
@@ -224,7 +224,7 @@ def revoke(
     from parties.tickets.revoking import revoke as write_revocation
 
     loaded = load(settings)
-    secret, chain = _operator(key, certificate)
+    secret, chain = operator_files(key, certificate)
     who = facts_of(operator_of(chain[0]))
     with noting(loaded) as note:
         path = write_revocation(loaded, revoked, reason, secret, chain, datetime.now(UTC))
@@ -236,7 +236,14 @@ def revoke(
     give({"revoked": revoked, "file": str(path)}, [f"revoked {revoked}"], as_json=as_json)
 
 
-def _operator(key: Path, certificate: Path) -> tuple[Ed25519PrivateKey, Sequence[x509.Certificate]]:
+def operator_files(
+    key: Path, certificate: Path
+) -> tuple[Ed25519PrivateKey, Sequence[x509.Certificate]]:
+    """Reads an operator's key, for which the passphrase is asked, and certificates.
+
+    Raises:
+        CertificateError, SettingsError, LocalFault: a file cannot be read, or opened so.
+    """
     from parties.cli.operators import passphrase
     from parties.operators import read_operator_file
     from parties.operators.keys import read_operator_key
