@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from parties import inquiries, logs
-from parties.agreement import accept, hear_proposal
+from parties import inquiries, logs, submissions
+from parties.agreement import accept, read_proposal
 from parties.books import Books, Side
 from parties.channel.codes import TooManyCalls
 from parties.commitments import commit
@@ -36,7 +36,9 @@ from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
 from parties.sources import Source, open_source
+from parties.standing import hear, parse
 from parties.tally import Tally
+from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter, PsiError
 from psi.errors import UnexpectedMessage
 
@@ -79,7 +81,7 @@ class Hallway:
         return _answer(self._node, name, session, at_once=False)
 
     def at_once(self, name: str, session: str) -> Dialogue[None]:
-        """Of one of which the caller says all at once: inquiries of tables that it knows alone.
+        """Of one of which the caller says all at once: inquiries of tables that it knows, tickets.
 
         Everything else may say more than is held at once, or compute for longer than who hears
         nothing meanwhile should wait.
@@ -98,10 +100,16 @@ def answers(settings: Settings, source: Source | None = None) -> Hallway:
 
 
 def _answer(node: _Node, name: str, session: str, *, at_once: bool) -> Dialogue[None]:
-    log = logs.Log(peer=name, session=session)
+    log, tally = logs.Log(peer=name, session=session), Tally()
     try:
+        heard = yield from tally.of(hear())
+        proposal = parse(wire.Proposal, heard)
+        if submissions.is_about_ticket(proposal):
+            peer = node.settings.peer(name)
+            yield from submissions.answer(node.settings, peer, proposal, session, node.books)
+            return
         with node.books.refusals(name, session):
-            yield from _converse(node, name, session, log, at_once=at_once)
+            yield from _converse(node, name, session, heard, tally, log, at_once=at_once)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
         event = "job_refused" if isinstance(error, (Refusal, TicketRefused)) else "job_failed"
@@ -134,16 +142,24 @@ def _swept(folder: Path) -> Iterator[None]:
 
 
 def _converse(
-    node: _Node, name: str, session: str, log: logs.Log, *, at_once: bool
+    node: _Node,
+    name: str,
+    session: str,
+    heard: bytes,
+    tally: Tally,
+    log: logs.Log,
+    *,
+    at_once: bool,
 ) -> Dialogue[None]:
-    settings, holdings, tally = node.settings, node.holdings, Tally()
+    settings, holdings = node.settings, node.holdings
     peer = settings.peer(name)
-    proposed = yield from tally.of(hear_proposal(settings, peer, session))
+    proposed = read_proposal(settings, peer, session, heard)
     job, clearance = proposed.job, proposed.clearance
     if at_once and not proposed.tables:
         raise UnexpectedMessage("Proposal: all at once, and of no inquiry of known tables")
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
+    node.books.received(peer, clearance)
     if job.way == "inquire":
         asked = yield from inquiries.answer(
             settings, peer, proposed, holdings.key, holdings.sign, node.books

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from parties import audit, logs, stages
+from parties import audit, decisions, logs, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.channel.pinning import read_pin
@@ -38,6 +38,9 @@ from parties.store import Connection, Store
 from parties.tickets.ticket import stages_of
 from psi import PsiError
 from psi.errors import ApiMisuse
+
+MOST_REMEMBERED: Final = 1024
+"""Tickets of which is remembered that they came: four times as many as are remembered as sound."""
 
 
 class Side(NamedTuple):
@@ -93,6 +96,7 @@ class Books:
         self.by: Mapping[str, str] = {} if acting is None else acting.facts()
         self._lock = threading.Lock()
         self._limits: Limits | None = None
+        self._received: set[tuple[str, str]] = set()
 
     @property
     def limits(self) -> Limits:
@@ -150,6 +154,29 @@ class Books:
             self.refused(peer, session, refused.code)
             raise
 
+    def received(self, peer: PeerSettings, clearance: Clearance) -> None:
+        """Writes down that a ticket came, if it is for the first time.
+
+        Args:
+            peer: who has said it.
+            clearance: that was verified.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        verified = clearance.verified
+        place = peer.name, verified.digest
+        if place in self._received:
+            return
+        with self.limits.store.reading() as connection:
+            known = decisions.was_received(connection, *place)
+        if not known:
+            with self.writing() as (connection, at):
+                decisions.received(connection, at, peer.name, verified.ticket, verified.digest)
+        if len(self._received) >= MOST_REMEMBERED:
+            self._received.clear()
+        self._received.add(place)
+
     def inquiry_asked(
         self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
     ) -> None:
@@ -168,8 +195,12 @@ class Books:
         sizes = {self._settings.node.role: sum(asked.values())}
         with self.writing() as (connection, at):
             cover(self._settings, peer, job, clearance.data, at, sizes=sizes)
-            facts = {"peer": peer.name, "session": job.session, "elements": dict(asked), **self.by}
-            audit.append(connection, at, "inquiry_asked", facts | _under(job, clearance, ()))
+            facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
+            facts["elements"] = dict(asked)
+            facts |= self.by
+            facts |= _under(job, clearance, ())
+            facts |= _decided(connection, at, peer, job, clearance, ())
+            audit.append(connection, at, "inquiry_asked", facts)
 
     def must_be_left(self, peer: PeerSettings, job: Job, clearance: Clearance) -> None:
         """Looks whether a run could begin now, before any row is read for it; counts nothing.
@@ -247,9 +278,11 @@ class Books:
             charge = Charge(peer.name, job.session, job.way, asked, ticket.id)
             allowed = Allowance(daily=peer.daily_inquiries, inquiries=ticket.inquiries)
             self.limits.charge(connection, charge, allowed)
-            facts = {"peer": peer.name, "session": job.session, "elements": dict(asked)}
-            under = _under(job, clearance, columns)
-            audit.append(connection, at, "inquiry_answered", facts | under)
+            facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
+            facts["elements"] = dict(asked)
+            facts |= _under(job, clearance, columns)
+            facts |= _decided(connection, at, peer, job, clearance, columns)
+            audit.append(connection, at, "inquiry_answered", facts)
 
 
 class Run:
@@ -288,7 +321,9 @@ class Run:
             us, size = self._settings.node.role, ours.largest
             sizes = {} if size is None else {us: size}
             cover(self._settings, peer, job, data, at, ours=told, theirs=learnt, sizes=sizes)
-            facts = self._facts | {"sets": self._names, "learns": self._learns(), **self._books.by}
+            facts: dict[str, Any] = {"sets": self._names, "learns": self._learns()}
+            facts |= {**self._facts, **self._books.by}
+            facts |= _decided(connection, at, peer, job, self._clearance, (*told, *learnt))
             audit.append(connection, at, "run_begun", facts)
             charge = Charge(peer.name, job.session, job.way, {}, ticket.id)
             # The budget first: whoever has used it up is told nothing of our sets.
@@ -426,6 +461,20 @@ def _under(job: Job, clearance: Clearance, columns: Sequence[Column]) -> dict[st
     """Under which ticket and for which of its stages."""
     *_, stage = stages_of(job.way, columns=bool(columns))
     return {"ticket": clearance.verified.ticket.id, "stage": stage}
+
+
+def _decided(
+    connection: Connection,
+    at: datetime,
+    peer: PeerSettings,
+    job: Job,
+    clearance: Clearance,
+    columns: Sequence[Column],
+) -> dict[str, Any]:
+    """The line that says how people have decided on this stage."""
+    verified, told = clearance.verified, bool(columns)
+    line = decisions.decided(connection, at, peer.name, verified, job.way, columns=told)
+    return {"decision": line}
 
 
 def _word(error: BaseException) -> str:

@@ -145,6 +145,9 @@ class TicketRefused(_Refused):
         "ticket-too-large",
         "ticket-other-normaliser",
         "ticket-floor",
+        "ticket-refused",
+        "ticket-unknown",
+        "ticket-twice",
     )
     exit_code = 7
 

@@ -52,6 +52,11 @@ SENTENCES: Final = {
     "ticket-too-large": "finds a set that is larger than the ticket allows",
     "ticket-other-normaliser": "finds that the ticket was made under other rules for identifiers; "
     "draft a new one with the release that runs",
+    "ticket-refused": "has refused the ticket, by its people; draft another one",
+    "ticket-unknown": "has no ticket of that id of ours in its inbox; submit it",
+    "ticket-twice": "has another ticket of that id of ours; draft it anew, under an id of its own",
+    "inbox-full": "takes no more tickets of ours today, or before its people have decided on those "
+    "that wait",
     "source": "cannot read its own data; its operator finds the reason in its log",
     "certificate": "cannot use a certificate that its settings name; its operator finds the reason "
     "in its log",

@@ -2,7 +2,8 @@
 
 A fact is a name, a number, a digest, a time or a code word; never an identifier, an element, a
 label, a key or a cell of a row. So this list is closed, and what is not on it is a bug of the
-caller. The one text that a person has written is the purpose of a ticket, which both parties sign.
+caller. The texts that people have written are the purpose of a ticket, which both parties sign, and
+the number of an approval, which the approver does.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ LONGEST_NAME: Final = 128
 PARTIES: Final = ("insurer", "police")
 WAYS: Final = ("count", "list", "match", "inquire")
 LEARNS: Final = ("us", "peer", "both", "nobody")
+MOST_SIGNATURES: Final = 8
+"""Of a ticket: two people of each side, for two stages."""
 
 
 class Kind(NamedTuple):
@@ -109,11 +112,40 @@ _NAMES: Final = Kind("names", _all(_NAME.has))
 _COLUMNS: Final = Kind("names of columns", _all(_is_column))
 
 
+def _are_signatures(values: Any) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and len(values) <= MOST_SIGNATURES
+        and all(isinstance(value, Mapping) and _is_signature(value) for value in values)
+    )
+
+
+def _is_signature(values: Mapping[str, Any]) -> bool:
+    return {*values} | {"approval"} == {*_SIGNED} and all(
+        _SIGNED[name].has(value) for name, value in values.items()
+    )
+
+
+_SIGNED: Final[Mapping[str, Kind]] = {
+    "party": _PARTY,
+    "stage": _WORD,
+    "operator": _NAME,
+    "role": _WORD,
+    "certificate": _DIGEST,
+    "at": _MOMENT,
+    "approval": _TEXT,
+}
+"""Who has signed a ticket; `approval` may be missing."""
+_SIGNATURES: Final = Kind("signatures", _are_signatures)
+
+
 def _may(kind: Kind) -> Kind:
     return kind._replace(required=False)
 
 
 _UNDER: Final = {"ticket": _may(_TICKET), "stage": _may(_WORD)}
+_DECISION: Final = {"decision": _may(_NUMBER)}
+"""The number of the line `stage_decided` of this log."""
 _RUN: Final = {"peer": _NAME, "session": _SESSION, "way": _WAY, **_UNDER}
 _BYTES: Final = {"said_bytes": _NUMBER, "heard_bytes": _NUMBER, "milliseconds": _NUMBER}
 _OPERATOR: Final = {
@@ -136,7 +168,7 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         **_UNDER,
         **_BY,
     },
-    "run_begun": {**_RUN, "sets": _NAMES, "learns": _LEARNS, **_BY},
+    "run_begun": {**_RUN, "sets": _NAMES, "learns": _LEARNS, **_DECISION, **_BY},
     "run_ended": {**_RUN, "ours": _COUNTS, "theirs": _COUNTS, "found": _may(_COUNTS), **_BYTES},
     "run_failed": {**_RUN, "code": _WORD, **{name: _may(kind) for name, kind in _BYTES.items()}},
     "inquiry_asked": {
@@ -144,9 +176,16 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "session": _SESSION,
         "elements": _COUNTS,
         **_UNDER,
+        **_DECISION,
         **_BY,
     },
-    "inquiry_answered": {"peer": _NAME, "session": _SESSION, "elements": _COUNTS, **_UNDER},
+    "inquiry_answered": {
+        "peer": _NAME,
+        "session": _SESSION,
+        "elements": _COUNTS,
+        **_UNDER,
+        **_DECISION,
+    },
     "ticket_received": {
         "ticket": _TICKET,
         "digest": _DIGEST,
@@ -159,10 +198,19 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "stage": _may(_WORD),
         **_OPERATOR,
     },
+    "stage_decided": {
+        "peer": _NAME,
+        "ticket": _TICKET,
+        "digest": _DIGEST,
+        "way": _WAY,
+        "stage": _WORD,
+        "signatures": _SIGNATURES,
+    },
     "ticket_refused": {
         "ticket": _TICKET,
         "digest": _DIGEST,
         "code": _WORD,
+        "stage": _may(_WORD),
         "peer": _may(_NAME),
         **_BY,
     },

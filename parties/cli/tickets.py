@@ -153,7 +153,7 @@ def sign(
 
     loaded = None if settings is None else load(settings)
     signed = SignedTicket.decode(read_ticket(file))
-    secret, chain = _operator(key, certificate)
+    secret, chain = operator_files(key, certificate)
     operator = operator_of(chain[0])
     if loaded is not None and operator.node != loaded.node.name:
         raise CertificateError(
@@ -185,7 +185,7 @@ def show(file: TicketPath, as_json: AsJson = False) -> None:
     from parties.tickets.telling import lines
 
     signed = SignedTicket.decode(read_ticket(file))
-    packs = _packs(signed.ticket.rules)
+    packs = packs_of(signed.ticket.rules)
     give(values_of(signed) | {"packs": packs}, lines(signed, packs), as_json=as_json)
 
 
@@ -239,7 +239,7 @@ def revoke(
     from parties.tickets.revoking import revoke as write_revocation
 
     loaded = load(settings)
-    secret, chain = _operator(key, certificate)
+    secret, chain = operator_files(key, certificate)
     admitted_to_sign(loaded, "ticket revoke", secret, chain, as_)
     who = facts_of(operator_of(chain[0]))
     with noting(loaded) as note:
@@ -262,7 +262,7 @@ def _digest_of(rules: str) -> str:
     return checked(folder_of(rules)).digest
 
 
-def _packs(rules: Sequence[str]) -> dict[str, str]:
+def packs_of(rules: Sequence[str]) -> dict[str, str]:
     """Returns name and version of the packs among these that come with this release, by digest."""
     if not rules:
         return {}
@@ -272,7 +272,14 @@ def _packs(rules: Sequence[str]) -> dict[str, str]:
     return {pack.digest: f"{pack.name} {pack.version}" for pack in ours if pack.digest in rules}
 
 
-def _operator(key: Path, certificate: Path) -> tuple[Ed25519PrivateKey, Sequence[x509.Certificate]]:
+def operator_files(
+    key: Path, certificate: Path
+) -> tuple[Ed25519PrivateKey, Sequence[x509.Certificate]]:
+    """Reads an operator's key, for which the passphrase is asked, and certificates.
+
+    Raises:
+        CertificateError, SettingsError, LocalFault: a file cannot be read, or opened so.
+    """
     from parties.cli.operators import passphrase
     from parties.operators import read_operator_file
     from parties.operators.keys import read_operator_key

@@ -6,6 +6,7 @@ from collections import namedtuple
 from typing import Any
 
 STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
+STORE += ("inbox", "noted", "submissions")
 """Tables that change; those of the log only grow."""
 AUDIT = ("audit_heads", "audit_lines", "audit_log", "audit_receipts")
 

@@ -29,6 +29,7 @@ FACTS: dict[str, Any] = {
     "certificate": "aa" * 32,
     "code": "over-limit",
     "columns": ["车牌", "day"],
+    "decision": 7,
     "digest": "bb" * 32,
     "elements": {"plate": 5},
     "files": 3,
@@ -48,6 +49,17 @@ FACTS: dict[str, Any] = {
     "said_bytes": 20,
     "session": SESSION,
     "sets": ["plate"],
+    "signatures": [
+        {
+            "approval": "A-17",
+            "at": "2024-11-30T12:00:00Z",
+            "certificate": "aa" * 32,
+            "operator": "li.wei",
+            "party": "police",
+            "role": "approver",
+            "stage": "run",
+        }
+    ],
     "signer": "ours",
     "since": stamp(NOON),
     "stage": "count",

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from people import BODY, DAY, NODES, YEAR, Authority, People, changed
 
-from parties.agreement import Proposed, hear_proposal
+from parties.agreement import Proposed, read_proposal
 from parties.answering import answers
 from parties.books import Books
 from parties.books import Side as Brought
@@ -142,12 +142,8 @@ def proposal(insurer: Settings, ticket: bytes, job: Job, columns: tuple[Column, 
 
 
 def heard(police: Settings, said: bytes) -> Proposed:
-    """What the answering node makes of a proposal, for which it says nothing."""
-    side = Side(hear_proposal(police, police.peers[0], SESSION))
-    assert list(side.start()) == []
-    assert list(side.hear(said)) == []
-    result: Proposed = side.result
-    return result
+    """What the answering node makes of a proposal."""
+    return read_proposal(police, police.peers[0], SESSION, said)
 
 
 class Case(NamedTuple):
