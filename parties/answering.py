@@ -170,7 +170,13 @@ def _converse(
     sealed_to = recipients(settings, None, datetime.now(UTC)) if writes else ()
     node.books.must_be_left(peer, job, clearance)
     folders = session_folder(settings.node.results, session)
-    with _one_of(node.jobs), folders as folder, _swept(folder):
+    with (
+        _one_of(node.jobs),
+        folders as folder,
+        _swept(folder),
+        # Charged before a row is read: what is refused from then on may tell something of a set.
+        node.books.run(peer, job, clearance) as begun,
+    ):
         source = node.source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
@@ -178,12 +184,13 @@ def _converse(
         said = sizes(job, ours, proposed.max_elements, exact=exact)
         inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
         brought = Side(columns, inputs, largest(job, ours))
-        with node.books.run(peer, job, clearance, brought, proposed.theirs) as begun:
-            terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
-            dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
-            learnt = yield from tally.of(dialogue)
-            learnt = withhold(learnt, clearance.verified.ticket.floor)
-            receipt = begun.end(facts_of(terms, learnt, tally))
+        begun.bring(brought, proposed.theirs)
+        terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
+        begun.count(terms.ours, terms.theirs)
+        dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
+        learnt = yield from tally.of(dialogue)
+        learnt = withhold(learnt, clearance.verified.ticket.floor)
+        receipt = begun.end(facts_of(terms, learnt, tally))
         yield from part(begun, receipt, found_by_both(job, learnt))
         rows = None
         if any(each.hits is not None for each in learnt):

@@ -167,8 +167,10 @@ def _converse(
     inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
     brought = Side(ours.columns, inputs, largest(job, ours))
     accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))
-    with books.run(peer, job, clearance, brought, accepted.theirs) as begun:
+    with books.run(peer, job, clearance) as begun:
+        begun.bring(brought, accepted.theirs)
         own = sizes(job, ours, accepted.most, exact=exact)
+        begun.count(own, accepted.sizes)
         chosen = choices(settings, peer, job, own, protocol, accepted.sizes, accepted.may)
         terms = yield from tally.of(choose(settings, peer, accepted, chosen, own))
         learnt = yield from tally.of(run(job, terms, ours, exact=exact, meter=meter))

@@ -200,7 +200,7 @@ def _asked(settings: Settings, peer: PeerSettings) -> int:
         return 0
     limits = Limits(Store(settings.store.url))
     try:
-        return limits.asked(peer.name)
+        return limits.asked(peer.partner)
     finally:
         limits.close()
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from parties import logs
 from parties.asking_again import Known, ask_again, fits, known_from, reopened
@@ -18,7 +18,14 @@ from parties.books import Books
 from parties.channel import Identity, Peer
 from parties.clearance import Clearance, cover, find, must_be_another
 from parties.disclosure import cells
-from parties.errors import PartyError, PeerRefused, TableRefused, TicketRefused
+from parties.errors import (
+    CertificateError,
+    PartyError,
+    PeerRefused,
+    PeerUnreachable,
+    TableRefused,
+    TicketRefused,
+)
 from parties.few import match_few
 from parties.inquiries import Answer, Question, ask
 from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, question_of
@@ -27,6 +34,10 @@ from parties.operators.acting import Acting
 from parties.settings import Settings
 from psi import Meter, PsiError
 from psi.lazily import np
+
+_NOT_ANSWERED: Final = (CertificateError, PeerRefused, PeerUnreachable, TableRefused)
+"""Errors after which an inquiry is not counted here: it was not asked, or refused. After any other
+the peer may have answered."""
 
 
 class Inquirer:
@@ -110,6 +121,10 @@ class Inquirer:
                     carried = node.carried
                 finally:
                     self._idle.append(node)
+            except _NOT_ANSWERED:
+                if noted.exception() is None:
+                    self._noting.submit(self._take_back, job, clearance, counts).result()
+                raise
             finally:
                 wait([noted])
             noted.result()
@@ -134,6 +149,10 @@ class Inquirer:
     def _note(self, job: Job, clearance: Clearance, counts: Mapping[str, int]) -> None:
         if counts:
             self._books.inquiry_asked(self._peer, job, clearance, counts)
+
+    def _take_back(self, job: Job, clearance: Clearance, counts: Mapping[str, int]) -> None:
+        if counts:
+            self._books.inquiry_not_answered(self._peer, job, clearance, counts)
 
     def _clearance(self, job: Job) -> Clearance:
         """The ticket of a question: the one of before, as long as it covers it."""

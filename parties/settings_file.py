@@ -45,6 +45,9 @@ HTTPS: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!$&-;=@-Z_a-z
 STORE: Final = re.compile(r"sqlite:///.+|postgresql\+psycopg://\S+/\S+")
 MOST_ELEMENTS: Final = 1 << 30
 """The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
+MOST_DAILY: Final = 1 << 40
+"""The largest bound of a day: a thousand sets of the largest size, which is more than any machine
+works through in a day."""
 
 GONE: Final = {"tables.counts": "; what is counted is in the store now, see [store] url"}
 """Entries that were, and what is in their place."""
@@ -83,7 +86,25 @@ def load(path: Path) -> Settings:
     root.finish()
     if not settings.identifiers:
         raise SettingsError(f"{path}: no [identifiers.NAME]; say which columns hold identifiers")
+    _must_be_apart(settings)
     return settings
+
+
+def _must_be_apart(settings: Settings) -> None:
+    """Refuses two entries for one partner: what it may ask would be counted twice."""
+    seen: dict[str, str] = {}
+    for peer in settings.peers:
+        for what, value in (
+            ("san", peer.partner),
+            ("certificate", str(peer.certificate or "")),
+            ("fingerprint", peer.fingerprint or ""),
+        ):
+            first = seen.setdefault(f"{what} {value}", peer.name) if value else peer.name
+            if first != peer.name:
+                raise SettingsError(
+                    f"{settings.path}: [peers.{peer.name}] {what}: is that of [peers.{first}] as "
+                    "well; a partner has one entry, with one budget"
+                )
 
 
 def _node(table: _Table) -> NodeSettings:
@@ -224,6 +245,9 @@ def _peer(table: _Table) -> PeerSettings:
         protocols=tuple(table.choices("protocols", tuple(PROTOCOLS), PROTOCOLS_BY_DEFAULT)),
         link_mbps=table.number("link_mbps", 1, 1_000_000, default=1000),
         daily_inquiries=table.number("daily_inquiries", 0, MOST_ELEMENTS, default=1000),
+        daily_elements=table.optional(
+            "daily_elements", lambda key: table.number(key, 0, MOST_DAILY, default=0)
+        ),
         operators=table.optional("operators", table.file),
     )
     table.finish()
