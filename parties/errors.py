@@ -10,6 +10,7 @@
     ├── TableRefused      8   a peer's prepared table, or its manifest, is not what it must be
     ├── TicketRefused     7   a ticket is not what it must be, or does not allow what is asked
     ├── AuditRefused      8   a receipt, or an exported audit log, is not what it must be
+    ├── ClueRefused       7   a clue, or a letter about one, does not allow what is asked
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
     └── LocalFault        9   this machine: port taken, disk full, no permission
         └── WholeNeeded   9   a change that was given cannot be added to a table
@@ -144,6 +145,26 @@ class AuditRefused(_Refused):
 
     CODES = ("receipt-malformed", "receipt-forged", "receipt-other", "export-malformed")
     exit_code = 8
+
+
+class ClueRefused(_Refused):
+    """A clue, or a letter about one, is not what it must be, or does not allow what is asked."""
+
+    CODES = (
+        "clue-unknown",
+        "clue-state",
+        "clue-role",
+        "clue-same-person",
+        "clue-merging",
+        "clue-erased",
+        "clue-words",
+        "clue-limit",
+        "clue-malformed",
+        "clue-forged",
+        "clue-other",
+        "clue-order",
+    )
+    exit_code = 7
 
 
 class LocalFault(PartyError):

@@ -74,6 +74,7 @@ class PeerSettings(NamedTuple):
         daily_inquiries: about how many identifiers it may inquire in a day (UTC).
         operators: PEM file of the authority that issues its operators' certificates; None for that
             of `ca`.
+        daily_clues: how many clues it may hand over to us in a day (UTC).
     """
 
     name: str
@@ -90,6 +91,7 @@ class PeerSettings(NamedTuple):
     link_mbps: int = 1000
     daily_inquiries: int = 1000
     operators: Path | None = None
+    daily_clues: int = 0
 
 
 class NodeSettings(NamedTuple):

@@ -41,6 +41,8 @@ SQLITE: Final = "sqlite:///"
 STORE: Final = re.compile(r"sqlite:///.+|postgresql\+psycopg://\S+/\S+")
 MOST_ELEMENTS: Final = 1 << 30
 """The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
+MOST_DAILY_CLUES: Final = 100_000
+"""The largest bound that can be set: each is up to 256 KiB in the store."""
 
 GONE: Final = {"tables.counts": "; what is counted is in the store now, see [store] url"}
 """Entries that were, and what is in their place."""
@@ -189,6 +191,7 @@ def _peer(table: _Table) -> PeerSettings:
         link_mbps=table.number("link_mbps", 1, 1_000_000, default=1000),
         daily_inquiries=table.number("daily_inquiries", 0, MOST_ELEMENTS, default=1000),
         operators=table.optional("operators", table.file),
+        daily_clues=table.number("daily_clues", 0, MOST_DAILY_CLUES, default=0),
     )
     table.finish()
     if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:

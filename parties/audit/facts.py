@@ -37,6 +37,7 @@ LONGEST_NAME: Final = 128
 """Characters of a column's name, as in `parties.disclosure`."""
 PARTIES: Final = ("insurer", "police")
 WAYS: Final = ("count", "list", "match", "inquire")
+CLUE: Final = re.compile(r"[0-9a-f]{32}")
 LEARNS: Final = ("us", "peer", "both", "nobody")
 
 
@@ -102,6 +103,7 @@ _NUMBER: Final = Kind("a whole number", is_number)
 _TEXT: Final = Kind("a line of text", _like(TEXT))
 _PARTY: Final = Kind("a party", _one_of(*PARTIES))
 _WAY: Final = Kind("a way", _one_of(*WAYS))
+_CLUE: Final = Kind("the id of a clue", _like(CLUE))
 _LEARNS: Final = Kind("who learns", _one_of(*LEARNS))
 _SIDE: Final = Kind("ours or theirs", _one_of("ours", "theirs"))
 _FORMAT: Final = Kind("a format", _one_of("jsonl", "html"))
@@ -118,6 +120,13 @@ _UNDER: Final = {"ticket": _may(_TICKET), "stage": _may(_WORD)}
 _RUN: Final = {"peer": _NAME, "session": _SESSION, "way": _WAY, **_UNDER}
 _BYTES: Final = {"said_bytes": _NUMBER, "heard_bytes": _NUMBER, "milliseconds": _NUMBER}
 _OPERATOR: Final = {"operator": _NAME, "role": _WORD, "certificate": _may(_DIGEST)}
+_LETTER: Final = {
+    "clue": _CLUE,
+    "peer": _NAME,
+    "letter": _WORD,
+    "number": _NUMBER,
+    "digest": _DIGEST,
+}
 
 EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "node_started": {"role": _PARTY, "version": _VERSION},
@@ -178,6 +187,20 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "erased": {"what": _WORD, "session": _may(_SESSION), "files": _NUMBER},
     "clock_set": {"was": _MOMENT, "now": _MOMENT},
     "exported": {"format": _FORMAT, "since": _may(_TIME), "until": _may(_TIME)},
+    "clue_moved": {
+        "clue": _CLUE,
+        "peer": _NAME,
+        "act": _WORD,
+        "state": _WORD,
+        **{name: _may(kind) for name, kind in _OPERATOR.items()},
+        **{name: _may(_NUMBER) for name in ("claimed", "suspects", "amount", "recovered")},
+        "rule": _may(_WORD),
+        "ticket": _may(_TICKET),
+        "code": _may(_WORD),
+        "merge": _may(_CLUE),
+    },
+    "clue_sent": _LETTER,
+    "clue_heard": _LETTER,
     "operator_action": {
         **_OPERATOR,
         "action": _WORD,

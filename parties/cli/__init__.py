@@ -20,6 +20,9 @@ from parties.cli import (
     asking,
     auditing,
     bench,
+    clue_deciding,
+    clue_listing,
+    clues,
     inquiring,
     operators,
     serving,
@@ -51,6 +54,20 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "audit verify": auditing.verify,
     "audit compare": auditing.compare,
     "audit export": auditing.export,
+    "clues list": clue_listing.list_clues,
+    "clues show": clue_listing.show,
+    "clues add": clues.add,
+    "clues assign": clues.assign,
+    "clues comment": clues.comment,
+    "clues review": clues.review,
+    "clues transfer": clues.transfer,
+    "clues accept": clue_deciding.accept,
+    "clues return": clue_deciding.return_,
+    "clues file": clue_deciding.file,
+    "clues conclude": clue_deciding.conclude,
+    "clues merge": clue_deciding.merge,
+    "clues send": clues.send,
+    "clues report": clue_listing.report,
     "bench": bench.bench,
     "version": setting_up.version,
 }
@@ -59,6 +76,7 @@ GROUPS: Final = {
     "ticket": "Tickets: what two nodes may match, for what, and who has signed for it.",
     "store": "The node's own state.",
     "audit": "The log of this node, which both nodes can prove.",
+    "clues": "Leads that people follow up: from the insurer to the police, and back.",
 }
 """The first words of commands that have two."""
 

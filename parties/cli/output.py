@@ -34,6 +34,7 @@ _INTERRUPTED: Final = {
     "inquire": "interrupted; what was asked may have been counted",
     "operator": "interrupted; nothing was made",
     "ticket": "interrupted; nothing was written",
+    "clues": "interrupted; what was said to be done is, and letters that wait are sent later",
     "audit": "interrupted; nothing was written but the line that an export is asked for",
 }
 """What an interrupted command says that is not one whose sets are matched."""

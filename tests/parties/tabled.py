@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
-STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
+STORE = (
+    "asked",
+    "brought",
+    "clock",
+    "clue_contents",
+    "clue_heard",
+    "clue_history",
+    "clue_letters",
+    "clue_merges",
+    "clue_texts",
+    "clues",
+    "questions",
+    "runs",
+    "spent",
+    "stages",
+)
 """Tables that change; those of the log only grow."""
 AUDIT = ("audit_heads", "audit_lines", "audit_log", "audit_receipts")
 
