@@ -79,8 +79,8 @@ class Ledgers(RuleBasedStateMachine):
     certificates: Path
     url_of: Callable[[Path, str], str]
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(there=st.integers(0, 3))
+    def begin(self, there: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gl-clues-"))
         self.now = START
         desks = []
@@ -97,6 +97,11 @@ class Ledgers(RuleBasedStateMachine):
             desks.append(Desk(changed, books))
         self.desks = Desks(*desks)
         self.refusals: Counter[str] = Counter()
+        for desk, number in ((self.desks.insurer, 1), (self.desks.rival, 1), (desks[0], 2)):
+            if there:
+                desk.transferred(lead(number))
+                there -= 1
+        self.desks.carry()
 
     def teardown(self) -> None:
         if hasattr(self, "desks"):
@@ -154,6 +159,15 @@ class Ledgers(RuleBasedStateMachine):
         if clue := self.clue(desk, place):
             self.tries(desk.act, clue, what, who)
 
+    @rule(place=which)
+    def go_on(self, place: int) -> None:
+        """The step that comes next, so that cases come to their end."""
+        usual = {"received": "accept", "accepted": "file", "filed": "conclude"}
+        open_ = [each for each in self.desks.police.every() if each.state in usual]
+        if open_:
+            clue = open_[place % len(open_)]
+            self.tries(self.desks.police.act, clue.id, usual[clue.state])
+
     @precondition(lambda self: len(self.desks.police.every()) > 1)
     @rule(head=which, place=which, who=st.sampled_from([INVESTIGATOR, SUN]))
     def propose(self, head: int, place: int, who: Any) -> None:
@@ -161,6 +175,18 @@ class Ledgers(RuleBasedStateMachine):
         assert first is not None
         assert other is not None
         self.tries(self.desks.police.propose, first, other, who=who)
+
+    @rule(steps=st.integers(0, 2))
+    def merge_with_a_case(self, steps: int) -> None:
+        """Two clues that came are merged, of which one may have been accepted or filed before."""
+        police = self.desks.police
+        free = [each for each in police.every() if not (each.merge or each.merged)]
+        fresh = [each.id for each in free if each.state == "received"]
+        if len(fresh) > 1:
+            for what in ("accept", "file")[:steps]:
+                police.act(fresh[0], what)
+            police.propose(*fresh[:2])
+            self.all_agree()
 
     @rule(place=which)
     def withdraw(self, place: int) -> None:
@@ -357,7 +383,7 @@ def test_no_order_of_commands_reaches_a_forbidden_state() -> None:
         def url_of(folder: Path, name: str) -> str:
             return f"sqlite:///{folder / name / 'state.db'}"
 
-    run(OnSqlite, 30, 40)
+    run(OnSqlite, 15, 40)
 
 
 @pytest.mark.usefixtures("certificates")
