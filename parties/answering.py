@@ -80,6 +80,17 @@ class Hallway:
         """Of a dialogue that is carried as it is said."""
         return _answer(self._node, name, session, at_once=False)
 
+    @property
+    def books(self) -> Books:
+        """In which is written down what is done."""
+        return self._node.books
+
+    def handed(self, name: str, session: str) -> Dialogue[None]:
+        """Of one in which the caller hands over a letter about a clue."""
+        from parties.clues.posting import take  # most nodes are handed none
+
+        return take(self._node.settings, self._node.books, name, session)
+
     def at_once(self, name: str, session: str) -> Dialogue[None]:
         """Of one of which the caller says all at once: inquiries of tables that it knows, tickets.
 

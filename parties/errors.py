@@ -11,6 +11,7 @@
     ├── TableRefused      8   a peer's prepared table, or its manifest, is not what it must be
     ├── TicketRefused     7   a ticket is not what it must be, or does not allow what is asked
     ├── AuditRefused      8   a receipt, or an exported audit log, is not what it must be
+    ├── ClueRefused       7   a clue, or a letter about one, does not allow what is asked
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
     ├── OperatorRefused  10   who gives a command has not shown who they are, or may not
     └── LocalFault        9   this machine: port taken, disk full, no permission
@@ -195,6 +196,26 @@ class OperatorRefused(_Refused):
     def __init__(self, code: str, message: str, who: Mapping[str, str] | None = None) -> None:
         super().__init__(code, message)
         self.who: Mapping[str, str] = who or {}
+
+
+class ClueRefused(_Refused):
+    """A clue, or a letter about one, is not what it must be, or does not allow what is asked."""
+
+    CODES = (
+        "clue-unknown",
+        "clue-state",
+        "clue-role",
+        "clue-same-person",
+        "clue-merging",
+        "clue-erased",
+        "clue-words",
+        "clue-limit",
+        "clue-malformed",
+        "clue-forged",
+        "clue-other",
+        "clue-order",
+    )
+    exit_code = 7
 
 
 class LocalFault(PartyError):

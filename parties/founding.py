@@ -152,10 +152,11 @@ columns = ["phone"]
 
 
 def _peer(here: Settings, there: Settings) -> str:
+    clues = "daily_clues = 1000       # how many clues it may hand over in a day\n"
     return f'''
 [peers."{there.node.name}"]
 address = "{there.node.listen}"
 ca = "tls/{there.node.name}.pem"
 may = ["count", "match"]   # what this peer may ask of us; "inquire" needs `greenlane prepare`
 disclose = {_COLUMNS[here.node.role]["disclose"]}
-'''
+{clues if here.node.role == "police" else ""}'''

@@ -58,6 +58,14 @@ SENTENCES: Final = {
     "ticket-unknown": "has no ticket of that id of ours in its inbox; submit it",
     "inbox-full": "takes no more tickets of ours today, or before its people have decided on those "
     "that wait",
+    "clue-unknown": "knows no clue of ours by that id",
+    "clue-state": "holds the clue in a state from which the letter cannot bring it",
+    "clue-limit": "takes no more clues from us today; its `daily_clues` says how many",
+    "clue-malformed": "cannot read the letter; both nodes need the same release",
+    "clue-forged": "finds that the letter is not signed by us for that node; compare `node.name` "
+    "and `san` on both nodes",
+    "clue-other": "was told another letter under that number, or another clue under that id",
+    "clue-order": "has not been told the letter before this one; it is told first",
     "source": "cannot read its own data; its operator finds the reason in its log",
     "certificate": "cannot use a certificate that its settings name; its operator finds the reason "
     "in its log",

@@ -78,6 +78,7 @@ class PeerSettings(NamedTuple):
             learns, all sets together; None for `DAILY_SETS` of the largest.
         operators: PEM file of the authority that issues its operators' certificates; None for that
             of `ca`.
+        daily_clues: how many clues it may hand over to us in a day (UTC).
     """
 
     name: str
@@ -95,6 +96,7 @@ class PeerSettings(NamedTuple):
     daily_inquiries: int = 1000
     daily_elements: int | None = None
     operators: Path | None = None
+    daily_clues: int = 0
 
     @property
     def partner(self) -> str:

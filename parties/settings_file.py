@@ -48,6 +48,8 @@ MOST_ELEMENTS: Final = 1 << 30
 MOST_DAILY: Final = 1 << 40
 """The largest bound of a day: a thousand sets of the largest size, which is more than any machine
 works through in a day."""
+MOST_DAILY_CLUES: Final = 100_000
+"""The largest bound that can be set: each is up to 256 KiB in the store."""
 
 GONE: Final = {"tables.counts": "; what is counted is in the store now, see [store] url"}
 """Entries that were, and what is in their place."""
@@ -249,6 +251,7 @@ def _peer(table: _Table) -> PeerSettings:
             "daily_elements", lambda key: table.number(key, 0, MOST_DAILY, default=0)
         ),
         operators=table.optional("operators", table.file),
+        daily_clues=table.number("daily_clues", 0, MOST_DAILY_CLUES, default=0),
     )
     table.finish()
     if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:

@@ -36,6 +36,7 @@ LONGEST_NAME: Final = 128
 """Characters of a column's name, as in `parties.disclosure`."""
 PARTIES: Final = ("insurer", "police")
 WAYS: Final = ("count", "list", "match", "inquire")
+CLUE: Final = r"[0-9a-f]{32}"
 LEARNS: Final = ("us", "peer", "both", "nobody")
 MOST_SIGNATURES: Final = 8
 """Of a ticket: two people of each side, for two stages."""
@@ -104,6 +105,7 @@ _NUMBER: Final = Kind("a whole number", is_number)
 _TEXT: Final = Kind("a line of text", _like(TEXT))
 _PARTY: Final = Kind("a party", _one_of(*PARTIES))
 _WAY: Final = Kind("a way", _one_of(*WAYS))
+_CLUE: Final = Kind("the id of a clue", _like(CLUE))
 _LEARNS: Final = Kind("who learns", _one_of(*LEARNS))
 _SIDE: Final = Kind("ours or theirs", _one_of("ours", "theirs"))
 _FORMAT: Final = Kind("a format", _one_of("jsonl", "html"))
@@ -156,6 +158,13 @@ _OPERATOR: Final = {
 }
 _BY: Final = {name: _may(kind) for name, kind in _OPERATOR.items()}
 """Who has asked for it, where the node knows."""
+_LETTER: Final = {
+    "clue": _CLUE,
+    "peer": _NAME,
+    "letter": _WORD,
+    "number": _NUMBER,
+    "digest": _DIGEST,
+}
 
 EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "node_started": {"role": _PARTY, "version": _VERSION},
@@ -239,6 +248,20 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "erased": {"what": _WORD, "session": _may(_SESSION), "files": _NUMBER},
     "clock_set": {"was": _MOMENT, "now": _MOMENT},
     "exported": {"format": _FORMAT, "since": _may(_TIME), "until": _may(_TIME)},
+    "clue_moved": {
+        "clue": _CLUE,
+        "peer": _NAME,
+        "act": _WORD,
+        "state": _WORD,
+        **{name: _may(kind) for name, kind in _OPERATOR.items()},
+        **{name: _may(_NUMBER) for name in ("claimed", "suspects", "amount", "recovered")},
+        "rule": _may(_WORD),
+        "ticket": _may(_TICKET),
+        "code": _may(_WORD),
+        "merge": _may(_CLUE),
+    },
+    "clue_sent": _LETTER,
+    "clue_heard": _LETTER,
     "operator_action": {
         **_OPERATOR,
         "action": _WORD,

@@ -20,6 +20,9 @@ from parties.cli import (
     asking,
     auditing,
     bench,
+    clue_deciding,
+    clue_listing,
+    clues,
     inbox,
     inquiring,
     modelling,
@@ -65,6 +68,20 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "models check": modelling.check,
     "models try": modelling.try_,
     "models page": modelling.page,
+    "clues list": clue_listing.list_clues,
+    "clues show": clue_listing.show,
+    "clues add": clues.add,
+    "clues assign": clues.assign,
+    "clues comment": clues.comment,
+    "clues review": clues.review,
+    "clues transfer": clues.transfer,
+    "clues accept": clue_deciding.accept,
+    "clues return": clue_deciding.return_,
+    "clues file": clue_deciding.file,
+    "clues conclude": clue_deciding.conclude,
+    "clues merge": clue_deciding.merge,
+    "clues send": clues.send,
+    "clues report": clue_listing.report,
     "bench": bench.bench,
     "version": setting_up.version,
 }
@@ -76,6 +93,7 @@ GROUPS: Final = {
     "store": "The node's own state.",
     "models": "Rules that point at leads in what was matched.",
     "audit": "The log of this node, which both nodes can prove.",
+    "clues": "Leads that people follow up: from the insurer to the police, and back.",
 }
 """The first words of commands that have two."""
 

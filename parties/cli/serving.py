@@ -67,6 +67,7 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
         loaded.peers,
         hallway,
         at_once=hallway.at_once,
+        handed=hallway.handed,
         patience=node.patience,
         most_calls=CALLS,
     )
@@ -79,7 +80,12 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
         [f"{node.name} ({node.role}) listens at {host}:{port}"],
         as_json=as_json,
     )
+    from parties.clues.posting import Postman  # after the node has said that it listens
+
+    postman = Postman(loaded, hallway.books)
+    postman.start()
     signal.sigwait(STOP)
+    postman.stop()
     _stop(server)
 
 
