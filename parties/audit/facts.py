@@ -177,6 +177,7 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         **_UNDER,
         **_BY,
     },
+    "refusals_counted": {"peer": _NAME, "refusals": _NUMBER},
     "run_begun": {**_RUN, "sets": _NAMES, "learns": _LEARNS, **_DECISION, **_BY},
     "run_ended": {**_RUN, "ours": _COUNTS, "theirs": _COUNTS, "found": _may(_COUNTS), **_BYTES},
     "run_failed": {**_RUN, "code": _WORD, **{name: _may(kind) for name, kind in _BYTES.items()}},
