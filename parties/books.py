@@ -299,6 +299,29 @@ class Books:
             facts |= _decided(connection, at, peer, job, clearance, columns)
             audit.append(connection, at, "inquiry_answered", facts)
 
+    def tables_given(
+        self, peer: PeerSettings, job: Job, clearance: Clearance, columns: Sequence[Column]
+    ) -> None:
+        """Writes down that files of tables leave; on disk when this returns.
+
+        Args:
+            peer: who fetches them.
+            job: the inquiry.
+            clearance: under which ticket.
+            columns: that the tables tell.
+
+        Raises:
+            TicketRefused: the ticket does not cover it, by the clock of the store.
+            LocalFault: it cannot be written.
+        """
+        with self.writing() as (connection, at):
+            cover(self._settings, peer, job, clearance.data, at, ours=columns)
+            facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
+            facts["sets"] = [spec.name for spec in job.sets]
+            facts |= _under(job, clearance, columns)
+            facts |= _decided(connection, at, peer, job, clearance, columns)
+            audit.append(connection, at, "tables_given", facts)
+
 
 class Run:
     """One run, from when it was charged to the receipts; made by `Books.run`.

@@ -196,6 +196,13 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         **_UNDER,
         **_DECISION,
     },
+    "tables_given": {
+        "peer": _NAME,
+        "session": _SESSION,
+        "sets": _NAMES,
+        **_UNDER,
+        **_DECISION,
+    },
     "ticket_received": {
         "ticket": _TICKET,
         "digest": _DIGEST,
