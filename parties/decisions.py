@@ -13,7 +13,7 @@ import hashlib
 from datetime import datetime
 from typing import Any, Final
 
-from parties import audit
+from parties import audit, retaining
 from parties.store import Connection
 from parties.tickets import Signer, Ticket, Verified, Way
 from parties.tickets.fields import told
@@ -39,6 +39,7 @@ def received(connection: Connection, at: datetime, peer: str, ticket: Ticket, di
         ticket: that was verified.
         digest: of the ticket, hexadecimal.
     """
+    retaining.end(connection, ticket.id, ticket.not_after)
     facts = {"ticket": ticket.id, "digest": digest, "peer": peer, "purpose": ticket.purpose}
     return _once(connection, at, RECEIVED, _key(peer, digest), facts)
 
