@@ -40,13 +40,14 @@ RIGHTS: Final[Mapping[str, tuple[OperatorRole, ...]]] = {
     "audit verify": _AUDIT,
     "audit compare": _AUDIT,
     "audit export": _AUDIT,
+    "operator whoami": (*_ASK, *_AUDIT, *_KEEP),
     "operator issue": (),
 }
 """Who may give each command that names the settings of a node that requires roles. Nobody makes
 operators there: who could would have any role. Its organisation's authority does, elsewhere."""
-UNWRITTEN: Final = frozenset({"check", "ticket verify"})
+UNWRITTEN: Final = frozenset({"check", "operator whoami", "ticket verify"})
 """Commands that the audit log does not name when they were allowed: they change nothing and show
-nothing of anybody, and are given before there is a store."""
+nothing of anybody else, and are given before there is a store."""
 ANYBODY: Final = frozenset({"init", "bench", "version", "operator show", "ticket show"})
 """Commands that open no node: they make a new one, compute on made-up sets, or show a file that
 whoever gives the command can read."""

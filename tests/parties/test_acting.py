@@ -211,6 +211,34 @@ def test_a_certificate_or_a_subject_that_was_revoked_gives_no_command(
     assert codes == ["operator-revoked"] * 2
 
 
+def test_whom_a_node_takes_somebody_for_is_told_to_them(
+    run: Run,
+    office: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = police(office, "operator", "whoami")
+    left = run(*command, "--as", office / "auditor")
+    assert left.status == 0
+    may = left.values.pop("may")
+    assert left.values == facts_of(office, "auditor")
+    assert may == [*("ticket verify", "audit show", "audit verify"), *may[3:]]
+    assert "match" not in may
+    monkeypatch.setenv(TOKEN, Issuer(office).token())
+    told = run(*command).values
+    assert told["operator"] == "0117"
+    monkeypatch.setattr(sys, "argv", ["greenlane", *map(str, command)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["0117, investigator", f"subject sha256:{told['subject']}"]
+    assert lines[2].startswith("may fetch, count, list, match, inquire, results open, ")
+    monkeypatch.delenv(TOKEN)
+    insurer = ("operator", "whoami", "--settings", office / "insurer" / FILE)
+    assert run(*insurer).code == "operator-missing"
+    assert log(office) == []
+
+
 def drafted(run: Run, office: Path) -> Path:
     ticket = office / "t.json"
     left = run(
