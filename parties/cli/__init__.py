@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "results open": opening.open_result,
     "operator issue": operators.issue,
     "operator show": operators.show,
+    "operator whoami": operators.whoami,
     "ticket draft": tickets.draft,
     "ticket sign": tickets.sign,
     "ticket show": tickets.show,
