@@ -15,7 +15,7 @@ from parties.books import Books
 from parties.errors import TicketRefused
 from parties.inbox import Entry, State
 from parties.inbox.deciding import is_reason
-from parties.inbox.entries import MOST_REFUSED_A_DAY, used_on
+from parties.inbox.entries import MOST_REFUSED_A_DAY, must_have_room, used_on
 from parties.inbox.taking import is_known
 from parties.operators.roles import other
 from parties.refusals import Refusal
@@ -147,9 +147,11 @@ def answer(
 def _submitted(
     settings: Settings, peer: PeerSettings, data: bytes, session: str, books: Books
 ) -> Entry:
-    signed = SignedTicket.decode(data)
-    with books.limits.store.reading() as connection:
+    signed, store = SignedTicket.decode(data), books.limits.store
+    with store.reading() as connection:
         entry = inbox.find(connection, peer.name, signed.ticket.id)
+        if entry is None:
+            must_have_room(connection, store.now(connection), peer.name)
     if entry is not None and is_known(entry, signed):
         return entry  # nothing is verified or written of what comes again
     us = settings.node.role

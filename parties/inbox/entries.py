@@ -118,23 +118,33 @@ def one_of(connection: Connection, ticket: str, peer: str | None = None) -> Entr
     return found[0]
 
 
+def must_have_room(connection: Connection, at: datetime, peer: str) -> None:
+    """Checks that a new ticket of a peer could be kept now.
+
+    Raises:
+        Refusal: `inbox-full`, the peer has as many as it may.
+    """
+    _, waiting = _counts(connection, at, peer)
+    taken = used_on(connection, at, peer).taken
+    if waiting >= MOST_WAITING or taken >= MOST_A_DAY:
+        raise Refusal(
+            "inbox-full",
+            f"{waiting} tickets of {peer} wait, of {MOST_WAITING} that may, and {taken} came "
+            f"today, of {MOST_A_DAY}; greenlane inbox list shows what is to be decided",
+        )
+
+
 def add(connection: Connection, at: datetime, entry: Entry) -> None:
     """Keeps a new ticket.
 
     Raises:
-        Refusal: `inbox-full`, its peer has as many as it may.
+        Refusal: as `must_have_room`.
     """
-    here: Values = {"peer": entry.peer, "now": microseconds(at)}
-    kept, waiting = connection.execute(_COUNT, here).fetchone()
-    used = used_on(connection, at, entry.peer)
-    if waiting >= MOST_WAITING or used.taken >= MOST_A_DAY:
-        raise Refusal(
-            "inbox-full",
-            f"{waiting} tickets of {entry.peer} wait, and {used.taken} came today; greenlane inbox "
-            f"list; {MOST_WAITING} may wait, and {MOST_A_DAY} come in a day",
-        )
+    must_have_room(connection, at, entry.peer)
+    kept, _ = _counts(connection, at, entry.peer)
     if kept >= MOST_KEPT:
         # One that is settled there is: fewer wait than are kept.
+        here: Values = {"peer": entry.peer, "now": microseconds(at)}
         (ticket,) = connection.execute(_OLDEST, here).fetchone()
         connection.execute(_FORGET, {"peer": entry.peer, "ticket": ticket})
     until = microseconds(entry.signed.ticket.not_after)
@@ -160,6 +170,12 @@ def use(connection: Connection, at: datetime, peer: str, more: Used) -> None:
     here: Values = {"peer": peer, "day": at.date().isoformat()}
     connection.execute(_FORGET_USED, here)
     connection.execute(_USE, {**here, "taken": more.taken, "refused": more.refused})
+
+
+def _counts(connection: Connection, at: datetime, peer: str) -> tuple[int, int]:
+    """How many tickets of a peer are kept, and how many of them wait."""
+    kept, waiting = connection.execute(_COUNT, {"peer": peer, "now": microseconds(at)}).fetchone()
+    return kept, waiting
 
 
 def _values(entry: Entry) -> dict[str, str | int | bytes]:

@@ -332,7 +332,10 @@ def with_byte(data: bytes, place: int) -> bytes:
 
 HOSTILE: dict[str, tuple[str, Callable[[Offices, bytes], dict[str, Any]]]] = {
     "too long": ("ticket-malformed", lambda _, data: {"ticket": b" " * (LONGEST + 1)}),
-    "as long as a flight": ("ticket-malformed", lambda _, data: {"ticket": b"[" * ((2 << 20) - 1024)}),
+    "as long as a flight": (
+        "ticket-malformed",
+        lambda _, data: {"ticket": b"[" * ((2 << 20) - 1024)},
+    ),
     "no ticket": ("ticket-malformed", lambda _, data: {"ticket": b"{}"}),
     "with a line end": ("ticket-malformed", lambda _, data: {"ticket": data + b"\n"}),
     "with another byte": ("ticket-forged", lambda _, data: {"ticket": spoilt(data)}),
