@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,7 +19,19 @@ from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
-from parties.jobs import deliver, deliver_list, facts_of, largest, prepare, run, sizes, withhold
+from parties.jobs import (
+    deliver,
+    deliver_list,
+    facts_of,
+    found_by_both,
+    largest,
+    prepare,
+    run,
+    sizes,
+    withhold,
+)
+from parties.parting import part
+from parties.recipients import named, recipients
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
@@ -66,6 +79,17 @@ class Hallway:
     def __call__(self, name: str, session: str) -> Dialogue[None]:
         """Of a dialogue that is carried as it is said."""
         return _answer(self._node, name, session, at_once=False)
+
+    @property
+    def books(self) -> Books:
+        """In which is written down what is done."""
+        return self._node.books
+
+    def handed(self, name: str, session: str) -> Dialogue[None]:
+        """Of one in which the caller hands over a letter about a clue."""
+        from parties.clues.posting import take  # most nodes are handed none
+
+        return take(self._node.settings, self._node.books, name, session)
 
     def at_once(self, name: str, session: str) -> Dialogue[None]:
         """Of one of which the caller says all at once: inquiries of tables that it knows, tickets.
@@ -153,9 +177,17 @@ def _converse(
         )
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
+    writes = job.way != "count" and job.we_learn
+    sealed_to = recipients(settings, None, datetime.now(UTC)) if writes else ()
     node.books.must_be_left(peer, job, clearance)
     folders = session_folder(settings.node.results, session)
-    with _one_of(node.jobs), folders as folder, _swept(folder):
+    with (
+        _one_of(node.jobs),
+        folders as folder,
+        _swept(folder),
+        # Charged before a row is read: what is refused from then on may tell something of a set.
+        node.books.run(peer, job, clearance) as begun,
+    ):
         source = node.source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
@@ -163,19 +195,20 @@ def _converse(
         said = sizes(job, ours, proposed.max_elements, exact=exact)
         inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
         brought = Side(columns, inputs, largest(job, ours))
-        with node.books.run(peer, job, clearance, brought, proposed.theirs) as begun:
-            terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
-            dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
-            learnt = yield from tally.of(dialogue)
-            learnt = withhold(learnt, clearance.verified.ticket.floor)
-            receipt = begun.end(facts_of(terms, learnt, tally))
-        yield wire.Receipt(signed=receipt).SerializeToString()
-        begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
+        begun.bring(brought, proposed.theirs)
+        terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
+        begun.count(terms.ours, terms.theirs)
+        dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
+        learnt = yield from tally.of(dialogue)
+        learnt = withhold(learnt, clearance.verified.ticket.floor)
+        receipt = begun.end(facts_of(terms, learnt, tally))
+        yield from part(begun, receipt, found_by_both(job, learnt))
         rows = None
         if any(each.hits is not None for each in learnt):
             if job.way == "list":
-                rows = deliver_list(learnt, source, folder / "list.parquet", "parquet")
-            else:
-                result = folder / "joined.parquet"
-                rows = deliver(learnt, source, peer.name, result, "parquet")  # 6 joined rows
+                result = named(folder / "list.parquet", sealed_to)
+                rows = deliver_list(learnt, source, result, "parquet", sealed_to)
+            else:  # 6 joined rows
+                result = named(folder / "joined.parquet", sealed_to)
+                rows = deliver(learnt, source, peer.name, result, "parquet", sealed_to)
     log.info("job_done", rows=rows, **totals(job, learnt))

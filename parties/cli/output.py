@@ -34,9 +34,11 @@ _INTERRUPTED: Final = {
     "inquire": "interrupted; what was asked may have been counted",
     "operator": "interrupted; nothing was made",
     "ticket": "interrupted; nothing was written",
+    "results": "interrupted; nothing was opened",
     "ticket submit": "interrupted; what was submitted waits at the peer: see `ticket state`",
     "ticket state": "interrupted; the ticket waits at the peer as before: ask again",
     "inbox": "interrupted; nothing was decided",
+    "clues": "interrupted; what was said to be done is, and letters that wait are sent later",
     "audit": "interrupted; nothing was written but the line that an export is asked for",
 }
 """What an interrupted command says that is not one whose sets are matched."""

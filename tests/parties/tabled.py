@@ -7,6 +7,8 @@ from typing import Any
 
 STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
 STORE += ("inbox", "noted", "submissions")
+STORE += ("clues", "clue_contents", "clue_heard", "clue_history")
+STORE += ("clue_letters", "clue_merges", "clue_texts")
 """Tables that change; those of the log only grow."""
 AUDIT = ("audit_heads", "audit_lines", "audit_log", "audit_receipts")
 

@@ -63,6 +63,7 @@ FACTS: dict[str, Any] = {
     "signer": "ours",
     "since": stamp(NOON),
     "stage": "count",
+    "subject": "cc" * 32,
     "theirs": {"plate": 256},
     "ticket": "T-2026-1",
     "until": stamp(NOON),

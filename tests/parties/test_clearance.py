@@ -342,10 +342,10 @@ def test_a_set_of_ours_that_the_ticket_does_not_hold_is_never_shown(
     bound = ALLOWED["max_elements"]["police"]
     for size in (bound, bound + 1):
         ours = Brought((), (bytes(32),), size)
-        run = books.run(police.peers[0], proposed.job, proposed.clearance, ours, proposed.theirs)
+        run = books.run(police.peers[0], proposed.job, proposed.clearance)
         # What is begun has no end here, and says so.
-        with pytest.raises(TicketRefused if size > bound else ApiMisuse) as refused, run:
-            pass
+        with pytest.raises(TicketRefused if size > bound else ApiMisuse) as refused, run as begun:
+            begun.bring(ours, proposed.theirs)
         assert getattr(refused.value, "code", "") == ("ticket-too-large" if size > bound else "")
         proposed = proposed._replace(job=proposed.job._replace(session="cd" * 16))
 
@@ -353,11 +353,13 @@ def test_a_set_of_ours_that_the_ticket_does_not_hold_is_never_shown(
 def test_a_column_that_we_would_tell_is_looked_at_before_it_is_said(
     office: Office, insurer: Settings, police: Settings, books: Books
 ) -> None:
-    proposed = heard(police, proposal(insurer, office.ticket(), MATCH, (CLAIM,)))
+    proposed = heard(
+        police, proposal(insurer, office.ticket(ways=["inquire", "match"]), MATCH, (CLAIM,))
+    )
     ours = Brought((RECORD, AMOUNT), (bytes(32),), 1)
-    run = books.run(police.peers[0], proposed.job, proposed.clearance, ours, proposed.theirs)
-    with pytest.raises(TicketRefused) as refused, run:
-        pass
+    run = books.run(police.peers[0], proposed.job, proposed.clearance)
+    with pytest.raises(TicketRefused) as refused, run as begun:
+        begun.bring(ours, proposed.theirs)
     assert refused.value.code == "ticket-other-columns"
 
 

@@ -210,10 +210,8 @@ def test_people_list_show_approve_and_refuse(run: Run, office: Path) -> None:
             assert told.status == 0
             assert f"ticket {ticket(office, name)} at insurer: waiting\n" in told.out
         listed = run("inbox", "list", *here)
-        assert [line.split()[0] for line in listed.out.splitlines()] == [
-            ticket(office),
-            ticket(office, "other.json"),
-        ]
+        both = {ticket(office), ticket(office, "other.json")}
+        assert {line.split()[0] for line in listed.out.splitlines()} == both
         assert "police  waiting: 联合打击" in listed.out
         shown = run("inbox", "show", ticket(office), *here)
         for words in (
@@ -238,7 +236,10 @@ def test_people_list_show_approve_and_refuse(run: Run, office: Path) -> None:
         assert "refused\nreason: no case\n" in no.out
         assert run("inbox", "list", *here).out == "no ticket waits\n"
         every = run("inbox", "list", *here, "--all", "--json").json["tickets"]
-        assert [each["state"] for each in every] == ["approved", "refused"]
+        assert {each["id"]: each["state"] for each in every} == {
+            ticket(office): "approved",
+            ticket(office, "other.json"): "refused",
+        }
         asked = run("ticket", "state", ticket(office, "other.json"), *police)
         assert (asked.status, asked.out.splitlines()[1:]) == (0, ["reason: no case"])
         waited = run("ticket", "submit", office / "other.json", *police, "--wait", "--json")
@@ -261,3 +262,26 @@ def test_a_reason_that_is_no_line_is_refused_before_anything_is_decided(
     )
     assert (no.status, "one line" in no.err) == (3, True)
     assert len(run("inbox", "list", *here, "--json").json["tickets"]) == 1
+
+
+def test_a_node_that_requires_roles_asks_who_decides(run: Run, office: Path) -> None:
+    here = settings(office, "insurer")
+    with serving(office):
+        police = (*settings(office, "police"), "--peer", "insurer")
+        assert run("ticket", "submit", office / "t.json", *police).status == 0
+    file = office / "insurer" / FILE
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("[operators]\n", "[operators]\nrequired = true\n"), "utf-8")
+    nobody = run("inbox", "list", *here, "--json")
+    assert (nobody.status, nobody.json["error"]["code"]) == (10, "operator-missing")
+    keeper = ("operator", "issue", "keeper", "--role", "administrator", "--out", office / "keeper")
+    file.write_text(text, "utf-8")
+    assert run(*keeper, *here).status == 0
+    file.write_text(text.replace("[operators]\n", "[operators]\nrequired = true\n"), "utf-8")
+    kept = run("inbox", "show", ticket(office), *here, "--as", office / "keeper", "--json")
+    assert (kept.status, kept.json["error"]["code"]) == (10, "operator-not-allowed")
+    listed = run("inbox", "list", *here, "--as", office / "analyst", "--json").json
+    assert [each["id"] for each in listed["tickets"]] == [ticket(office)]
+    other = approve(run, office, "analyst", "--as", office / "compliance", "--json")
+    assert (other.status, other.json["error"]["code"]) == (10, "operator-other")
+    assert approve(run, office, "analyst").status == 0

@@ -166,7 +166,9 @@ class Choice(_message.Message):
     def __init__(self, plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("signed",)
+    __slots__ = ("signed", "padding")
     SIGNED_FIELD_NUMBER: _ClassVar[int]
+    PADDING_FIELD_NUMBER: _ClassVar[int]
     signed: bytes
-    def __init__(self, signed: _Optional[bytes] = ...) -> None: ...
+    padding: bytes
+    def __init__(self, signed: _Optional[bytes] = ..., padding: _Optional[bytes] = ...) -> None: ...
