@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from parties import audit, decisions, logs, stages
+from parties import audit, decisions, logs, refused, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.channel.pinning import read_pin
@@ -146,7 +146,7 @@ class Books:
         """
         facts = {"peer": peer, "session": session, "code": code, **self.by}
         with self.writing() as (connection, at):
-            audit.append(connection, at, "job_refused", facts)
+            refused.write_down(connection, at, facts)
 
     @contextmanager
     def refusals(self, peer: str, session: str) -> Iterator[None]:
@@ -157,8 +157,8 @@ class Books:
         """
         try:
             yield
-        except (AuditRefused, PeerRefused, Refusal, TicketRefused) as refused:
-            self.refused(peer, session, refused.code)
+        except (AuditRefused, PeerRefused, Refusal, TicketRefused) as error:
+            self.refused(peer, session, error.code)
             raise
 
     def received(self, peer: PeerSettings, clearance: Clearance) -> None:
@@ -298,6 +298,29 @@ class Books:
             facts |= _under(job, clearance, columns)
             facts |= _decided(connection, at, peer, job, clearance, columns)
             audit.append(connection, at, "inquiry_answered", facts)
+
+    def tables_given(
+        self, peer: PeerSettings, job: Job, clearance: Clearance, columns: Sequence[Column]
+    ) -> None:
+        """Writes down that files of tables leave; on disk when this returns.
+
+        Args:
+            peer: who fetches them.
+            job: the inquiry.
+            clearance: under which ticket.
+            columns: that the tables tell.
+
+        Raises:
+            TicketRefused: the ticket does not cover it, by the clock of the store.
+            LocalFault: it cannot be written.
+        """
+        with self.writing() as (connection, at):
+            cover(self._settings, peer, job, clearance.data, at, ours=columns)
+            facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
+            facts["sets"] = [spec.name for spec in job.sets]
+            facts |= _under(job, clearance, columns)
+            facts |= _decided(connection, at, peer, job, clearance, columns)
+            audit.append(connection, at, "tables_given", facts)
 
 
 class Run:
