@@ -204,6 +204,8 @@ def _converse(
         receipt = begun.end(facts_of(terms, learnt, tally))
         yield from part(begun, receipt, found_by_both(job, learnt))
         rows = None
+        if ours.rejected or any(each.hits is not None for each in learnt):
+            node.books.leaves(session, clearance)
         if any(each.hits is not None for each in learnt):
             if job.way == "list":
                 result = named(folder / "list.parquet", sealed_to)

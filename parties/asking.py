@@ -131,6 +131,8 @@ def ask(
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):
             learnt = node.call(dialogue, job.session)  # 4, 5
+        if ours.rejected or any(each.hits is not None for each in learnt):
+            books.leaves(job.session, clearance, question.out and named(question.out, sealed_to))
         if any(each.hits is not None for each in learnt):
             name = "list" if job.way == "list" else "joined"
             result = named(question.out or folder / f"{name}.{question.format}", sealed_to)

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from parties import audit, decisions, logs, refused, stages
+from parties import audit, decisions, logs, refused, retaining, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.channel.pinning import read_pin
@@ -183,6 +184,22 @@ class Books:
         if len(self._received) >= MOST_REMEMBERED:
             self._received.clear()
         self._received.add(place)
+
+    def leaves(self, session: str, clearance: Clearance, path: Path | None = None) -> None:
+        """Writes down that a run is about to leave results, so that they go in time.
+
+        Args:
+            session: of the run.
+            clearance: under which ticket.
+            path: of a result outside of the session's folder.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        ticket = clearance.verified.ticket
+        with self.writing() as (connection, _):
+            retaining.end(connection, ticket.id, ticket.not_after)
+            retaining.leave(connection, session, ticket.id, path)
 
     def inquiry_asked(
         self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]

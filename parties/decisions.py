@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from parties import audit
+from parties import audit, retaining
 from parties.store import Connection
 from parties.tickets import Signer, Stage, Ticket, Verified, Way
 from parties.tickets.fields import told
@@ -42,6 +42,7 @@ def received(connection: Connection, at: datetime, peer: str, ticket: Ticket, di
         ticket: that was verified.
         digest: of the ticket, hexadecimal.
     """
+    retaining.end(connection, ticket.id, ticket.not_after)
     facts = {"ticket": ticket.id, "digest": digest, "peer": peer, "purpose": ticket.purpose}
     return _once(connection, at, RECEIVED, _key(peer, digest), facts)
 

@@ -212,6 +212,18 @@ class StoreSettings(NamedTuple):
     url: str = "sqlite:///state.db"
 
 
+class RetentionSettings(NamedTuple):
+    """For how long is kept what was learnt, in days after the end of the ticket.
+
+    Attributes:
+        results_days: joined rows and lists.
+        clues_days: what clues say of persons and things; their numbers and history stay.
+    """
+
+    results_days: int = 0
+    clues_days: int = 1095
+
+
 class Settings(NamedTuple):
     """All settings of a node, read from one file."""
 
@@ -224,6 +236,7 @@ class Settings(NamedTuple):
     operators: OperatorSettings = OperatorSettings()
     tickets: TicketSettings = TicketSettings()
     store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     def peer(self, name: str) -> PeerSettings:
         """Returns the peer with this name.

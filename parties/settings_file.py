@@ -23,6 +23,7 @@ from parties.settings import (
     OperatorRole,
     OperatorSettings,
     PeerSettings,
+    RetentionSettings,
     Role,
     Settings,
     SourceSettings,
@@ -50,6 +51,9 @@ MOST_DAILY: Final = 1 << 40
 works through in a day."""
 MOST_DAILY_CLUES: Final = 100_000
 """The largest bound that can be set: each is up to 256 KiB in the store."""
+
+MOST_DAYS: Final = 36_500
+"""A century: longer than any limitation of actions."""
 
 GONE: Final = {"tables.counts": "; what is counted is in the store now, see [store] url"}
 """Entries that were, and what is in their place."""
@@ -84,6 +88,7 @@ def load(path: Path) -> Settings:
         operators=_operators(root.table("operators", default={})),
         tickets=_tickets(root.table("tickets", default={})),
         store=_store(root.table("store", default={})),
+        retention=_retention(root.table("retention", default={})),
     )
     root.finish()
     if not settings.identifiers:
@@ -215,6 +220,16 @@ def _tickets(table: _Table) -> TicketSettings:
     folder = table.optional("folder", table.file) or table.folder / "tickets"
     table.finish()
     return TicketSettings(folder)
+
+
+def _retention(table: _Table) -> RetentionSettings:
+    usual = RetentionSettings()
+    retention = RetentionSettings(
+        results_days=table.number("results_days", 0, MOST_DAYS, default=usual.results_days),
+        clues_days=table.number("clues_days", 0, MOST_DAYS, default=usual.clues_days),
+    )
+    table.finish()
+    return retention
 
 
 def _store(table: _Table) -> StoreSettings:

@@ -81,11 +81,15 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
         as_json=as_json,
     )
     from parties.clues.posting import Postman  # after the node has said that it listens
+    from parties.erasing import Eraser
 
     postman = Postman(loaded, hallway.books)
+    eraser = Eraser(loaded, hallway.books)
     postman.start()
+    eraser.start()
     signal.sigwait(STOP)
     postman.stop()
+    eraser.stop()
     _stop(server)
 
 

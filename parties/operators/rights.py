@@ -30,6 +30,7 @@ RIGHTS: Final[Mapping[str, tuple[OperatorRole, ...]]] = {
     "list": _ASK,
     "match": _ASK,
     "inquire": _ASK,
+    "erase": (*_ASK, *_ANSWER, *_KEEP),
     "results open": (*_ASK, *_ANSWER),
     "ticket draft": (*_ASK, *_ANSWER),
     "ticket sign": (*_ASK, *_ANSWER),
