@@ -49,6 +49,12 @@ MAY: Final[dict[str, str]] = {
     "ticket sign": f"{ASK} {ANSWER}",
     "ticket verify": f"{ASK} {ANSWER} {AUDIT} {KEEP}",
     "ticket revoke": ANSWER,
+    "ticket submit": f"{ASK} {ANSWER}",
+    "ticket state": f"{ASK} {ANSWER}",
+    "inbox list": f"{ASK} {ANSWER} {AUDIT}",
+    "inbox show": f"{ASK} {ANSWER} {AUDIT}",
+    "inbox approve": f"{ASK} {ANSWER}",
+    "inbox refuse": f"{ASK} {ANSWER}",
     "audit show": f"{ANSWER} {AUDIT}",
     "audit verify": f"{ANSWER} {AUDIT}",
     "audit compare": f"{ANSWER} {AUDIT}",
@@ -72,6 +78,7 @@ MAY: Final[dict[str, str]] = {
 ALL_ROLES: Final = sorted({*ROLES["insurer"], *ROLES["police"]})
 DATA: Final = (
     *("count", "list", "match", "inquire", "results open", "ticket draft", "ticket sign"),
+    *("inbox list", "inbox show", "inbox approve", "inbox refuse", "ticket submit", "ticket state"),
     "audit show",
 )
 WORDS: Final = "correct horse battery"
