@@ -55,6 +55,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "models check": modelling.check,
     "models try": modelling.try_,
     "models page": modelling.page,
+    "models window": modelling.window,
     "bench": bench.bench,
     "version": setting_up.version,
 }
