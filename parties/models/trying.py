@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from parties.errors import LocalFault, PackRefused
-from parties.models.checking import LIST, meaning, refuse
+from parties.models.binding import meaning, refuse
+from parties.models.checking import LIST
 from parties.models.filling import Held, fill
 from parties.models.mapping import Filled
 from parties.models.pack import Pack, Rule
