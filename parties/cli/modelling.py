@@ -158,6 +158,10 @@ def _values(trial: Trial) -> dict[str, Any]:
                 "amount": str(each.amount),
                 "told": len(each.leads),
                 "lacking": list(each.lacking),
+                "parameters": {
+                    name: {"value": number, "unit": each.rule.parameters[name].unit}
+                    for name, number in each.parameters.items()
+                },
             }
             for each in trial.outcomes
         ],

@@ -35,6 +35,7 @@ _INTERRUPTED: Final = {
     "operator": "interrupted; nothing was made",
     "ticket": "interrupted; nothing was written",
     "audit": "interrupted; nothing was written but the line that an export is asked for",
+    "models": "interrupted; nothing was written",
 }
 """What an interrupted command says that is not one whose sets are matched."""
 INTERRUPTED: Final = 130
