@@ -116,6 +116,9 @@ def window(
     after: Annotated[
         int, typer.Option(help="How long after the record at least; negative for before.")
     ] = 0,
+    ended: Annotated[
+        str | None, typer.Option(help="The column with the time at which each record ended.")
+    ] = None,
     grain: Annotated[int, typer.Option(help="The smallest bucket of time, in seconds.")] = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -129,7 +132,9 @@ def window(
     if out.suffix not in (".csv", ".parquet"):
         raise SettingsError(f"{out.name}: must end in .csv or .parquet, which a source may be")
     keys = Window(after, until, grain).checked()
-    windowed = Windowed(opened((file,)), time, keys, of.value)
+    if ended is not None and of is SideName.CLAIMS:
+        raise typer.BadParameter("--ended: records end, and claims do not")
+    windowed = Windowed(opened((file,)), time, keys, of.value, ended)
     columns = windowed.names()
     rows = write(windowed.batches(), out, "csv" if out.suffix == ".csv" else "parquet")
     lines = [

@@ -30,12 +30,14 @@ class Windowed(NamedTuple):
         column: with the time of each.
         window: whose keys are added.
         side: whether the rows are claims or records.
+        ended: column with the time at which each record ended, where it has.
     """
 
     source: Source
     column: str
     window: Window
     side: Side
+    ended: str | None = None
 
     def names(self) -> list[str]:
         """Returns the columns that are added.
@@ -43,7 +45,8 @@ class Windowed(NamedTuple):
         Raises:
             SourceError: the source has one of this name.
         """
-        names = [f"{PREFIX}{at}" for at in range(len(self._keys(pa.array([], pa.timestamp("us")))))]
+        none = pa.array([], pa.timestamp("us"))
+        names = [f"{PREFIX}{at}" for at in range(len(self._keys(none, None)))]
         if taken := [name for name in names if name in self.source.schema.names]:
             raise SourceError(
                 f"{self.source.label}: there is a column {taken[0]!r} already; rename it there"
@@ -57,7 +60,8 @@ class Windowed(NamedTuple):
             SourceError: there is no such column, or a row is bad, or holds no time.
         """
         names, rows = self.names(), 0
-        self.source.batches([self.column])  # a column that is not there is told at the call
+        times = [self.column] if self.ended is None else [self.column, self.ended]
+        self.source.batches(times)  # a column that is not there is told at the call
         empty = True
         for batch in self.source.batches():
             yield self._extended(pa.record_batch(batch), names, rows)
@@ -67,16 +71,19 @@ class Windowed(NamedTuple):
             yield self._extended(schema.empty_table().to_batches()[0], names, 0)
 
     def _extended(self, batch: pa.RecordBatch, names: list[str], before: int) -> RecordBatch:
-        keys = self._keys(self._times(batch.column(self.column), before))
+        ended = None if self.ended is None else self._times(batch, self.ended, before)
+        keys = self._keys(self._times(batch, self.column, before), ended)
         columns = [*batch.columns, *keys]
         whole = pa.RecordBatch.from_arrays(columns, names=[*batch.schema.names, *names])
         return RecordBatch.from_arrow(whole)
 
-    def _keys(self, times: pa.Array) -> list[pa.Array]:
-        of = self.window.of_claims if self.side == "claims" else self.window.of_records
-        return of(times)
+    def _keys(self, times: pa.Array, ended: pa.Array | None) -> list[pa.Array]:
+        if self.side == "claims":
+            return self.window.of_claims(times)
+        return self.window.of_records(times, ended)
 
-    def _times(self, cells: pa.Array, before: int) -> pa.Array:
+    def _times(self, batch: pa.RecordBatch, column: str, before: int) -> pa.Array:
+        cells = batch.column(column)
         try:
             if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
                 cells = pc.utf8_trim_whitespace(cells)
@@ -87,6 +94,6 @@ class Windowed(NamedTuple):
         except (pa.ArrowException, ValueError):
             pass  # raised below, outside of the handler: Arrow's text quotes the cell
         raise SourceError(
-            f"{self.source.label}, column {self.column!r}: holds something else than a local time "
+            f"{self.source.label}, column {column!r}: holds something else than a local time "
             f"like 2026-11-30 07:00:00, in rows {before + 1:,} to {before + len(cells):,}"
         )

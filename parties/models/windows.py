@@ -1,11 +1,12 @@
 """Windows of time as identifiers, so that a match itself decides whether two rows meet in one.
 
 A claim and a record meet if the claim happened at least `after` and at most `until` later than the
-record. Time is cut into buckets of a grain, and of twice, four times, ... the grain. A claim is
-named by its bucket of each size; a record by the fewest buckets that make up its window. Among
-these is the claim's bucket of one size and no more if the claim lies in the window, and of none if
-not. Each becomes a part of a composite identifier, beside a plate or a person: what is matched is
-"this plate in this bucket", and a row outside of the window is not matched at all.
+record, and before the record ended, if it has. Time is cut into buckets of a grain, and of twice,
+four times, ... the grain. A claim is named by its bucket of each size; a record by the fewest
+buckets that make up its window. Among these is the claim's bucket of one size and no more if the
+claim lies in the window, and of none if not. Each becomes a part of a composite identifier, beside
+a plate or a person: what is matched is "this plate in this bucket", and a row outside of the window
+is not matched at all.
 
 What is learnt beyond the rule: of matched rows the size of the bucket that they share; and where
 the window ends within a bucket of the grain, rows of that whole bucket, which the exact rule
@@ -87,36 +88,53 @@ class Window(NamedTuple):
         buckets = np.floor_divide(times, self.grain * MICROSECONDS)
         return [self._keys(level, buckets >> level, missing) for level in range(self.levels)]
 
-    def of_records(self, begun: pa.Array) -> list[pa.Array]:
+    def of_records(self, begun: pa.Array, ended: pa.Array | None = None) -> list[pa.Array]:
         """Returns the keys of records: in columns, of which most are null in most rows.
 
         Args:
             begun: timestamps without a zone.
+            ended: likewise, null where a record has not ended; None if none has.
         """
         times, missing = _microseconds(begun)
         grain = self.grain * MICROSECONDS
         low = np.floor_divide(times + self.after * MICROSECONDS, grain)
-        high = np.floor_divide(times + self.until * MICROSECONDS, grain)
-        keys = []
+        last = times + self.until * MICROSECONDS
+        if ended is not None:
+            ends, open_ = _microseconds(ended)
+            last = np.where(open_, last, np.minimum(last, ends - 1))  # the end is not included
+        high = np.floor_divide(last, grain)
+        left, keys = low <= high, []
         for level in range(self.levels - 1):
             # A bucket at an end of which the other half lies outside is taken as it is; what is
-            # left begins and ends where buckets of twice the size do.
-            first = (low & 1 == 1) & (low <= high)
+            # left begins and ends where buckets of twice the size do. Where nothing is left, that
+            # stays so: halves of ends that have passed each other may be equal.
+            first = left & (low & 1 == 1)
             keys.append(self._keys(level, low, missing | ~first))
             low = low + first
-            last = (high & 1 == 0) & (low <= high)
-            keys.append(self._keys(level, high, missing | ~last))
-            high = high - last
+            left = left & (low <= high)
+            second = left & (high & 1 == 0)
+            keys.append(self._keys(level, high, missing | ~second))
+            high = high - second
+            left = left & (low <= high)
             low, high = low >> 1, high >> 1
         # n grains, n < 2^levels, and at each size no more than half were left: here one at most.
-        keys.append(self._keys(self.levels - 1, low, missing | (low > high)))
+        keys.append(self._keys(self.levels - 1, low, missing | ~left))
         return keys
 
-    def meets(self, happened: pa.Array, begun: pa.Array) -> pa.Array:
-        """Returns exactly which claims meet the record beside them; null where a time is."""
+    def meets(self, happened: pa.Array, begun: pa.Array, ended: pa.Array | None = None) -> pa.Array:
+        """Returns exactly which claims meet the record beside them; null where a time is.
+
+        Args:
+            happened: of the claims.
+            begun: of the records.
+            ended: as of `of_records`.
+        """
         later = pc.subtract(*(pc.cast(each, _TIMES).cast(pa.int64()) for each in (happened, begun)))
         least, most = self.after * MICROSECONDS, self.until * MICROSECONDS
-        return pc.and_(pc.greater_equal(later, least), pc.less_equal(later, most))
+        within = pc.and_(pc.greater_equal(later, least), pc.less_equal(later, most))
+        if ended is None:
+            return within
+        return pc.and_(within, pc.fill_null(pc.less(happened, ended), fill_value=True))
 
     def _keys(self, level: int, buckets: Times, missing: npt.NDArray[np.bool_]) -> pa.Array:
         """Returns buckets as texts that no other window has, nor another size of this one."""

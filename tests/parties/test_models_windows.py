@@ -36,10 +36,11 @@ def array(*times: datetime | None) -> pa.Array:
     return pa.array(times, pa.timestamp("us"))
 
 
-def shared(window: Window, claim: datetime, record: datetime) -> int:
+def shared(window: Window, claim: datetime, record: datetime, ended: datetime | None = None) -> int:
     """How many keys a claim and a record have in common."""
     claims = [each[0].as_py() for each in window.of_claims(array(claim))]
-    records = [each[0].as_py() for each in window.of_records(array(record))]
+    ends = array(ended)
+    records = [each[0].as_py() for each in window.of_records(array(record), ends)]
     there = {key for key in records if key is not None}
     assert len(there) == sum(key is not None for key in records)
     return len(there & set(claims))
@@ -65,6 +66,31 @@ def test_the_match_and_the_exact_rule_afterwards_are_the_plain_rule(
         assert keys in (0, 1)
         assert exact == plain(window, claim, record)
         assert (bool(keys) and exact) == plain(window, claim, record)
+
+
+@given(
+    window=windows,
+    begun=st.integers(-(10**9), 10**9),
+    length=st.integers(1, 4 * DAY),
+    late=st.integers(-4 * DAY, 6 * DAY),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_window_is_over_when_the_record_has_ended(
+    window: Window, begun: int, length: int, late: int
+) -> None:
+    record = NOON + timedelta(seconds=begun)
+    end = record + timedelta(seconds=length)
+    edges = [window.after, window.until, length]
+    for seconds in (late, *edges, *(each - 1 for each in edges), *(each + 1 for each in edges)):
+        claim = record + timedelta(seconds=seconds)
+        met = plain(window, claim, record) and claim < end
+        keys = shared(window, claim, record, end)
+        exact = window.meets(array(claim), array(record), array(end))[0].as_py()
+        assert keys in (0, 1)
+        assert exact == met
+        assert (bool(keys) and exact) == met
+        if window.grain == 1:
+            assert bool(keys) == met
 
 
 @given(window=windows, begun=st.integers(-(10**9), 10**9), late=st.integers(-4 * DAY, 6 * DAY))
