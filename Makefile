@@ -42,7 +42,8 @@ format: build ## rewrites the code in its form
 
 proto: build ## makes the wire code anew from proto/
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. \
-	    proto/psi/wire/v1/messages.proto proto/parties/wire/v1/job.proto
+	    proto/psi/wire/v1/messages.proto proto/parties/wire/v1/job.proto \
+	    proto/parties/wire/v1/clue.proto
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=. --pyi_out=. --grpc_python_out=. \
 	    proto/parties/wire/v1/node.proto
 

@@ -11,7 +11,9 @@
     ├── TableRefused      8   a peer's prepared table, or its manifest, is not what it must be
     ├── TicketRefused     7   a ticket is not what it must be, or does not allow what is asked
     ├── AuditRefused      8   a receipt, or an exported audit log, is not what it must be
+    ├── ClueRefused       7   a clue, or a letter about one, does not allow what is asked
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
+    ├── OperatorRefused  10   who gives a command has not shown who they are, or may not
     └── LocalFault        9   this machine: port taken, disk full, no permission
         └── WholeNeeded   9   a change that was given cannot be added to a table
 
@@ -21,6 +23,7 @@ or 8 (every other `PeerError`). 0 is done, 1 is a bug of ours, 2 is wrong usage,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from psi.errors import BoundExceeded, PeerError, PeerIncompatible, PsiError
@@ -143,6 +146,9 @@ class TicketRefused(_Refused):
         "ticket-too-large",
         "ticket-other-normaliser",
         "ticket-floor",
+        "ticket-refused",
+        "ticket-unknown",
+        "ticket-twice",
     )
     exit_code = 7
 
@@ -152,6 +158,64 @@ class AuditRefused(_Refused):
 
     CODES = ("receipt-malformed", "receipt-forged", "receipt-other", "export-malformed")
     exit_code = 8
+
+
+class OperatorRefused(_Refused):
+    """Who gives a command has not shown who they are, or may not give it.
+
+    Args:
+        code: what is wrong, one of `CODES`.
+        message: one sentence for people.
+        who: facts of the audit log about the person, if they have shown who they are.
+    """
+
+    CODES = (
+        "operator-missing",
+        "operator-malformed",
+        "operator-forged",
+        "operator-revoked",
+        "operator-not-allowed",
+        "operator-other",
+        "token-malformed",
+        "token-algorithm",
+        "token-kind",
+        "token-keys",
+        "token-key",
+        "token-forged",
+        "token-expired",
+        "token-early",
+        "token-lasting",
+        "token-issuer",
+        "token-audience",
+        "token-client",
+        "token-person",
+        "token-role",
+    )
+    exit_code = 10
+
+    def __init__(self, code: str, message: str, who: Mapping[str, str] | None = None) -> None:
+        super().__init__(code, message)
+        self.who: Mapping[str, str] = who or {}
+
+
+class ClueRefused(_Refused):
+    """A clue, or a letter about one, is not what it must be, or does not allow what is asked."""
+
+    CODES = (
+        "clue-unknown",
+        "clue-state",
+        "clue-role",
+        "clue-same-person",
+        "clue-merging",
+        "clue-erased",
+        "clue-words",
+        "clue-limit",
+        "clue-malformed",
+        "clue-forged",
+        "clue-other",
+        "clue-order",
+    )
+    exit_code = 7
 
 
 class LocalFault(PartyError):

@@ -125,6 +125,8 @@ log = "greenlane.log"      # leave it out for stderr
 
 [operators]
 authority = "{AUTHORITY}"   # who says who signs tickets
+# required = true          # each command then wants to know who gives it
+# sealed = true            # what is learnt opens for the operator who asked
 
 [source]
 format = "csv"             # csv, parquet or duckdb
@@ -150,10 +152,11 @@ columns = ["phone"]
 
 
 def _peer(here: Settings, there: Settings) -> str:
+    clues = "daily_clues = 1000       # how many clues it may hand over in a day\n"
     return f'''
 [peers."{there.node.name}"]
 address = "{there.node.listen}"
 ca = "tls/{there.node.name}.pem"
 may = ["count", "match"]   # what this peer may ask of us; "inquire" needs `greenlane prepare`
 disclose = {_COLUMNS[here.node.role]["disclose"]}
-'''
+{clues if here.node.role == "police" else ""}'''

@@ -8,32 +8,41 @@ another `count` begins anew. A ticket that does not allow an earlier stage does 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-
-import sqlalchemy as sql
+from typing import Final, NamedTuple
 
 from parties.refusals import Refusal
-from parties.store import METADATA
+from parties.store import Connection, Values
 from parties.tickets.ticket import Ticket, Way
 
 ORDER: Final[tuple[Way, ...]] = ("count", "list", "match")
 """Stages one, two and three."""
 
-STAGES: Final = sql.Table(
-    "stages",
-    METADATA,
-    sql.Column("ticket", sql.String, primary_key=True),
-    sql.Column("way", sql.String, primary_key=True),
-    sql.Column("set", sql.String, primary_key=True),
-    sql.Column("ours", sql.LargeBinary, nullable=False),
-    sql.Column("theirs", sql.LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""To what both nodes committed themselves in the last run of each stage that has ended well."""
+_FIND: Final = """
+    SELECT "set", ours, theirs FROM stages WHERE ticket = :ticket AND way = :way"""
+_KEEP: Final = """
+    INSERT INTO stages (ticket, way, "set", ours, theirs)
+    VALUES (:ticket, :way, :set, :ours, :theirs)"""
+"""By the digest of a ticket, which names the two nodes too: what is run under one with the same id,
+of another partner, is no stage of it."""
+_FORGET: Final = """DELETE FROM stages WHERE ticket = :ticket AND way = :way AND "set" = :set"""
+
+
+class Inputs(NamedTuple):
+    """To what both nodes committed themselves in the last run of a stage that has ended well.
+
+    Attributes:
+        way: of the stage.
+        ours: our commitment to a set.
+        theirs: the peer's.
+    """
+
+    way: Way
+    ours: bytes
+    theirs: bytes
 
 
 def must_follow(
-    connection: sql.Connection,
+    connection: Connection,
     ticket: Ticket,
     way: str,
     names: Sequence[str],
@@ -62,7 +71,7 @@ def must_follow(
             ("this node", own, known[name].ours),
             ("the peer", other, known[name].theirs),
         ):
-            if digest != bytes(then):
+            if digest != then:
                 raise Refusal(
                     "ticket-other-input",
                     f"identifiers.{name}: {whose} brings another set than in {known[name].way} "
@@ -71,8 +80,8 @@ def must_follow(
 
 
 def must_have_ended(
-    connection: sql.Connection, ticket: Ticket, way: str, names: Sequence[str]
-) -> Mapping[str, sql.Row[Any]]:
+    connection: Connection, ticket: Ticket, way: str, names: Sequence[str]
+) -> Mapping[str, Inputs]:
     """Checks that the stage before a run has ended well.
 
     Args:
@@ -90,8 +99,8 @@ def must_have_ended(
     before = _before(ticket, way)
     if before is None:
         return {}
-    here = (STAGES.c.ticket == ticket.id) & (STAGES.c.way == before)
-    known = {row.set: row for row in connection.execute(sql.select(STAGES).where(here))}
+    rows = connection.execute(_FIND, {"ticket": ticket.digest, "way": before}).fetchall()
+    known = {name: Inputs(before, ours, theirs) for name, ours, theirs in rows}
     for name in names:
         if name not in known:
             raise Refusal(
@@ -103,7 +112,7 @@ def must_have_ended(
 
 
 def keep(
-    connection: sql.Connection,
+    connection: Connection,
     ticket: Ticket,
     way: str,
     names: Sequence[str],
@@ -111,15 +120,14 @@ def keep(
     theirs: Sequence[bytes],
 ) -> None:
     """Writes down that a run has ended well, and with which sets; arguments as `must_follow`."""
-    here = (STAGES.c.ticket == ticket.id) & STAGES.c.set.in_(names)
     # What follows this stage must be run again, with these sets.
     later = [each for each in ORDER if way in ORDER and ORDER.index(each) >= ORDER.index(way)]
-    connection.execute(STAGES.delete().where(here & STAGES.c.way.in_(later)))
-    rows = [
-        {"ticket": ticket.id, "way": way, "set": name, "ours": own, "theirs": other}
-        for name, own, other in zip(names, ours, theirs, strict=True)
-    ]
-    connection.execute(STAGES.insert(), rows)
+    digest = ticket.digest
+    for name, own, other in zip(names, ours, theirs, strict=True):
+        for each in later:
+            connection.execute(_FORGET, {"ticket": digest, "way": each, "set": name})
+        kept: Values = {"ticket": digest, "way": way, "set": name, "ours": own, "theirs": other}
+        connection.execute(_KEEP, kept)
 
 
 def _before(ticket: Ticket, way: str) -> Way | None:

@@ -14,8 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeAlias
 
-import sqlalchemy as sql
-
 from parties.audit.chain import stamp
 from parties.audit.exported import header_of, lines_of
 from parties.audit.heads import sign_head
@@ -23,6 +21,7 @@ from parties.audit.log import append, begin
 from parties.audit.reading import StoredLog
 from parties.credentials import Credentials
 from parties.errors import LocalFault
+from parties.store import Connection
 
 Format: TypeAlias = Literal["jsonl", "html"]
 BUFFER: Final = 1 << 20
@@ -30,7 +29,7 @@ BUFFER: Final = 1 << 20
 
 
 def announce(
-    connection: sql.Connection,
+    connection: Connection,
     at: datetime,
     node: str,
     credentials: Credentials,
@@ -57,7 +56,7 @@ def announce(
 
 
 def export(
-    connection: sql.Connection,
+    connection: Connection,
     path: Path,
     since: datetime | None = None,
     until: datetime | None = None,

@@ -13,21 +13,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-import sqlalchemy as sql
-
 from parties import canonical
 from parties.audit import signing
 from parties.audit.chain import Genesis, Place, stamp
 from parties.audit.facts import is_number, is_time
 from parties.audit.log import append, find, place
-from parties.audit.schema import HEADS
 from parties.credentials import Credentials, read_der
 from parties.signatures import LONGEST
+from parties.store import Connection
 from psi.errors import ApiMisuse
 
 DOMAIN: Final = b"greenlane/audit/1/head\n"
 LONGEST_CERTIFICATE: Final = 1 << 14
 """Bytes: an RSA key of 8,192 bits, its authority's signature and a page of names are 4 KiB."""
+COLUMNS: Final = "number, hash, at, signature, certificate"
+"""Of the table of heads, in the order in which `head_of` reads them."""
+_ADD: Final = f"""
+    INSERT INTO audit_heads ({COLUMNS}) VALUES (:number, :hash, :at, :signature, :certificate)"""  # noqa: S608  # our own words
+_NEWEST: Final = f"SELECT {COLUMNS} FROM audit_heads ORDER BY number DESC LIMIT 1"  # noqa: S608  # our own words
 
 
 class Head(NamedTuple):
@@ -98,7 +101,7 @@ class Head(NamedTuple):
         )
 
 
-def sign_head(connection: sql.Connection, credentials: Credentials, at: datetime) -> Head:
+def sign_head(connection: Connection, credentials: Credentials, at: datetime) -> Head:
     """Signs where the log ends; in the caller's transaction.
 
     If the certificate is another one than that of the last head, a line says so first: by it an
@@ -121,7 +124,7 @@ def sign_head(connection: sql.Connection, credentials: Credentials, at: datetime
     head = Head(end, stamp(at), b"", certificate)
     head = head._replace(signature=signing.sign(DOMAIN, head.said(genesis), credentials))
     connection.execute(
-        HEADS.insert(),
+        _ADD,
         {
             "number": end.number,
             "hash": end.hash,
@@ -133,17 +136,16 @@ def sign_head(connection: sql.Connection, credentials: Credentials, at: datetime
     return head
 
 
-def newest_head(connection: sql.Connection) -> Head | None:
+def newest_head(connection: Connection) -> Head | None:
     """Returns the last head; None if nothing was signed."""
-    row = connection.execute(sql.select(HEADS).order_by(HEADS.c.number.desc()).limit(1)).first()
+    row = connection.execute(_NEWEST).fetchone()
     return None if row is None else head_of(row)
 
 
 def head_of(row: Any) -> Head:
-    """Returns the head that stands in a row."""
-    return Head(
-        Place(row.number, bytes(row.hash)), row.at, bytes(row.signature), bytes(row.certificate)
-    )
+    """Returns the head that stands in a row of `COLUMNS`."""
+    number, hashed, at, signature, certificate = row
+    return Head(Place(number, hashed), at, signature, certificate)
 
 
 def unpack(text: Any, longest: int) -> bytes:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-
-import sqlalchemy as sql
+from typing import Final
 
 from parties.audit import receipt as receipts
 from parties.audit.heads import sign_head
 from parties.audit.log import append, place
 from parties.audit.receipt import Receipt, Signed
-from parties.audit.schema import RECEIPTS
 from parties.credentials import Credentials
+from parties.store import Connection, Values
+
+_KEEP: Final = """
+    INSERT INTO audit_receipts (line, session, signer, data)
+    VALUES (:line, :session, :signer, :data)"""
+"""A signed receipt, ours or theirs, by the line that has its digest."""
 
 
 def keep_ours(
-    connection: sql.Connection, at: datetime, receipt: Receipt, credentials: Credentials
+    connection: Connection, at: datetime, receipt: Receipt, credentials: Credentials
 ) -> Signed:
     """Signs our receipt of a run with the place where our log ends, and keeps it.
 
@@ -37,7 +41,7 @@ def keep_ours(
 
 
 def keep_theirs(
-    connection: sql.Connection, at: datetime, theirs: Signed, credentials: Credentials
+    connection: Connection, at: datetime, theirs: Signed, credentials: Credentials
 ) -> None:
     """Keeps the peer's receipt of a run, which `receipt.read_answer` has read."""
     _keep(connection, at, theirs, "theirs", theirs.receipt.node)
@@ -45,7 +49,7 @@ def keep_theirs(
 
 
 def record_erasure(
-    connection: sql.Connection, at: datetime, what: str, session: str | None, files: int
+    connection: Connection, at: datetime, what: str, session: str | None, files: int
 ) -> int:
     """Says in the log that things were erased; in the caller's transaction.
 
@@ -63,7 +67,7 @@ def record_erasure(
     return append(connection, at, "erased", facts | ({"session": session} if session else {}))
 
 
-def _keep(connection: sql.Connection, at: datetime, signed: Signed, signer: str, peer: str) -> None:
+def _keep(connection: Connection, at: datetime, signed: Signed, signer: str, peer: str) -> None:
     receipt = signed.receipt
     facts = {
         "session": receipt.session,
@@ -73,5 +77,10 @@ def _keep(connection: sql.Connection, at: datetime, signed: Signed, signer: str,
         "outcome": receipt.outcome,
     }
     number = append(connection, at, "receipt", facts)
-    row = {"line": number, "session": receipt.session, "signer": signer, "data": signed.data}
-    connection.execute(RECEIPTS.insert(), row)
+    row: Values = {
+        "line": number,
+        "session": receipt.session,
+        "signer": signer,
+        "data": signed.data,
+    }
+    connection.execute(_KEEP, row)

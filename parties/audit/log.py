@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
-
-import sqlalchemy as sql
 
 from parties.audit import facts as known
 from parties.audit.chain import (
@@ -20,18 +19,20 @@ from parties.audit.chain import (
     link,
     stamp,
 )
-from parties.audit.schema import LINES, LOG
 from parties.errors import LocalFault
-from parties.store import Statement
+from parties.store import Connection, Values
 from psi.errors import ApiMisuse
 
-_NEWEST: Final = Statement(
-    sql.select(LINES.c.number, LINES.c.hash, LINES.c.at).order_by(LINES.c.number.desc()).limit(1)
-)
-_ADD: Final = Statement(LINES.insert())
+_BEGIN: Final = "INSERT INTO audit_log (one, node, id) VALUES (1, :node, :id)"
+"""The one log of a store, by its genesis."""
+_FIND: Final = "SELECT node, id FROM audit_log"
+_NEWEST: Final = "SELECT number, hash, at FROM audit_lines ORDER BY number DESC LIMIT 1"
+_ADD: Final = """
+    INSERT INTO audit_lines (number, at, event, body, hash)
+    VALUES (:number, :at, :event, :body, :hash)"""
 
 
-def begin(connection: sql.Connection, node: str) -> Genesis:
+def begin(connection: Connection, node: str) -> Genesis:
     """Returns the genesis of the store's log; in a new store it is made.
 
     Args:
@@ -43,10 +44,10 @@ def begin(connection: sql.Connection, node: str) -> Genesis:
     """
     genesis = find(connection)
     if genesis is None:
-        if not known.NAME.fullmatch(node):
+        if not re.fullmatch(known.NAME, node):
             raise ApiMisuse("a log needs the name of its node")
         genesis = Genesis(node, os.urandom(ID_BYTES))
-        connection.execute(LOG.insert().values(one=1, node=genesis.node, id=genesis.id))
+        connection.execute(_BEGIN, {"node": genesis.node, "id": genesis.id})
     if genesis.node != node:
         raise LocalFault(
             f"the store's audit log is that of {genesis.node}, and this node is {node}; give each "
@@ -55,13 +56,13 @@ def begin(connection: sql.Connection, node: str) -> Genesis:
     return genesis
 
 
-def find(connection: sql.Connection) -> Genesis | None:
+def find(connection: Connection) -> Genesis | None:
     """Returns the genesis of the store's log; None if none was begun."""
-    row = connection.execute(sql.select(LOG.c.node, LOG.c.id)).first()
-    return None if row is None else Genesis(row.node, bytes(row.id))
+    row = connection.execute(_FIND).fetchone()
+    return None if row is None else Genesis(*row)
 
 
-def place(connection: sql.Connection) -> Place:
+def place(connection: Connection) -> Place:
     """Returns where the log ends.
 
     Raises:
@@ -70,7 +71,7 @@ def place(connection: sql.Connection) -> Place:
     return _end(connection)[0]
 
 
-def append(connection: sql.Connection, at: datetime, event: str, facts: Mapping[str, Any]) -> int:
+def append(connection: Connection, at: datetime, event: str, facts: Mapping[str, Any]) -> int:
     """Writes one line, in the caller's transaction: it stays if that does.
 
     Args:
@@ -94,16 +95,17 @@ def append(connection: sql.Connection, at: datetime, event: str, facts: Mapping[
         raise ApiMisuse("a line of the audit log is earlier than the one before it")
     body = body_of(number, now, event, facts, os.urandom(SALT_BYTES))
     chained = link(end.hash, body)
-    _ADD.on(connection, number=number, at=now, event=event, body=body, hash=chained)
+    line: Values = {"number": number, "at": now, "event": event, "body": body, "hash": chained}
+    connection.execute(_ADD, line)
     return number
 
 
-def _end(connection: sql.Connection) -> tuple[Place, str]:
+def _end(connection: Connection) -> tuple[Place, str]:
     """Where the log ends, and the time of that."""
-    row = _NEWEST.on(connection)
+    row = connection.execute(_NEWEST).fetchone()
     if row is not None:
         number, hashed, at = row
-        return Place(number, bytes(hashed)), at
+        return Place(number, hashed), at
     genesis = find(connection)
     if genesis is None:
         raise ApiMisuse("the audit log was not begun")

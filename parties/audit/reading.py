@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
-import sqlalchemy as sql
-
 from parties.audit.chain import Genesis, Place, stamp
-from parties.audit.heads import Head, head_of
+from parties.audit.heads import COLUMNS, Head, head_of
 from parties.audit.log import find
-from parties.audit.schema import HEADS, LINES, RECEIPTS
 from parties.errors import LocalFault
+from parties.store import Connection
 
 T = TypeVar("T")
 BATCH: Final = 256
@@ -28,8 +26,19 @@ _NEXT: Final = (
     "SELECT number, body, hash, {beside} FROM audit_lines "
     "WHERE number > :done AND number <= :last ORDER BY number LIMIT :most"
 )
-_WITH_COLUMNS: Final = sql.text(_NEXT.format(beside="at, event"))
-_WITHOUT: Final = sql.text(_NEXT.format(beside="NULL, ''"))
+_WITH_COLUMNS: Final = _NEXT.format(beside="at, event")
+_WITHOUT: Final = _NEXT.format(beside="NULL, ''")
+_HEADS: Final = f"""
+    SELECT {COLUMNS} FROM audit_heads WHERE number > :done ORDER BY number LIMIT :most"""  # noqa: S608  # our own words
+_RECEIPTS: Final = """
+    SELECT line, session, signer, data FROM audit_receipts
+    WHERE line > :done ORDER BY line LIMIT :most"""
+_NEWEST_HEAD: Final = "SELECT max(number) FROM audit_heads"
+_HEAD_FROM: Final = "SELECT min(number) FROM audit_heads WHERE number >= :number"
+_NEWEST: Final = "SELECT max(number) FROM audit_lines"
+_LAST_BEFORE: Final = "SELECT max(number) FROM audit_lines WHERE at < :at"
+_FIRST_FROM: Final = "SELECT min(number) FROM audit_lines WHERE at >= :at"
+_HASH: Final = "SELECT hash FROM audit_lines WHERE number = :number"
 
 Line: TypeAlias = tuple[int, bytes, bytes, str | None, str]
 """A line as it stands: number from 1, body, hash; and the time and event that a store writes beside
@@ -103,7 +112,7 @@ class StoredLog:
 
     def __init__(
         self,
-        connection: sql.Connection,
+        connection: Connection,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> None:
@@ -113,16 +122,15 @@ class StoredLog:
             raise LocalFault("the store has no audit log yet; start the node, which begins it")
         self.genesis = genesis
         # Heads first: a line that comes while we read is then beyond the end and not before it.
-        head = connection.scalar(sql.select(sql.func.max(HEADS.c.number))) or 0
-        newest = connection.scalar(sql.select(sql.func.max(LINES.c.number))) or 0
+        head, newest = self._number(_NEWEST_HEAD) or 0, self._number(_NEWEST) or 0
         self.last = newest if until is None else self._until(until, newest)
         self._beyond = until is None and head > newest
         self.start = self._start(since)
 
     def batches(self, *, beside: bool = True) -> Iterator[Batch]:
         """Reads lines, heads and receipts; and what stands beside lines, which takes longer."""
-        heads = _Ahead(self._all(HEADS, HEADS.c.number, head_of), lambda head: head.place.number)
-        receipts = _Ahead(self._all(RECEIPTS, RECEIPTS.c.line, _kept), lambda kept: kept.line)
+        heads = _Ahead(self._all(_HEADS, head_of), lambda head: head.place.number)
+        receipts = _Ahead(self._all(_RECEIPTS, _kept), lambda kept: kept.line)
         for lines in self._lines(_WITH_COLUMNS if beside else _WITHOUT):
             last = lines[-1][0]
             yield Batch(lines, heads.up_to(last), receipts.up_to(last))
@@ -131,51 +139,44 @@ class StoredLog:
 
     def receipts(self) -> Iterator[Kept]:
         """Reads receipts alone."""
-        for kept in self._all(RECEIPTS, RECEIPTS.c.line, _kept):
+        for kept in self._all(_RECEIPTS, _kept):
             if kept.line > self.last:
                 break
             yield kept
 
-    def _lines(self, read: sql.TextClause) -> Iterator[Sequence[Line]]:
-        """Reads lines; as the driver gives them, for SQLAlchemy's rows take as long as all else."""
+    def _lines(self, read: str) -> Iterator[Sequence[Line]]:
         done, count = self.start.number, PAGE
         while count == PAGE:
-            result = self._connection.execute(read, {"done": done, "last": self.last, "most": PAGE})
-            assert isinstance(result, sql.CursorResult)  # noqa: S101  # of text, always
-            assert result.cursor is not None, "a SELECT has rows"  # noqa: S101
-            count = 0
-            while lines := result.cursor.fetchmany(BATCH):
+            page = {"done": done, "last": self.last, "most": PAGE}
+            rows, count = self._connection.execute(read, page), 0
+            while lines := rows.fetchmany(BATCH):
                 count, done = count + len(lines), lines[-1][0]
                 yield lines
-            result.close()
 
-    def _all(
-        self, table: sql.Table, column: sql.Column[int], made: Callable[[Any], T]
-    ) -> Iterator[T]:
+    def _all(self, read: str, made: Callable[[Any], T]) -> Iterator[T]:
         """Reads all rows of a table from the start on, some at a time."""
         done = self.start.number
-        among = sql.select(table).order_by(column).limit(BATCH)
-        while rows := self._connection.execute(among.where(column > done)).all():
+        while rows := self._connection.execute(read, {"done": done, "most": BATCH}).fetchall():
             yield from map(made, rows)
             done = rows[-1][0]
 
     def _until(self, until: datetime, newest: int) -> int:
-        among = sql.select(sql.func.max(LINES.c.number)).where(LINES.c.at < stamp(until))
-        last = self._connection.scalar(among) or 0
-        head = sql.select(sql.func.min(HEADS.c.number)).where(HEADS.c.number >= last)
-        return min(self._connection.scalar(head) or newest, newest) if last else 0
+        last = self._number(_LAST_BEFORE, at=stamp(until)) or 0
+        return min(self._number(_HEAD_FROM, number=last) or newest, newest) if last else 0
 
     def _start(self, since: datetime | None) -> Place:
         first = 1
         if since is not None:
-            among = sql.select(sql.func.min(LINES.c.number)).where(LINES.c.at >= stamp(since))
-            first = self._connection.scalar(among) or self.last + 1
+            first = self._number(_FIRST_FROM, at=stamp(since)) or self.last + 1
         if first > 1:
-            before = sql.select(LINES.c.hash).where(LINES.c.number == first - 1)
-            row = self._connection.execute(before).first()
+            row = self._connection.execute(_HASH, {"number": first - 1}).fetchone()
             if row is not None:
-                return Place(first - 1, bytes(row.hash))
+                return Place(first - 1, row[0])
         return Place(0, self.genesis.hash)
+
+    def _number(self, read: str, **values: str | int) -> int | None:
+        number: int | None = self._connection.execute(read, values).fetchone()[0]
+        return number
 
 
 class _Ahead(Generic[T]):
@@ -200,4 +201,4 @@ class _Ahead(Generic[T]):
 
 
 def _kept(row: Any) -> Kept:
-    return Kept(row.line, row.session, row.signer, bytes(row.data))
+    return Kept(*row)

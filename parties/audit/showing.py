@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from datetime import datetime
-from typing import Any
-
-import sqlalchemy as sql
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from parties.audit.chain import stamp
 from parties.audit.reading import BATCH
-from parties.audit.schema import LINES
+from parties.store import Connection
+
+_NEXT: Final = """
+    SELECT number, body, hash FROM audit_lines
+    WHERE number > :done AND at >= :since AND at < :until {among} ORDER BY number LIMIT :most"""
+_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def lines_of(
-    connection: sql.Connection,
+    connection: Connection,
     since: datetime | None = None,
     until: datetime | None = None,
     events: Collection[str] = (),
@@ -30,21 +33,19 @@ def lines_of(
         events: of which lines are; any if empty.
         session: of which lines are; any if None.
     """
-    read = sql.select(LINES.c.number, LINES.c.body, LINES.c.hash).order_by(LINES.c.number)
-    if since is not None:
-        read = read.where(LINES.c.at >= stamp(since))
-    if until is not None:
-        read = read.where(LINES.c.at < stamp(until))
-    if events:
-        read = read.where(LINES.c.event.in_(events))
+    names = {f"event_{number}": event for number, event in enumerate(events)}
+    among = f"AND event IN ({', '.join(f':{name}' for name in names)})" if names else ""
+    read = _NEXT.format(among=among)
+    times = {"since": "" if since is None else stamp(since), "until": stamp(until or _EVER)}
     done = 0
-    while rows := connection.execute(read.where(LINES.c.number > done).limit(BATCH)).all():
-        for row in rows:
-            values = json.loads(bytes(row.body))
+    while rows := connection.execute(
+        read, names | times | {"done": done, "most": BATCH}
+    ).fetchall():
+        for number, body, hashed in rows:
+            done, values = number, json.loads(body)
             if session is None or values["facts"].get("session") == session:
                 del values["salt"]
-                yield values | {"hash": bytes(row.hash).hex()}
-        done = rows[-1].number
+                yield values | {"hash": hashed.hex()}
 
 
 def text_of(line: dict[str, Any]) -> str:
@@ -56,7 +57,7 @@ def text_of(line: dict[str, Any]) -> str:
 def _text(value: Any) -> str:
     match value:
         case dict():
-            return " ".join(f"{name}={count}" for name, count in value.items()) or "none"
+            return " ".join(f"{name}={_text(inner)}" for name, inner in value.items()) or "none"
         case list():
             return " ".join(map(_text, value)) or "none"
         case _:

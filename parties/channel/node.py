@@ -18,7 +18,14 @@ from parties.channel.address import split
 from parties.channel.admission import Admission
 from parties.channel.answering import Answer, Answering
 from parties.channel.ended import Ended
-from parties.channel.options import EXCHANGE, METHOD, SPARE_CALLS, TAKEN, server_options
+from parties.channel.options import (
+    EXCHANGE,
+    HAND_CLUE,
+    METHOD,
+    SPARE_CALLS,
+    TAKEN,
+    server_options,
+)
 from parties.channel.replying import Replying
 from parties.channel.standard import StandardServices
 from parties.channel.threads import DialogueThreads
@@ -47,6 +54,7 @@ class Node:
         answer: makes our side of a dialogue; may refuse by raising.
         at_once: as `answer`, for callers that say all at once, by `Peer.exchange`; they are not
             answered if it is None.
+        handed: as `answer`, for callers that hand over a letter, by `Peer.hand_clue`; likewise.
         patience: seconds without a sign of life after which a caller is lost.
         most_calls: how many dialogues at once. Each holds a set and up to 16 MiB of messages.
         on_end: told what became of each call, in the call's thread.
@@ -64,13 +72,14 @@ class Node:
         answer: Answer,
         *,
         at_once: Answer | None = None,
+        handed: Answer | None = None,
         patience: float = 30.0,
         most_calls: int = 4,
         on_end: Callable[[Ended], None] | None = None,
     ) -> None:
         self._listen = listen
         self._answer = answer
-        self._at_once = at_once
+        self._flights = {EXCHANGE: at_once, HAND_CLUE: handed}
         self._patience = patience
         self._on_end = on_end
         self._trust = Trust(identity, peers)
@@ -138,11 +147,12 @@ class Node:
         )
         _, service, method = METHOD.split("/")
         methods = {method: converse}
-        if self._at_once is not None:
-            # Of one message, but taken by us: see `single`.
-            methods[EXCHANGE.split("/")[-1]] = grpc.stream_unary_rpc_method_handler(
-                partial(self._exchange, self._at_once)
-            )
+        for path, answer in self._flights.items():
+            if answer is not None:
+                # Of one message, but taken by us: see `single`.
+                methods[path.split("/")[-1]] = grpc.stream_unary_rpc_method_handler(
+                    partial(self._exchange, answer)
+                )
         return grpc.method_handlers_generic_handler(service, methods)
 
     def _converse(
@@ -164,10 +174,10 @@ class Node:
             _abort(context, failure)
 
     def _exchange(
-        self, at_once: Answer, arriving: Iterator[bytes], context: grpc.ServicerContext
+        self, answer: Answer, arriving: Iterator[bytes], context: grpc.ServicerContext
     ) -> bytes:
         peer = self._recognise(context)
-        call = Replying(peer, at_once, self._admission, self._threads, self._patience)
+        call = Replying(peer, answer, self._admission, self._threads, self._patience)
         context.add_callback(call.hung_up)
         taken = partial(context.send_initial_metadata, ((TAKEN, "1"),))
         try:

@@ -11,6 +11,7 @@ Options: TypeAlias = list[tuple[str, int | str]]
 _SERVICE: Final = "/parties.wire.v1.Node"
 METHOD: Final = f"{_SERVICE}/Converse"
 EXCHANGE: Final = f"{_SERVICE}/Exchange"
+HAND_CLUE: Final = f"{_SERVICE}/HandClue"
 TAKEN: Final = "greenlane-taken"
 """Stands in the first metadata of an exchange that will be answered, or lost."""
 

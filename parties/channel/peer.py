@@ -16,7 +16,7 @@ from parties.channel.ended import DONE
 from parties.channel.flights import read_flight, write_flight
 from parties.channel.frames import LONGEST_MESSAGE, session_is_well_formed
 from parties.channel.line import Carried, Line
-from parties.channel.options import EXCHANGE, METHOD, TAKEN, client_options
+from parties.channel.options import EXCHANGE, HAND_CLUE, METHOD, TAKEN, client_options
 from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import explain, learn_leaf
 from parties.credentials import Identity, Stamp, read_credentials, stamp_of
@@ -116,7 +116,11 @@ class Peer:
             ApiMisuse: the dialogue says something after it has heard, or too much for a flight.
             PartyError, PsiError: as of `call`.
         """
-        return self._logged(dialogue, session, lambda: self._exchange(dialogue, session))
+        return self._logged(dialogue, session, lambda: self._exchange(dialogue, session, EXCHANGE))
+
+    def hand_clue(self, dialogue: Dialogue[T], session: str) -> T:
+        """As `exchange`, for a dialogue that hands over a letter about a clue."""
+        return self._logged(dialogue, session, lambda: self._exchange(dialogue, session, HAND_CLUE))
 
     def _logged(self, dialogue: Dialogue[T], session: str, carry_out: Callable[[], T]) -> T:
         """Carries out a call of this session, and logs when it began and how it ended."""
@@ -161,10 +165,10 @@ class Peer:
             if not self._stays:
                 self._disconnect()
 
-    def _exchange(self, dialogue: Dialogue[T], session: str) -> T:
+    def _exchange(self, dialogue: Dialogue[T], session: str, method: str) -> T:
         pin, channel = self._connect()
         # Without serialisers gRPC takes and hands over flights as bytes.
-        there: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXCHANGE)
+        there: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
 
         def carry_there(said: list[bytes]) -> tuple[bytes, ...]:
             raw = write_flight(session, said)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parties.cli.acting import admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
@@ -34,10 +35,12 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Makes a person's key and certificate with the node's own development authority."""
-    from parties.operators.issuing import CERTIFICATE, KEY, issue_operator
+    from parties.operators.issuing import issue_operator
+    from parties.operators.papers import CERTIFICATE, KEY
     from parties.settings_file import load
 
     loaded = load(settings)
+    admitted(loaded, "operator issue", None)
     operator = issue_operator(loaded, person, role.value, out, passphrase(new=True))
     files = {"certificate": str(out / CERTIFICATE), "key": str(out / KEY)}
     lines = [f"made {files['certificate']} and {files['key']}", *_lines(operator)]

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import sqlalchemy as sql
+    from parties.store import Connection
 
 
-def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
+def set_clock(settings: SettingsPath, as_: As = None, as_json: AsJson = False) -> None:
     """Puts a clock of the store that is ahead back to this machine's."""
     from parties import audit, logs
     from parties.settings_file import load
@@ -24,8 +25,9 @@ def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
     loaded = load(settings)
     logs.set_up(loaded.node.log)
     logs.must_be_writable()
+    admitted(loaded, "store set-clock", as_)
 
-    def log(connection: sql.Connection, at: datetime, event: str, facts: Mapping[str, Any]) -> None:
+    def log(connection: Connection, at: datetime, event: str, facts: Mapping[str, Any]) -> None:
         audit.begin(connection, loaded.node.name)
         audit.append(connection, at, event, facts)
         logs.Log().warning("clock_set", was=facts["was"], now=facts["now"])

@@ -5,23 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import sqlalchemy as sql
-
 from parties.errors import LocalFault
-from parties.store.metadata import METADATA
-from parties.store.statements import Statement
+from parties.store.databases import Connection
 
-CLOCK: Final = sql.Table(
-    "clock",
-    METADATA,
-    sql.Column("id", sql.SmallInteger, primary_key=True, autoincrement=False),
-    sql.Column("at", sql.BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""One row, which the first migration makes; `at` as `parties.store.metadata.microseconds`."""
-
-_FIND: Final = Statement(sql.select(CLOCK.c.at).where(CLOCK.c.id == 1))
-_SET: Final = Statement(CLOCK.update().where(CLOCK.c.id == 1).values(at=sql.bindparam("latest")))
+_FIND: Final = "SELECT at FROM clock WHERE id = 1"
+"""The one row, which the first migration makes."""
+_SET: Final = "UPDATE clock SET at = :latest WHERE id = 1"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def machine_time() -> datetime:
@@ -29,21 +20,34 @@ def machine_time() -> datetime:
     return datetime.now(UTC)
 
 
-def latest(connection: sql.Connection) -> int:
+def microseconds(at: datetime) -> int:
+    """Returns how many microseconds after the beginning of 1970 (UTC) a time is.
+
+    So times are kept: exact, sortable, and the same in both databases.
+    """
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def time_at(count: int) -> datetime:
+    """Returns the time so many microseconds after the beginning of 1970, in UTC."""
+    return _EPOCH + count * _MICROSECOND
+
+
+def latest(connection: Connection) -> int:
     """Returns the latest time that was told, in microseconds since 1970.
 
     Raises:
         LocalFault: the row is not there.
     """
-    row = _FIND.on(connection)
+    row = connection.execute(_FIND).fetchone()
     if row is None:
         raise LocalFault("the store has lost its clock; put back a backup of it")
     return int(row[0])
 
 
-def keep(connection: sql.Connection, at: int) -> None:
+def keep(connection: Connection, at: int) -> None:
     """Makes this the latest time that was told, in microseconds since 1970."""
-    _SET.on(connection, latest=at)
+    connection.execute(_SET, {"latest": at})
 
 
 def in_words(span: timedelta) -> str:

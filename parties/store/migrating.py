@@ -1,8 +1,8 @@
 """Brings the tables of a store to the form of this release; `migrations/versions` has the steps.
 
-Alembic takes long to import, half a second, and is imported only where there is something to do. A
-new SQLite store, as each node begins with, is made from the statements that the migrations come to
-(`scripts/store_form.py` writes them, and a test compares).
+Alembic and SQLAlchemy take half a second to import, and are imported only where there is something
+to do. A new SQLite store, as each node begins with, is made from the statements that the migrations
+come to (`scripts/store_form.py` writes them, and a test compares).
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import threading
 from pathlib import Path
 from typing import Final
 
-import sqlalchemy as sql
-from sqlalchemy.exc import OperationalError, ProgrammingError
-
 from parties.errors import LocalFault
+from parties.store.databases import Connection, Database
+from parties.store.sqlite import Sqlite
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 FORM: Final = "sqlite.json"
 """The file in `FOLDER` with the statements of a new SQLite store, and the version they make."""
-_VERSION: Final = sql.text("SELECT version_num FROM alembic_version")
+TABLE: Final = "alembic_version"
+"""In which Alembic keeps the version."""
+_VERSION: Final = f"SELECT version_num FROM {TABLE}"  # noqa: S608  # our own name
 _ALONE: Final = threading.Lock()
 """Alembic keeps what it works on in variables of its module."""
 
@@ -30,44 +31,38 @@ def versions() -> list[str]:
     return sorted(file.name[:4] for file in (FOLDER / "versions").glob("[0-9]*.py"))
 
 
-def version_of(connection: sql.Connection) -> str | None:
-    """Returns the version of a store; None if it has no tables, or none that can be read.
-
-    Where a version cannot be read because of a fault, the migration that follows meets it again.
-    """
-    try:
-        version: str | None = connection.scalar(_VERSION)
-    except (OperationalError, ProgrammingError):
+def version_of(database: Database, connection: Connection) -> str | None:
+    """Returns the version of a store; None if it has no tables."""
+    if not database.has_table(connection, TABLE):
         return None
-    return version
+    row = connection.execute(_VERSION).fetchone()
+    return None if row is None else str(row[0])
 
 
-def migrate(connection: sql.Connection, label: str) -> None:
+def migrate(database: Database, connection: Connection) -> None:
     """Brings a store to the newest version, in the caller's transaction.
 
     Args:
+        database: in which it is.
         connection: with the lock for writing.
-        label: what errors call the store.
 
     Raises:
         LocalFault: it was written by a newer release.
     """
-    version = (
-        version_of(connection) if sql.inspect(connection).has_table("alembic_version") else None
-    )
+    version = version_of(database, connection)
     known = versions()
     if version == known[-1]:
         return  # another process was faster
     if version is not None and version not in known:
         raise LocalFault(
-            f"{label}: the store was written by a newer release of Greenlane: its version is "
-            f"{version}, and this release knows those up to {known[-1]}; upgrade Greenlane"
+            f"{database.label}: the store was written by a newer release of Greenlane: its version "
+            f"is {version}, and this release knows those up to {known[-1]}; upgrade Greenlane"
         )
-    if version is None and connection.dialect.name == "sqlite":
+    if version is None and isinstance(database, Sqlite):
         form = json.loads((FOLDER / FORM).read_text(encoding="utf-8"))
         if form["version"] == known[-1]:
             for statement in form["statements"]:
-                connection.exec_driver_sql(statement)
+                connection.execute(statement)
             return
     from alembic import command
     from alembic.config import Config
@@ -75,8 +70,7 @@ def migrate(connection: sql.Connection, label: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    with _ALONE:
+    with _ALONE, database.lent(connection) as config.attributes["connection"]:
         command.upgrade(config, "head")
 
 

@@ -1,18 +1,37 @@
-"""The store in a file of SQLite: one that nobody else may read, with a log written ahead."""
+"""The store in a file of SQLite: one that nobody else may read, with a log written ahead.
+
+Said to Python's own driver: a process that asks or answers does without the quarter of a second
+that SQLAlchemy takes to import.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
-
-import sqlalchemy as sql
 
 from parties.errors import LocalFault
 from parties.store import databases
+from parties.store.databases import Connection
+
+if TYPE_CHECKING:
+    import sqlalchemy as sql
+
+KEPT: Final = 5
+"""Connections that stay open for reading: more than read at once where four dialogues are carried
+(`parties.channel.options`) and a person looks at the log. Another is opened in 0.2 ms."""
+
+
+class SqliteLine(sqlite3.Connection):
+    """A connection whose transactions are begun by the store, never by the driver."""
+
+    def begin_writing(self) -> None:
+        """Takes the lock at once: what was read is still so when it is changed."""
+        self.execute("BEGIN IMMEDIATE")
 
 
 class Sqlite:
@@ -25,34 +44,49 @@ class Sqlite:
         OSError: it cannot be made.
     """
 
+    errors = (sqlite3.Error,)
+
     def __init__(self, file: Path) -> None:
         self._file = file
         self.label = str(file)
         _make(file)
         self._place = _place(self.label)
-        self.to_write = self._engine(self._open)
-        self.to_read = self._engine(self._open_to_read)
+        self._readers: list[SqliteLine] = []
 
-    def begin_writing(self, connection: sql.Connection) -> None:
-        """Takes the lock at once: what was read is still so when it is changed."""
-        _driver(connection).execute("BEGIN IMMEDIATE")
+    def connect(self) -> SqliteLine:
+        """Opens a connection; what it commits is on the disk."""
+        # Without the mode a file that was removed would be made again, empty.
+        opened = sqlite3.connect(
+            f"file:{quote(str(self._file.absolute()))}?mode=rw",
+            databases.PATIENCE_MS / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=SqliteLine,
+            uri=True,
+        )
+        try:
+            opened.execute("PRAGMA journal_mode = WAL")
+            opened.execute("PRAGMA synchronous = FULL")  # on the disk when a transaction is over
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
-    def commit(self, connection: sql.Connection) -> None:
-        """By the driver where SQLAlchemy was not used, which begins no transactions of its own."""
-        if connection.in_transaction():
-            connection.commit()
-        else:
-            _driver(connection).execute("COMMIT")
-
-    def roll_back(self, connection: sql.Connection) -> None:
-        """As `commit`; some faults have ended the transaction already."""
-        if connection.in_transaction():
-            connection.rollback()
-        _driver(connection).rollback()
-
-    def begin_reading(self, connection: sql.Connection) -> None:
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
         """What is read is of one moment, for as long as the transaction lasts."""
-        _driver(connection).execute("BEGIN")
+        line = self._reader()
+        try:
+            line.execute("BEGIN")
+            yield line
+            line.rollback()
+        except BaseException:
+            line.close()
+            raise
+        if len(self._readers) < KEPT:
+            self._readers.append(line)
+        else:
+            line.close()
 
     def must_be_there(self) -> None:
         """What is written to a file that was removed is gone when we end."""
@@ -62,30 +96,59 @@ class Sqlite:
                 "replaced; put it back and start the node again"
             )
 
-    def _engine(self, opener: Callable[[], sqlite3.Connection]) -> sql.Engine:
-        return sql.create_engine(
-            sql.URL.create("sqlite", database=self.label),
-            creator=opener,
-            poolclass=sql.QueuePool,
-            pool_timeout=databases.PATIENCE_MS / 1000,
-            hide_parameters=True,
-        )
+    def has_table(self, connection: Connection, name: str) -> bool:
+        """As SQLite's own table of tables says."""
+        tables = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name"
+        return connection.execute(tables, {"name": name}).fetchone() is not None
 
-    def _open_to_read(self) -> sqlite3.Connection:
-        opened = self._open()
+    @contextmanager
+    def lent(self, connection: Any) -> Iterator[sql.Connection]:
+        """Alembic says its statements through SQLAlchemy; faults are the driver's."""
+        import sqlalchemy as sql
+        from sqlalchemy.exc import DBAPIError
+
+        lent = _Lent(connection)
+        engine = sql.create_engine("sqlite://", creator=lambda: lent, poolclass=sql.StaticPool)
+        try:
+            with engine.connect() as borrowing:
+                yield borrowing
+        except DBAPIError as fault:
+            raise fault.orig or fault from None
+
+    def is_cut(self, fault: Exception) -> bool:
+        """A file cannot be."""
+        return False
+
+    def reason_of(self, fault: Exception) -> str:
+        """SQLite names tables and columns at the most."""
+        return str(fault)
+
+    def close(self) -> None:
+        """Closes what is kept open for reading."""
+        while self._readers:
+            self._readers.pop().close()
+
+    def _reader(self) -> SqliteLine:
+        with suppress(IndexError):
+            return self._readers.pop()
+        opened = self.connect()
         opened.execute("PRAGMA query_only = ON")
         return opened
 
-    def _open(self) -> sqlite3.Connection:
-        # Without the mode a file that was removed would be made again, empty.
-        name = f"file:{quote(str(self._file.absolute()))}?mode=rw"
-        opened = sqlite3.connect(
-            name, databases.PATIENCE_MS / 1000, uri=True, check_same_thread=False
-        )
-        opened.isolation_level = None  # transactions are begun here
-        opened.execute("PRAGMA journal_mode = WAL")
-        opened.execute("PRAGMA synchronous = FULL")  # on the disk when a transaction is over
-        return opened
+
+class _Lent:
+    """A connection in whose transaction others work: it is neither ended nor closed by them."""
+
+    def __init__(self, line: SqliteLine) -> None:
+        self._line = line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._line, name)
+
+    def commit(self) -> None:
+        """The transaction goes on."""
+
+    rollback = close = commit
 
 
 def _make(file: Path) -> None:
@@ -107,7 +170,3 @@ def _place(file: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _driver(connection: sql.Connection) -> Any:
-    return connection.connection.dbapi_connection

@@ -6,21 +6,20 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
-
-import sqlalchemy as sql
+from typing import Any, Final, TypeAlias
 
 from parties.errors import LocalFault
 from parties.store import clock, databases, migrating
-from parties.store.databases import Database
-from parties.store.faults import DATABASE_ERRORS, reason_of
-from parties.store.metadata import microseconds, time_at
+from parties.store.clock import microseconds, time_at
+from parties.store.databases import Connection, Database, Line
+from parties.store.sqlite import Sqlite
 from parties.store.urls import postgresql_url, sqlite_file
 from psi.errors import ApiMisuse
 
-Happening: TypeAlias = Callable[[sql.Connection, datetime, str, Mapping[str, Any]], object]
+Happening: TypeAlias = Callable[[Connection, datetime, str, Mapping[str, Any]], object]
 """Who writes down what happened, in the transaction in which it did: at what time, by what name,
 and with which facts."""
+_CANNOT: Final = "the node's state cannot be kept"
 
 
 class Store:
@@ -41,17 +40,12 @@ class Store:
     def __init__(
         self, url: str, *, machine_time: Callable[[], datetime] = clock.machine_time
     ) -> None:
-        file = sqlite_file(url)
-        self.label = str(file or "the store")
         self._machine_time = machine_time
         self._lock = threading.Lock()
         self._holder: int | None = None  # the thread that has the lock
-        self._kept: sql.Connection | None = None  # used with the lock held
+        self._kept: Line | None = None  # used with the lock held
         self._times: tuple[int, int] | None = None  # kept and told, in what is being written
-        try:
-            self._database = _database(url)
-        except OSError as fault:
-            raise self._fault(fault) from None
+        self._database = _database(url)
         self.label = self._database.label
         try:
             self._bring_up()
@@ -63,7 +57,7 @@ class Store:
         return f"Store({self.label!r})"
 
     @contextmanager
-    def writing(self) -> Iterator[sql.Connection]:
+    def writing(self) -> Iterator[Connection]:
         """One transaction that writes; no other does meanwhile, of this node's processes.
 
         It is on the disk when this returns, and nothing of it stays if the block raises. The block
@@ -77,27 +71,27 @@ class Store:
         if self._holder == threading.get_ident():
             raise ApiMisuse("a transaction that writes was begun within another")
         if not self._lock.acquire(timeout=databases.PATIENCE_MS / 1000):
-            raise LocalFault(f"{self.label}: the node's state cannot be kept: others take too long")
-        connection = None
+            raise LocalFault(f"{self.label}: {_CANNOT}: others take too long")
+        line = None
         try:
             self._holder = threading.get_ident()
-            connection = self._begun()
-            yield connection
+            line = self._begun()
+            yield line
             if self._times is not None and self._times[0] < self._times[1]:
-                clock.keep(connection, self._times[1])
-            self._database.commit(connection)
-        except DATABASE_ERRORS as fault:
+                clock.keep(line, self._times[1])
+            line.commit()
+        except self._database.errors as fault:
             self._let_go()
             raise self._fault(fault) from None
         except BaseException:
-            self._roll_back(connection)
+            self._roll_back(line)
             raise
         finally:
             self._times = self._holder = None
             self._lock.release()
 
     @contextmanager
-    def reading(self) -> Iterator[sql.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """One transaction that reads: all that it reads is of one moment. It cannot write.
 
         Raises:
@@ -105,13 +99,12 @@ class Store:
         """
         try:
             self._database.must_be_there()
-            with self._database.to_read.connect() as connection:
-                self._database.begin_reading(connection)
+            with self._database.reading() as connection:
                 yield connection
-        except DATABASE_ERRORS as fault:
+        except self._database.errors as fault:
             raise self._fault(fault) from None
 
-    def now(self, connection: sql.Connection) -> datetime:
+    def now(self, connection: Connection) -> datetime:
         """Returns the time in UTC, never earlier than one that was told in a written transaction.
 
         It is told in whole seconds, and so is written down once a second and not each time.
@@ -163,26 +156,25 @@ class Store:
         """Closes all connections."""
         with self._lock:
             self._let_go()
-        self._database.to_write.dispose()
-        self._database.to_read.dispose()
+        self._database.close()
 
     def _bring_up(self) -> None:
         with self.reading() as connection:
-            version = migrating.version_of(connection)
+            version = migrating.version_of(self._database, connection)
         if version != migrating.versions()[-1]:
             with self.writing() as connection:
-                migrating.migrate(connection, self.label)
+                migrating.migrate(self._database, connection)
 
-    def _roll_back(self, connection: sql.Connection | None) -> None:
-        if connection is None:
+    def _roll_back(self, line: Line | None) -> None:
+        if line is None:
             self._let_go()  # interrupted while it began: nobody knows how far it came
             return
         try:
-            self._database.roll_back(connection)
-        except DATABASE_ERRORS:
+            line.rollback()
+        except self._database.errors:
             self._let_go()
 
-    def _begun(self) -> sql.Connection:
+    def _begun(self) -> Line:
         """The kept connection, with a transaction that has the lock for writing."""
         try:
             self._database.must_be_there()
@@ -192,36 +184,38 @@ class Store:
         is_new = self._kept is None
         try:
             return self._begin()
-        except DATABASE_ERRORS as fault:
+        except self._database.errors as fault:
             self._let_go()
             # One that was lost since it was used last, as when a server was started again.
-            if is_new or not getattr(fault, "connection_invalidated", False):
+            if is_new or not self._database.is_cut(fault):
                 raise
         return self._begin()
 
-    def _begin(self) -> sql.Connection:
+    def _begin(self) -> Line:
         if self._kept is None:
-            self._kept = self._database.to_write.connect()
-        self._database.begin_writing(self._kept)
+            self._kept = self._database.connect()
+        self._kept.begin_writing()
         return self._kept
 
     def _let_go(self) -> None:
         """Gives up the kept connection, and with it what was not committed."""
         kept, self._kept = self._kept, None
         if kept is not None:
-            kept.invalidate()
             kept.close()
 
     def _fault(self, fault: Exception) -> LocalFault:
-        return LocalFault(f"{self.label}: the node's state cannot be kept: {reason_of(fault)}")
+        why = self._database.reason_of(fault)
+        return LocalFault(f"{self.label}: {_CANNOT}: {why}")
 
 
 def _database(url: str) -> Database:
     file = sqlite_file(url)
     if file is not None:
-        from parties.store.sqlite import Sqlite
-
-        return Sqlite(file)
+        try:
+            return Sqlite(file)
+        except OSError as fault:
+            raise LocalFault(f"{file}: {_CANNOT}: {fault.strerror}") from None
+    parts = postgresql_url(url)
     from parties.store.postgresql import Postgresql
 
-    return Postgresql(postgresql_url(url))
+    return Postgresql(parts)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
-
-import sqlalchemy as sql
-from sqlalchemy.exc import ArgumentError
+from typing import TYPE_CHECKING, Final
 
 from parties.errors import SettingsError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sql
 
 SQLITE: Final = "sqlite:///"
 POSTGRESQL: Final = "postgresql+psycopg"
@@ -27,6 +27,9 @@ def postgresql_url(url: str) -> sql.URL:
     Raises:
         SettingsError: it is none.
     """
+    import sqlalchemy as sql  # for those alone who have such a store
+    from sqlalchemy.exc import ArgumentError
+
     try:
         parts = sql.make_url(url)
     except (ArgumentError, ValueError):

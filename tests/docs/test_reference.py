@@ -19,9 +19,17 @@ from parties.agreement import MOST_SETS
 from parties.audit.facts import EVENTS
 from parties.channel import codes, frames, line, node
 from parties.cli import app, serving
-from parties.errors import BUG, INTERRUPTED, AuditRefused, PartyError, TableRefused, exit_code
+from parties.errors import (
+    BUG,
+    INTERRUPTED,
+    AuditRefused,
+    OperatorRefused,
+    PartyError,
+    TableRefused,
+    exit_code,
+)
 from parties.identifiers import rejects
-from parties.operators import chains
+from parties.operators import chains, fetching, key_sets, papers, rights, tokens
 from parties.operators import issuing as operators
 from parties.operators import keys as operator_keys
 from parties.settings import (
@@ -33,6 +41,7 @@ from parties.settings import (
     StoreSettings,
     TableSettings,
     TicketSettings,
+    TokenSettings,
 )
 from parties.tickets import ticket as tickets
 from psi import _core
@@ -56,6 +65,7 @@ TABLES = {
     "[peers.NAME]": ("peers.NAME", PeerSettings, ("name",)),
     "[tables]": ("tables", TableSettings, ()),
     "[operators]": ("operators", OperatorSettings, ()),
+    "[operators.oidc]": ("operators.oidc", TokenSettings, ()),
     "[tickets]": ("tickets", TicketSettings, ()),
     "[store]": ("store", StoreSettings, ()),
 }
@@ -150,6 +160,25 @@ def kinds_below(root: type[BaseException]) -> Iterator[type[BaseException]]:
         yield from kinds_below(kind)
 
 
+def test_who_may_give_which_command_is_listed() -> None:
+    columns = [
+        ("investigator", "analyst"),
+        ("approver", "compliance"),
+        ("auditor",),
+        ("administrator",),
+    ]
+    listed = {
+        row.names(0)[0]: {
+            role
+            for cell, roles in zip(row.cells[1:], columns, strict=True)
+            if cell == "may"
+            for role in roles
+        }
+        for row in under("Who gives a command")
+    }
+    assert listed == {command: {*roles} for command, roles in rights.RIGHTS.items()}
+
+
 def test_every_exit_code_is_listed() -> None:
     of_parties = {kind.exit_code for kind in kinds_below(PartyError)}  # type: ignore[attr-defined]
     of_psi = {exit_code(PeerIncompatible("")), exit_code(PeerError(""))}
@@ -165,7 +194,7 @@ def test_every_code_word_is_listed() -> None:
     words |= {word for _, _, word in codes._WORDS}
     words |= {codes.BUSY, codes.STOPPING, codes.INTERNAL, codes.INTERRUPTED}
     words |= {kind.code for kind in kinds_below(PartyError) if hasattr(kind, "code")}
-    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES}
+    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES, *OperatorRefused.CODES}
     # Errors of the toolkit in --json are named by their class, unless the wire says the same.
     leaves = kinds_below(PsiError)
     words |= {kebab(kind.__name__) for kind in leaves if kind not in (PsiError, PeerError)}
@@ -290,6 +319,9 @@ NUMBERS = [
     (OPERATIONS, f"{operators.LIFETIME.days} days"),
     (OPERATIONS, f"at most {chains.MOST_INTERMEDIATES} intermediate"),
     (OPERATIONS, f"{operator_keys.ROUNDS:,} rounds"),
+    (OPERATIONS, f"at most {key_sets.LONGEST >> 10} KiB in {fetching.SECONDS:g} s"),
+    (OPERATIONS, f"longer than {papers.LONGEST >> 10} KiB"),
+    (OPERATIONS, f"lasts longer than {tokens.MOST_LIFETIME.total_seconds() / 3600:g} hours"),
     ("docs/threat-model.md", f"live {certificates.NODE_LIFETIME.days} days"),
     ("docs/threat-model.md", f"{decoys.DECOYS} decoys"),
     ("docs/threat-model.md", f"The default of `max_elements` is {DEFAULTS['max_elements']:,}"),

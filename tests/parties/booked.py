@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sql
 from cryptography import x509
+from tabled import AUDIT, rows
 
 from parties import audit, canonical
 from parties.audit.chain import Genesis, body_of, link, stamp
@@ -22,13 +22,18 @@ from parties.audit.receipt import Receipt, SetReceipt, read_answer
 from parties.audit.verifying import verify
 from parties.certificates import create_authority, issue
 from parties.credentials import Credentials, Identity, read_credentials
-from parties.store import Store
+from parties.store import Connection, Store
 
 NOON = datetime(2024, 11, 30, 12, tzinfo=UTC)
 """When logs of tests begin: before what the machine's clock says, at which the program looks."""
-TABLES = ("audit_log", "audit_lines", "audit_heads", "audit_receipts")
 INSERT = "INSERT INTO audit_lines (number, at, event, body, hash) VALUES (?, ?, ?, ?, ?)"
 GUARDS = ("no_update", "no_delete", "no_replace")
+
+
+def put(connection: Connection, lines: Sequence[tuple[object, ...]]) -> None:
+    """Writes lines of a log as they are."""
+    driver: Any = connection
+    driver.executemany(INSERT, lines)
 
 
 class Booked:
@@ -73,22 +78,22 @@ class Booked:
                 facts = {"peer": "other", "code": "way-not-allowed", "session": f"{number:032x}"}
                 audit.append(connection, self.tick(), "job_refused", facts)
 
-    def fill_fast(self, lines: int) -> None:
+    def fill_fast(self, count: int) -> None:
         """Very many lines, which are chained here and not by `append`."""
         facts = {"peer": "other", "session": "ab" * 16, "elements": {"plate": 500}}
         with self.store.writing() as connection:
             last, before = place(connection)
-            rows = []
-            for number in range(last + 1, last + lines + 1):
+            lines = []
+            for number in range(last + 1, last + count + 1):
                 at = stamp(self.tick())
                 body = body_of(number, at, "inquiry_answered", facts, number.to_bytes(16, "big"))
                 before = link(before, body)
-                rows.append((number, at, "inquiry_answered", body, before))
-                if len(rows) == 10_000:
-                    connection.exec_driver_sql(INSERT, rows)
-                    rows = []
-            if rows:
-                connection.exec_driver_sql(INSERT, rows)
+                lines.append((number, at, "inquiry_answered", body, before))
+                if len(lines) == 10_000:
+                    put(connection, lines)
+                    lines = []
+            if lines:
+                put(connection, lines)
 
     def verified(self) -> Report:
         with self.store.reading() as connection:
@@ -102,24 +107,24 @@ class Booked:
 
     def rows(self, table: str = "audit_lines") -> Sequence[Any]:
         with self.store.reading() as connection:
-            return connection.execute(sql.text(f"SELECT * FROM {table}")).all()
+            return rows(connection, table)
 
     def tamper(self, *statements: str, **values: Any) -> None:
         """What somebody does who has the database's password."""
         with self.store.writing() as connection:
-            for table in TABLES:
+            for table in AUDIT:
                 for guard in GUARDS:
-                    connection.execute(sql.text(f"DROP TRIGGER IF EXISTS {table}_{guard}"))
+                    connection.execute(f"DROP TRIGGER IF EXISTS {table}_{guard}")
             for statement in statements:
-                connection.execute(sql.text(statement), values)
+                connection.execute(statement, values)
 
     def rechain(self, first: int) -> None:
         """Writes the hashes anew from a line on, as somebody does who wants it to fit."""
-        rows = {row.number: row for row in self.rows()}
-        before = rows[first - 1].hash if first > 1 else self.genesis().hash
+        lines = {row.number: row for row in self.rows()}
+        before = lines[first - 1].hash if first > 1 else self.genesis().hash
         self.tamper()
-        for number in range(first, len(rows) + 1):
-            before = link(before, rows[number].body)
+        for number in range(first, len(lines) + 1):
+            before = link(before, lines[number].body)
             text = "UPDATE audit_lines SET hash = :hash WHERE number = :number"
             self.tamper(text, hash=before, number=number)
 
@@ -170,7 +175,7 @@ def run(here: Booked, there: Booked, session: str | None = None, **changes: dict
     return session
 
 
-def begun(connection: sql.Connection, node: Booked, session: str) -> None:
+def begun(connection: Connection, node: Booked, session: str) -> None:
     peer = "police" if node.node == "insurer" else "insurer"
     facts = {"peer": peer, "session": session, "way": "count", "ticket": "T-2026-1"}
     learns = "us" if node.node == "police" else "peer"

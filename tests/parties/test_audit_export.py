@@ -369,8 +369,8 @@ def test_what_does_not_hold_leaves_with_8(
     assert values["error"]["code"] == "export-malformed"
     store = Store(f"sqlite:///{tmp_path / 'node' / 'state.db'}")
     with store.writing() as connection:
-        connection.exec_driver_sql("DROP TRIGGER audit_lines_no_delete")
-        connection.exec_driver_sql("DELETE FROM audit_lines WHERE number = 2")
+        connection.execute("DROP TRIGGER audit_lines_no_delete")
+        connection.execute("DELETE FROM audit_lines WHERE number = 2")
     store.close()
     code, values = program("verify", "--json")
     assert code == 8

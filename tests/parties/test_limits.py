@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sql
 from counting import ELEMENTS
+from tabled import AUDIT, STORE, rows
 
-from parties import counters
 from parties.errors import LocalFault
 from parties.limits import Allowance, Charge, Limits
 from parties.refusals import SENTENCES, Refusal
-from parties.store import METADATA, Store
+from parties.store import Store, microseconds
 from psi.errors import ApiMisuse
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +66,7 @@ class Counting:
     def rows(self) -> dict[str, list[Any]]:
         with self.limits.store.reading() as connection:
             return {
-                table.name: sorted(map(tuple, connection.execute(table.select())))
-                for table in METADATA.sorted_tables
+                table: sorted(map(tuple, rows(connection, table))) for table in (*STORE, *AUDIT)
             }
 
     def asked(self, **of: Any) -> int:
@@ -148,9 +146,11 @@ def test_a_run_is_written_down_with_its_end(counting: Counting) -> None:
         with limits.store.writing() as connection:
             limits.end_run(connection, "police", session, how)
 
-    assert counting.rows()["runs"] == [("police", "a", "T-1", "match", NOON, "begun")]
+    assert counting.rows()["runs"] == [("police", "a", "T-1", "match", microseconds(NOON), "begun")]
     end("a", "failed")
-    assert counting.rows()["runs"] == [("police", "a", "T-1", "match", NOON, "failed")]
+    assert counting.rows()["runs"] == [
+        ("police", "a", "T-1", "match", microseconds(NOON), "failed")
+    ]
     assert counting.ask(way="match", ticket="T-1", runs=1) == "ticket-spent", "it stays counted"
     for session in ("a", "b"):
         with pytest.raises(ApiMisuse):
@@ -250,8 +250,8 @@ def test_processes_and_threads_that_charge_one_budget_spend_it_exactly(url: str)
         assert sum(ways) == 60 * ELEMENTS
         assert min(ways) > 0
         with limits.store.reading() as connection:
-            rows = connection.execute(counters.SPENT.select()).all()
-            asked = [(*row[:2], row.runs + row.inquiries // ELEMENTS) for row in rows]
+            spent = rows(connection, "spent")
+            asked = [(*row[:2], row.runs + row.inquiries // ELEMENTS) for row in spent]
             assert asked == [("police", "T-1", 60)]
 
 
@@ -327,10 +327,10 @@ def test_a_full_disk_is_a_fault_and_nothing_is_counted(tmp_path: Path) -> None:
 def test_a_full_disk_of_the_server_is_a_fault_and_nothing_is_counted(postgresql: Any) -> None:
     with closing(Limits(Store(postgresql.schema()))) as limits:
         limits.charge_alone(Charge("police", "0", "inquire", {"a": 1}), Allowance())
-        rows = "SELECT 'x', md5(n::text), '2026-11-30' FROM generate_series(1, 20000) n"
+        many = "SELECT 'x', md5(CAST(n AS text)), '2026-11-30' FROM generate_series(1, 20000) n"
         with limits.store.writing() as connection:
-            connection.execute(sql.text(f"INSERT INTO questions {rows}"))
-            size = connection.scalar(sql.text("SELECT pg_relation_size('questions')"))
+            connection.execute(f"INSERT INTO questions {many}")
+            size = connection.execute("SELECT pg_relation_size('questions')").fetchone()[0]
         assert size > 1 << 20, "segments of the server's log are 1 MiB, and may be written"
         try:
             postgresql.stop()

@@ -12,52 +12,44 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sql
 from databases import PASSWORD
+from tabled import driver_of
 
 from parties.errors import LocalFault, SettingsError
-from parties.store import Store
-from parties.store.clock import CLOCK
+from parties.store import Connection, Store
 from psi.errors import ApiMisuse
 
 SECRET = "nobody-may-read-this"
-NOTES = sql.Table(
-    "notes",
-    sql.MetaData(),
-    sql.Column("number", sql.Integer, primary_key=True),
-    sql.Column("text", sql.String),
-)
+CREATE = "CREATE TABLE notes (number integer PRIMARY KEY, text varchar)"
+INSERT = "INSERT INTO notes (number, text) VALUES (:number, :text)"
 
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     with closing(Store(url)) as opened:
         with opened.writing() as connection:
-            NOTES.create(connection)
+            connection.execute(CREATE)
         yield opened
 
 
 def note(store: Store, number: int, text: str = "") -> None:
     with store.writing() as connection:
-        connection.execute(NOTES.insert().values(number=number, text=text))
+        connection.execute(INSERT, {"number": number, "text": text})
 
 
-def write_and(connection: sql.Connection, number: int, then: Callable[[], object]) -> None:
-    connection.execute(NOTES.insert().values(number=number))
+def write_and(connection: Connection, number: int, then: Callable[[], object]) -> None:
+    connection.execute(INSERT, {"number": number, "text": ""})
     then()
 
 
 def noted(store: Store) -> list[int]:
     with store.reading() as connection:
-        return list(connection.scalars(sql.select(NOTES.c.number).order_by(NOTES.c.number)))
+        found = connection.execute("SELECT number FROM notes ORDER BY number").fetchall()
+        return [number for (number,) in found]
 
 
 def is_sqlite(url: str) -> bool:
     return url.startswith("sqlite")
-
-
-def driver(connection: sql.Connection) -> Any:
-    return connection.connection.dbapi_connection
 
 
 def test_what_was_written_is_there_for_the_next_and_what_raised_is_not(
@@ -75,12 +67,12 @@ def test_what_was_written_is_there_for_the_next_and_what_raised_is_not(
 def test_who_reads_sees_one_moment_and_cannot_write(store: Store) -> None:
     note(store, 1)
     with store.reading() as connection:
-        count = sql.select(sql.func.count()).select_from(NOTES)
-        assert connection.scalar(count) == 1
+        count = "SELECT count(*) FROM notes"
+        assert connection.execute(count).fetchone() == (1,)
         note(store, 2)
-        assert connection.scalar(count) == 1
+        assert connection.execute(count).fetchone() == (1,)
     with pytest.raises(LocalFault, match=r"read.?only"), store.reading() as connection:
-        connection.execute(NOTES.insert().values(number=3))
+        connection.execute(INSERT, {"number": 3, "text": ""})
     assert noted(store) == [1, 2]
 
 
@@ -93,14 +85,15 @@ def test_a_transaction_within_another_is_our_own_mistake(store: Store) -> None:
 def test_a_transaction_that_is_interrupted_while_it_begins_blocks_no_other(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = store._database.begin_writing
+    kept = type(store._kept)
+    begin = kept.begin_writing
 
-    def begin_and_be_interrupted(connection: sql.Connection) -> None:
-        begin(connection)
+    def begin_and_be_interrupted(line: Any) -> None:
+        begin(line)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store._database, "begin_writing", begin_and_be_interrupted)
+        patch.setattr(kept, "begin_writing", begin_and_be_interrupted)
         with pytest.raises(KeyboardInterrupt):
             note(store, 1)
     note(store, 2)
@@ -120,7 +113,7 @@ def test_one_writes_at_a_time_and_waits_so_long_and_no_longer(
     monkeypatch.setattr("parties.store.databases.PATIENCE_MS", 50)
     with closing(Store(url)) as store:
         with store.writing() as connection:
-            NOTES.create(connection)
+            connection.execute(CREATE)
         with held_elsewhere(url), pytest.raises(LocalFault, match="lock"):
             note(store, 1)
         with store._lock, pytest.raises(LocalFault, match="others take too long"):
@@ -136,8 +129,8 @@ def test_a_writer_sees_what_the_one_before_it_wrote(store: Store, url: str) -> N
         with closing(Store(url)) as own:
             for _ in range(10):
                 with own.writing() as connection:
-                    most = connection.scalar(sql.select(sql.func.max(NOTES.c.number))) or 0
-                    connection.execute(NOTES.insert().values(number=most + 1))
+                    most = connection.execute("SELECT max(number) FROM notes").fetchone()[0] or 0
+                    connection.execute(INSERT, {"number": most + 1, "text": ""})
                 seen.append(most + 1)
 
     threads = [threading.Thread(target=add) for _ in range(3)]
@@ -150,16 +143,16 @@ def test_a_writer_sees_what_the_one_before_it_wrote(store: Store, url: str) -> N
 
 def test_a_fault_tells_neither_statement_nor_value(store: Store, url: str) -> None:
     note(store, 1, SECRET)
-    wrong = [
-        NOTES.insert().values(number=1, text=SECRET),
-        sql.text("SELECT :secret FROM nowhere").bindparams(secret=SECRET),
-        sql.text(f"SELECT '{SECRET}' + "),
+    wrong: list[tuple[str, Any]] = [
+        (INSERT, {"number": 1, "text": SECRET}),
+        ("SELECT :secret FROM nowhere", {"secret": SECRET}),
+        (f"SELECT '{SECRET}' + ", {}),
     ]
     if not is_sqlite(url):
-        wrong.append(sql.text("SELECT CAST(:secret AS integer)").bindparams(secret=SECRET))
-    for statement in wrong:
+        wrong.append(("SELECT CAST(:secret AS integer)", {"secret": SECRET}))
+    for statement, values in wrong:
         with pytest.raises(LocalFault) as fault, store.writing() as connection:
-            connection.execute(statement)
+            connection.execute(statement, values)
         assert store.label in str(fault.value)
         assert SECRET not in str(fault.value)
         assert "SELECT" not in str(fault.value)
@@ -205,7 +198,7 @@ def test_the_file_is_the_owners_and_what_is_written_is_on_the_disk(file: Path) -
     with closing(Store(f"sqlite:///{file}")) as store:
         with store.writing() as connection:
             values = [
-                connection.exec_driver_sql(f"PRAGMA {each}").scalar()
+                connection.execute(f"PRAGMA {each}").fetchone()[0]
                 for each in ("journal_mode", "synchronous")
             ]
             assert values == ["wal", 2], "2 is FULL"
@@ -217,7 +210,7 @@ def test_the_file_is_the_owners_and_what_is_written_is_on_the_disk(file: Path) -
 def test_nothing_goes_to_a_file_that_was_removed_or_replaced(file: Path) -> None:
     with closing(Store(f"sqlite:///{file}")) as store:
         with store.writing() as connection:
-            NOTES.create(connection)
+            connection.execute(CREATE)
         note(store, 1)
         moved = file.rename(file.with_name("moved.db"))
         for _ in range(2):
@@ -259,7 +252,7 @@ def database(postgresql: Any) -> str:
 def remote(postgresql: Any, database: str) -> Iterator[Store]:
     with closing(Store(postgresql.url(database))) as opened:
         with opened.writing() as connection:
-            NOTES.create(connection)
+            connection.execute(CREATE)
         yield opened
 
 
@@ -309,7 +302,7 @@ def test_a_failure_to_serialise_is_the_servers_reason(remote: Store) -> None:
         pytest.raises(LocalFault, match=r"kept: could not serialize access$"),
         remote.writing() as connection,
     ):
-        write_and(connection, 1, lambda: connection.exec_driver_sql(raising))
+        write_and(connection, 1, lambda: connection.execute(raising))
     assert noted(remote) == []
 
 
@@ -322,8 +315,8 @@ def test_a_server_that_does_not_wait_for_its_disk_does_for_us(
         closing(Store(postgresql.url(database))) as store,
         store.writing() as connection,
     ):
-        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
-        assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+        assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+        assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
 
 
 def test_a_password_comes_from_the_environment_or_its_file_and_is_never_shown(
@@ -339,7 +332,7 @@ def test_a_password_comes_from_the_environment_or_its_file_and_is_never_shown(
     assert SECRET not in str(refused.value)
     monkeypatch.setenv("GREENLANE_STORE_PASSWORD", PASSWORD)
     with closing(Store(url)) as store:
-        known = repr(store), store.label, repr(vars(store)), str(store._database.to_write.url)
+        known = repr(store), store.label, repr(vars(store)), str(store._database.engine.url)
         assert not any(PASSWORD in each for each in known)
     monkeypatch.delenv("GREENLANE_STORE_PASSWORD")
     (tmp_path / "pgpass").write_text(f"127.0.0.1:{postgresql.port}:*:*:{PASSWORD}\n")
@@ -357,13 +350,13 @@ def test_without_psycopg_a_sentence_says_what_to_install(monkeypatch: pytest.Mon
 
 def test_a_store_without_its_clock_is_none(store: Store) -> None:
     with store.writing() as connection:
-        connection.execute(CLOCK.delete())
+        connection.execute("DELETE FROM clock")
     with pytest.raises(LocalFault, match="lost its clock"), store.writing() as connection:
         store.now(connection)
 
 
 def test_sqlites_driver_is_never_asked_to_begin_by_itself(file: Path) -> None:
     with closing(Store(f"sqlite:///{file}")) as store, store.writing() as connection:
-        assert driver(connection).in_transaction
-        assert driver(connection).isolation_level is None
+        assert driver_of(connection).in_transaction
+        assert driver_of(connection).isolation_level is None
     assert sqlite3.threadsafety >= 1

@@ -29,7 +29,6 @@ from parties.audit.exporting import announce, export
 from parties.audit.log import place
 from parties.audit.reading import StoredLog
 from parties.audit.receipt import Receipt, SetReceipt
-from parties.audit.schema import LINES
 from parties.audit.verifying import verify
 from parties.certificates import create_authority, issue
 from parties.credentials import Identity, read_credentials
@@ -38,6 +37,7 @@ from parties.store import Store
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 EVENT = "inquiry_answered"
 RUN_LINES = 4
+INSERT = "INSERT INTO audit_lines (number, at, event, body, hash) VALUES (?, ?, ?, ?, ?)"
 """Of a run: begun, ended, two receipts."""
 
 
@@ -126,9 +126,9 @@ def fill_fast(node: Node, connection: Any, lines: int) -> None:
         at = stamp(node.tick())
         body = body_of(number, at, EVENT, facts, os.urandom(SALT_BYTES))
         before = link(before, body)
-        rows.append({"number": number, "at": at, "event": EVENT, "body": body, "hash": before})
+        rows.append((number, at, EVENT, body, before))
     if rows:
-        connection.execute(LINES.insert(), rows)
+        connection.executemany(INSERT, rows)
 
 
 def fill(nodes: tuple[Node, Node], lines: int, runs: int) -> None:

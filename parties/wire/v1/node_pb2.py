@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparties/wire/v1/node.proto\x12\x0fparties.wire.v1\"A\n\x06\x46light\x12)\n\x07opening\x18\x01 \x01(\x0b\x32\x18.parties.wire.v1.Opening\x12\x0c\n\x04said\x18\x02 \x03(\x0c\"\xe3\x01\n\x05\x46rame\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12+\n\x07opening\x18\x02 \x01(\x0b\x32\x18.parties.wire.v1.OpeningH\x00\x12\x0e\n\x04said\x18\x03 \x01(\x0cH\x00\x12/\n\theartbeat\x18\x04 \x01(\x0b\x32\x1a.parties.wire.v1.HeartbeatH\x00\x12)\n\x06\x65nding\x18\x05 \x01(\x0b\x32\x17.parties.wire.v1.EndingH\x00\x12\'\n\x05\x66\x61ult\x18\x06 \x01(\x0b\x32\x16.parties.wire.v1.FaultH\x00\x42\x06\n\x04\x62ody\"+\n\x07Opening\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\"\x0b\n\tHeartbeat\"\x08\n\x06\x45nding\"\x15\n\x05\x46\x61ult\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t2\x84\x01\n\x04Node\x12>\n\x08\x43onverse\x12\x16.parties.wire.v1.Frame\x1a\x16.parties.wire.v1.Frame(\x01\x30\x01\x12<\n\x08\x45xchange\x12\x17.parties.wire.v1.Flight\x1a\x17.parties.wire.v1.Flightb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparties/wire/v1/node.proto\x12\x0fparties.wire.v1\"A\n\x06\x46light\x12)\n\x07opening\x18\x01 \x01(\x0b\x32\x18.parties.wire.v1.Opening\x12\x0c\n\x04said\x18\x02 \x03(\x0c\"\xe3\x01\n\x05\x46rame\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12+\n\x07opening\x18\x02 \x01(\x0b\x32\x18.parties.wire.v1.OpeningH\x00\x12\x0e\n\x04said\x18\x03 \x01(\x0cH\x00\x12/\n\theartbeat\x18\x04 \x01(\x0b\x32\x1a.parties.wire.v1.HeartbeatH\x00\x12)\n\x06\x65nding\x18\x05 \x01(\x0b\x32\x17.parties.wire.v1.EndingH\x00\x12\'\n\x05\x66\x61ult\x18\x06 \x01(\x0b\x32\x16.parties.wire.v1.FaultH\x00\x42\x06\n\x04\x62ody\"+\n\x07Opening\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\"\x0b\n\tHeartbeat\"\x08\n\x06\x45nding\"\x15\n\x05\x46\x61ult\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t2\xc2\x01\n\x04Node\x12>\n\x08\x43onverse\x12\x16.parties.wire.v1.Frame\x1a\x16.parties.wire.v1.Frame(\x01\x30\x01\x12<\n\x08\x45xchange\x12\x17.parties.wire.v1.Flight\x1a\x17.parties.wire.v1.Flight\x12<\n\x08HandClue\x12\x17.parties.wire.v1.Flight\x1a\x17.parties.wire.v1.Flightb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,5 +44,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FAULT']._serialized_start=412
   _globals['_FAULT']._serialized_end=433
   _globals['_NODE']._serialized_start=436
-  _globals['_NODE']._serialized_end=568
+  _globals['_NODE']._serialized_end=630
 # @@protoc_insertion_point(module_scope)

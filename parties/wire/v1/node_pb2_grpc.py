@@ -45,6 +45,11 @@ class NodeStub:
                 request_serializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
                 response_deserializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
                 _registered_method=True)
+        self.HandClue = channel.unary_unary(
+                '/parties.wire.v1.Node/HandClue',
+                request_serializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
+                response_deserializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
+                _registered_method=True)
 
 
 class NodeServicer:
@@ -72,10 +77,19 @@ class NodeServicer:
         """Carries one dialogue in which the caller has said all before it hears anything: one Flight
         there and one back, both of the caller's session. There are no heartbeats, so it is for what is
         answered at once: an inquiry whose Proposal names the tables that the caller knows, and that
-        requests no file. A node takes nothing else in it. Nothing of the answer is sent before the
+        requests no file; and a Proposal about a ticket. A node takes nothing else in it. Nothing of the answer is sent before the
         answering end's dialogue is over, but for the metadata "greenlane-taken" when it has
         taken the Flight, before its dialogue begins. It recognises its caller before it takes the
         Flight. Errors are told as by Converse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HandClue(self, request, context):
+        """Hands over one letter about a clue, as Exchange carries a dialogue: the caller says one Hand of
+        clue.proto, and the answering end one Handed, after the letter is on its disk. It may be handed
+        again, and then gets the same answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,6 +105,11 @@ def add_NodeServicer_to_server(servicer, server):
             ),
             'Exchange': grpc.unary_unary_rpc_method_handler(
                     servicer.Exchange,
+                    request_deserializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
+                    response_serializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
+            ),
+            'HandClue': grpc.unary_unary_rpc_method_handler(
+                    servicer.HandClue,
                     request_deserializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
                     response_serializer=parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
             ),
@@ -148,6 +167,33 @@ class Node:
             request,
             target,
             '/parties.wire.v1.Node/Exchange',
+            parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
+            parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HandClue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parties.wire.v1.Node/HandClue',
             parties_dot_wire_dot_v1_dot_node__pb2.Flight.SerializeToString,
             parties_dot_wire_dot_v1_dot_node__pb2.Flight.FromString,
             options,
