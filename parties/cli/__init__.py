@@ -71,6 +71,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "models check": modelling.check,
     "models try": modelling.try_,
     "models page": modelling.page,
+    "models window": modelling.window,
     "clues list": clue_listing.list_clues,
     "clues show": clue_listing.show,
     "clues add": clues.add,

@@ -59,9 +59,6 @@ MAY: Final[dict[str, str]] = {
     "audit verify": f"{ANSWER} {AUDIT}",
     "audit compare": f"{ANSWER} {AUDIT}",
     "audit export": f"{ANSWER} {AUDIT}",
-    "ticket submit": f"{ASK} {ANSWER}",
-    "ticket state": f"{ASK} {ANSWER}",
-    **{f"inbox {word}": f"{ASK} {ANSWER}" for word in ("list", "show", "approve", "refuse")},
     **{
         f"clues {word}": f"{ASK} {ANSWER}"
         for word in (
