@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
-STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
+STORE = (
+    *("asked", "brought", "clock", "differences", "inputs", "questions", "runs", "spent"),
+    "stages",
+)
 """Tables that change; those of the log only grow."""
 AUDIT = ("audit_heads", "audit_lines", "audit_log", "audit_receipts")
 
