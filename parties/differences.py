@@ -96,7 +96,7 @@ def digests_of(settings: Settings, sets: Sequence[IdentifiedSet]) -> tuple[Diges
 
 
 def digest(key: bytes, elements: Elements) -> Digest:
-    """Returns the digest of a set under a key; half a second for a million, of a minute of counting.
+    """Returns the digest of a set under a key: half a second for a million, of a minute's count.
 
     Args:
         key: 32 random bytes. Secret.
