@@ -62,6 +62,7 @@ BROUGHT: Final = RUNS * 128 + INQUIRIES
 DAILY_SETS: Final = 2
 FLOOR: Final = 3
 SETS: Final = ("plate", "person")
+SIDES: Final = ("police", "other")
 WAYS: Final[Mapping[str, Any]] = {"T-1": "count", "T-2": "match"}
 STEPS: Final = (
     *(timedelta(seconds=seconds) for seconds in (-3600, -30, 1, 30, 3600)),
@@ -73,12 +74,14 @@ def asking(peer: str, session: int, ticket: str, whose: Any, few: dict[str, int]
     """An inquiry about a few, or the run that the ticket allows."""
     way: Any = WAYS[ticket] if few is None else "inquire"
     digest = ("ab" if session % 8 else "cd") * 32  # now and then another ticket with the same id
-    return Charge(peer, f"{session:032x}", way, few or {}, ticket, digest, whose)
+    # Receipts are kept by session: of all partners, and of all examples, see `Machine.mine`.
+    its = f"{session:031x}{SIDES.index(peer)}"
+    return Charge(peer, its, way, few or {}, ticket, digest, whose)
 
 
 questions = st.builds(
     asking,
-    peer=st.sampled_from(["police", "other"]),
+    peer=st.sampled_from(SIDES),
     session=st.integers(0, 60),
     ticket=st.sampled_from([*WAYS]),
     whose=st.sampled_from(["ours", "theirs"]),
@@ -294,6 +297,10 @@ class Machine(RuleBasedStateMachine):
             facts = {"was": now.isoformat(), "now": now.isoformat()}
             self.first = audit.append(connection, now, "clock_set", facts)
 
+    def mine(self, asked: Charge) -> Charge:
+        """The same in a session of this example: the log of those before is still there."""
+        return asked._replace(session=f"{self.first:016x}{asked.session[16:]}")
+
     def open(self) -> None:
         self.books = Books(self.settings)
         self.limits = Killable(Store(self.url, machine_time=lambda: self.time))
@@ -325,7 +332,7 @@ class Machine(RuleBasedStateMachine):
     @rule(questions=st.lists(questions, min_size=1, max_size=9))
     def ask(self, questions: list[Charge]) -> None:
         for asked in questions:
-            self.ask_one(asked)
+            self.ask_one(self.mine(asked))
 
     def ask_one(self, asked: Charge) -> None:
         expected, became = self.model.verdict(asked, self.now), "counted"
@@ -350,6 +357,7 @@ class Machine(RuleBasedStateMachine):
     @rule(asked=questions)
     def ask_and_be_killed(self, asked: Charge) -> None:
         """The process ends before its transaction does: nothing was counted, said or answered."""
+        asked = self.mine(asked)
         self.limits.dies = True
         before = self.alive.copy()
         with suppress(LocalFault, Refusal):
@@ -437,7 +445,7 @@ class Machine(RuleBasedStateMachine):
         """What is written beside the count cannot be."""
         with pytest.MonkeyPatch.context() as patch, suppress(ZeroDivisionError, Refusal):
             patch.setattr(audit, "append", lambda *_: 1 / 0)
-            self.do(asked)
+            self.do(self.mine(asked))
             raise AssertionError("something was counted without its line")
         self.taken["failed"] += 1
 
@@ -476,7 +484,7 @@ class Machine(RuleBasedStateMachine):
             side = Side((), (bytes(32),) * 2)
             run.bring(side, side)
             run.end(Facts(("dh",) * 2, (128,) * 2, (128,) * 2, None, bytes(32), 1, 1))
-            # A receipt is of a node, by the name in its certificate; other lines say what we call it.
+            # A receipt names a node as its certificate does; other lines say what we call it.
             self.model.lines["receipt", asked.peer, asked.session] += 1
         else:
             run.fail(ZeroDivisionError())
