@@ -15,6 +15,7 @@ from parties.books import Books, Side
 from parties.channel.codes import TooManyCalls
 from parties.clearance import cover
 from parties.commitments import commit
+from parties.differences import digests_of
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
@@ -197,7 +198,8 @@ def _converse(
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
         inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-        brought = Side(columns, inputs, largest(job, ours))
+        digests = digests_of(settings, ours.sets) if job.we_count else ()
+        brought = Side(columns, inputs, largest(job, ours), digests)
         begun.bring(brought, proposed.theirs)
         terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
         begun.count(terms.ours, terms.theirs)
