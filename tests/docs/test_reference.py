@@ -19,7 +19,15 @@ from parties.agreement import MOST_SETS
 from parties.audit.facts import EVENTS
 from parties.channel import codes, frames, line, node
 from parties.cli import app, serving
-from parties.errors import BUG, INTERRUPTED, AuditRefused, PartyError, TableRefused, exit_code
+from parties.errors import (
+    BUG,
+    INTERRUPTED,
+    AuditRefused,
+    ClueRefused,
+    PartyError,
+    TableRefused,
+    exit_code,
+)
 from parties.identifiers import rejects
 from parties.operators import chains
 from parties.operators import issuing as operators
@@ -165,7 +173,7 @@ def test_every_code_word_is_listed() -> None:
     words |= {word for _, _, word in codes._WORDS}
     words |= {codes.BUSY, codes.STOPPING, codes.INTERNAL, codes.INTERRUPTED}
     words |= {kind.code for kind in kinds_below(PartyError) if hasattr(kind, "code")}
-    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES}
+    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES, *ClueRefused.CODES}
     # Errors of the toolkit in --json are named by their class, unless the wire says the same.
     leaves = kinds_below(PsiError)
     words |= {kebab(kind.__name__) for kind in leaves if kind not in (PsiError, PeerError)}
