@@ -143,7 +143,7 @@ GIVEN: dict[str, tuple[tuple[str, ...], str]] = {
     "ticket submit": (("ticket", "submit", "x", "--peer", "insurer"), "administrator"),
     "ticket state": (("ticket", "state", "0a", "--peer", "insurer"), "auditor"),
     "inbox list": (("inbox", "list"), "administrator"),
-    "inbox show": (("inbox", "show", "0a"), "auditor"),
+    "inbox show": (("inbox", "show", "0a"), "administrator"),
     "clues list": (("clues", "list"), "administrator"),
     "clues show": (("clues", "show", "0a"), "administrator"),
     "clues report": (("clues", "report", "--month", "2026-11"), "administrator"),
