@@ -143,7 +143,7 @@ GIVEN: dict[str, tuple[tuple[str, ...], str]] = {
     "ticket submit": (("ticket", "submit", "x", "--peer", "insurer"), "administrator"),
     "ticket state": (("ticket", "state", "0a", "--peer", "insurer"), "auditor"),
     "inbox list": (("inbox", "list"), "administrator"),
-    "inbox show": (("inbox", "show", "0a"), "auditor"),
+    "inbox show": (("inbox", "show", "0a"), "administrator"),
     "clues list": (("clues", "list"), "administrator"),
     "clues show": (("clues", "show", "0a"), "administrator"),
     "clues report": (("clues", "report", "--month", "2026-11"), "administrator"),
@@ -269,10 +269,8 @@ def test_whom_a_node_takes_somebody_for_is_told_to_them(
     assert left.status == 0
     may = left.values.pop("may")
     assert left.values == facts_of(office, "auditor")
-    assert may == [
-        *("ticket verify", "clues report", "audit show", "audit verify", "audit compare"),
-        *("audit export", "operator whoami"),
-    ]
+    assert {"ticket verify", "audit show", "audit export"} < {*may}
+    assert {"match", "ticket sign", "serve", "operator issue"}.isdisjoint(may)
     monkeypatch.setenv(TOKEN, Issuer(office).token())
     told = run(*command).values
     assert told["operator"] == "0117"
@@ -281,7 +279,9 @@ def test_whom_a_node_takes_somebody_for_is_told_to_them(
         cli.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["0117, investigator", f"subject sha256:{told['subject']}"]
-    assert lines[2].startswith("may fetch, count, list, match, inquire, results open, ")
+    assert lines[2] == f"may {', '.join(told['may'])}"
+    assert {"match", "inquire", "results open"} < {*told["may"]}
+    assert {"serve", "audit show"}.isdisjoint(told["may"])
     monkeypatch.delenv(TOKEN)
     insurer = ("operator", "whoami", "--settings", office / "insurer" / FILE)
     assert run(*insurer).code == "operator-missing"
