@@ -10,14 +10,17 @@ Nothing is written of a ticket before it was verified, so that nobody fills the 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from parties import audit, retaining
 from parties.store import Connection
-from parties.tickets import Signer, Ticket, Verified, Way
+from parties.tickets import Signer, Stage, Ticket, Verified, Way
 from parties.tickets.fields import told
 from parties.tickets.ticket import stages_of
+from parties.tickets.verifying import KNOWN
 
 RECEIVED: Final = "ticket_received"
 DECIDED: Final = "stage_decided"
@@ -68,25 +71,19 @@ def decided(
         way: in which it is used: the stage.
         columns: whether columns of records are told.
     """
-    needed = stages_of(way, columns=columns)
-    signers = [each for each in verified.signers if each.key.stage in needed]
-    signed = (
-        f"{each.key} {each.operator.fingerprint} {told(each.at)} {each.approval}"
-        for each in signers
-    )
-    key = _key(peer, verified.digest, way, needed[-1], *signed)
+    key = _key_of(peer, verified.digest, verified.signers, way, columns=columns)
     line = _line(connection, DECIDED, key)
     if line is not None:
         return line  # as of most runs, and each question after the first
-    ticket = verified.ticket
+    ticket, stages = verified.ticket, stages_of(way, columns=columns)
     received(connection, at, peer, ticket, verified.digest)
     facts = {
         "peer": peer,
         "ticket": ticket.id,
         "digest": verified.digest,
         "way": way,
-        "stage": needed[-1],
-        "signatures": [_signature(each) for each in signers],
+        "stage": stages[-1],
+        "signatures": [_signature(each) for each in _signers(verified.signers, stages)],
     }
     return _once(connection, at, DECIDED, key, facts)
 
@@ -97,6 +94,21 @@ def refused_by_peer(
     """Returns the number of the line that says that people of a peer refused; as `received`."""
     facts = {"ticket": ticket, "digest": digest, "code": REFUSED_CODE, "peer": peer}
     return _once(connection, at, REFUSED, _key(peer, digest), facts)
+
+
+@lru_cache(maxsize=KNOWN)
+def _key_of(peer: str, digest: str, signers: tuple[Signer, ...], way: Way, *, columns: bool) -> str:
+    """Which decision this is; remembered, since each inquiry asks."""
+    stages = stages_of(way, columns=columns)
+    signed = (
+        f"{each.key} {each.operator.fingerprint} {told(each.at)} {each.approval}"
+        for each in _signers(signers, stages)
+    )
+    return _key(peer, digest, way, stages[-1], *signed)
+
+
+def _signers(signers: Sequence[Signer], stages: Collection[Stage]) -> list[Signer]:
+    return [each for each in signers if each.key.stage in stages]
 
 
 def _signature(signer: Signer) -> dict[str, str]:

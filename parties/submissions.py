@@ -15,10 +15,9 @@ from parties.books import Books
 from parties.errors import TicketRefused
 from parties.inbox import Entry, State
 from parties.inbox.deciding import is_reason
-from parties.inbox.entries import MOST_REFUSED_A_DAY, used_on
+from parties.inbox.entries import must_have_room
 from parties.inbox.taking import is_known
 from parties.operators.roles import other
-from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
 from parties.standing import check_answer, check_standing, hear, parse, standing
 from parties.tickets import SignedTicket, revoked
@@ -122,16 +121,13 @@ def answer(
         or proposal.both_learn
     ):
         raise MalformedMessage("Proposal: about a ticket, and more or less than that")
-    try:
-        check_standing(settings, peer, proposal.standing)
-        if proposal.ticket:
+    if proposal.ticket:
+        with books.refusals(peer.name, session):
+            check_standing(settings, peer, proposal.standing)
             entry = _submitted(settings, peer, proposal.ticket, session, books)
-        else:
-            entry = _asked(peer, proposal.about, books)
-    except (Refusal, TicketRefused) as refused:
-        if proposal.ticket:
-            _note_refused(peer, session, refused.code, books)
-        raise
+    else:
+        check_standing(settings, peer, proposal.standing)
+        entry = _asked(peer, proposal.about, books)  # which the log need not keep, known or not
     us, gone, store = settings.node.role, revoked(settings), books.limits.store
     with store.reading() as connection:
         state = inbox.state_of(entry, store.now(connection), gone)
@@ -147,9 +143,11 @@ def answer(
 def _submitted(
     settings: Settings, peer: PeerSettings, data: bytes, session: str, books: Books
 ) -> Entry:
-    signed = SignedTicket.decode(data)
-    with books.limits.store.reading() as connection:
+    signed, store = SignedTicket.decode(data), books.limits.store
+    with store.reading() as connection:
         entry = inbox.find(connection, peer.name, signed.ticket.id)
+        if entry is None:
+            must_have_room(connection, store.now(connection), peer.name)
     if entry is not None and is_known(entry, signed):
         return entry  # nothing is verified or written of what comes again
     us = settings.node.role
@@ -168,13 +166,3 @@ def _asked(peer: PeerSettings, ticket: str, books: Books) -> Entry:
     if entry is None:
         raise TicketRefused("ticket-unknown", f"no ticket of {peer.name} has this id")
     return entry
-
-
-def _note_refused(peer: PeerSettings, session: str, code: str, books: Books) -> None:
-    """Writes into the log that a submission was refused, if there were not too many today."""
-    store = books.limits.store
-    with store.reading() as connection:
-        used = used_on(connection, store.now(connection), peer.name)
-    if used.refused < MOST_REFUSED_A_DAY:
-        with books.writing() as (connection, at):
-            inbox.note_refused(connection, at, peer.name, session, code)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parties.cli.acting import As, admitted, admitted_to_sign
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 from parties.cli.tickets import CertificatePath, KeyPath, StageName, operator_files, packs_of
@@ -34,6 +35,7 @@ def list_tickets(
     every: Annotated[
         bool, typer.Option("--all", help="Those too on which nobody has to decide any more.")
     ] = False,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Lists tickets that wait, the oldest first."""
@@ -41,6 +43,7 @@ def list_tickets(
     from parties.settings_file import load
 
     loaded = load(settings)
+    admitted(loaded, "inbox list", as_)
     with _opened(loaded) as (store, gone), store.reading() as connection:
         at = store.now(connection)
         found = [(each, inbox.state_of(each, at, gone)) for each in inbox.find_all(connection)]
@@ -54,7 +57,13 @@ def list_tickets(
     give(values, lines or ["no ticket waits"], as_json=as_json)
 
 
-def show(ticket: _Id, settings: SettingsPath, peer: _Peer = None, as_json: AsJson = False) -> None:
+def show(
+    ticket: _Id,
+    settings: SettingsPath,
+    peer: _Peer = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
     """Shows what a ticket allows, who has signed it, and how it stands."""
     from parties import inbox
     from parties.settings_file import load
@@ -62,6 +71,7 @@ def show(ticket: _Id, settings: SettingsPath, peer: _Peer = None, as_json: AsJso
     from parties.tickets.telling import lines as lines_of
 
     loaded = load(settings)
+    admitted(loaded, "inbox show", as_)
     with _opened(loaded) as (store, gone), store.reading() as connection:
         entry = inbox.one_of(connection, ticket, peer)
         state = inbox.state_of(entry, store.now(connection), gone)
@@ -79,6 +89,7 @@ def approve(
     stage: Annotated[StageName, typer.Option(help="For a run, or for detail to be told.")],
     approval: Annotated[str, typer.Option(help="Number of the approval, of an approver.")] = "",
     peer: _Peer = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Signs a ticket for a stage, as the duty that the certificate names; read it by `show`."""
@@ -88,6 +99,7 @@ def approve(
 
     loaded = load(settings)
     secret, chain = operator_files(key, certificate)
+    admitted_to_sign(loaded, "inbox approve", secret, chain, as_)
     gone = revoked(loaded)
 
     def decide(connection: Connection, at: datetime, entry: Entry) -> Entry:
@@ -105,6 +117,7 @@ def refuse(
     certificate: CertificatePath,
     reason: Annotated[str, typer.Option(help="Why, in words that the peer gets.")],
     peer: _Peer = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Refuses a ticket, for good."""
@@ -114,6 +127,7 @@ def refuse(
 
     loaded = load(settings)
     secret, chain = operator_files(key, certificate)
+    admitted_to_sign(loaded, "inbox refuse", secret, chain, as_)
     gone = revoked(loaded)
 
     def decide(connection: Connection, at: datetime, entry: Entry) -> Entry:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
@@ -25,13 +26,16 @@ def submit(
     settings: SettingsPath,
     peer: _PeerName,
     wait: _Wait = False,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Submits a ticket, which people of our side have signed, to those of a peer."""
     from parties.awaiting import Desk
     from parties.cli.asking import start
 
-    desk = Desk(start(settings), peer)
+    loaded = start(settings)
+    admitted(loaded, "ticket submit", as_)
+    desk = Desk(loaded, peer)
     _give(lambda: desk.submit(file), wait=wait, as_json=as_json)
 
 
@@ -40,13 +44,16 @@ def state(
     settings: SettingsPath,
     peer: _PeerName,
     wait: _Wait = False,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Asks how a ticket stands that was submitted, and keeps it once it is signed."""
     from parties.awaiting import Desk
     from parties.cli.asking import start
 
-    desk = Desk(start(settings), peer)
+    loaded = start(settings)
+    admitted(loaded, "ticket state", as_)
+    desk = Desk(loaded, peer)
     _give(lambda: desk.state(ticket), wait=wait, as_json=as_json)
 
 

@@ -11,7 +11,7 @@ from parties.inbox.checking import check
 from parties.inbox.deciding import approve, refuse
 from parties.inbox.entries import Entry, find, find_all, one_of
 from parties.inbox.states import State, given, state_of
-from parties.inbox.taking import note_refused, take
+from parties.inbox.taking import take
 
 __all__ = [
     "Entry",
@@ -21,7 +21,6 @@ __all__ = [
     "find",
     "find_all",
     "given",
-    "note_refused",
     "one_of",
     "refuse",
     "state_of",

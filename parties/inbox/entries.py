@@ -25,10 +25,6 @@ MOST_KEPT: Final = 256
 be. One a day are kept for most of a year; who asks later has got its ticket."""
 MOST_A_DAY: Final = 32
 """New tickets of one peer in a day (UTC): as many as may wait. Each is a line of the log."""
-MOST_REFUSED_A_DAY: Final = 32
-"""Submissions of one peer in a day that were refused and are in the audit log; others are counted
-in the program's log alone, and so nobody fills the one that is kept."""
-
 _COLUMNS: Final = "peer, ticket, data, came, state, reason"
 _FIND: Final = f"SELECT {_COLUMNS} FROM inbox WHERE peer = :peer AND ticket = :ticket"  # noqa: S608  # our own words
 _FIND_NAMED: Final = f"SELECT {_COLUMNS} FROM inbox WHERE ticket = :ticket ORDER BY peer"  # noqa: S608  # our own words
@@ -47,13 +43,11 @@ _CHANGE: Final = """
     WHERE peer = :peer AND ticket = :ticket"""
 _FORGET: Final = "DELETE FROM inbox WHERE peer = :peer AND ticket = :ticket"
 
-_FIND_USED: Final = "SELECT taken, refused FROM submissions WHERE peer = :peer AND day = :day"
-_USE: Final = """
-    INSERT INTO submissions (peer, day, taken, refused) VALUES (:peer, :day, :taken, :refused)
-    ON CONFLICT (peer, day) DO UPDATE
-    SET taken = submissions.taken + excluded.taken,
-        refused = submissions.refused + excluded.refused"""
-_FORGET_USED: Final = "DELETE FROM submissions WHERE peer = :peer AND day < :day"
+_FIND_TAKEN: Final = "SELECT taken FROM submissions WHERE peer = :peer AND day = :day"
+_TAKE: Final = """
+    INSERT INTO submissions (peer, day, taken) VALUES (:peer, :day, 1)
+    ON CONFLICT (peer, day) DO UPDATE SET taken = submissions.taken + 1"""
+_FORGET_TAKEN: Final = "DELETE FROM submissions WHERE peer = :peer AND day < :day"
 
 
 class Entry(NamedTuple):
@@ -72,18 +66,6 @@ class Entry(NamedTuple):
     came: datetime
     state: Kept = "waiting"
     reason: str = ""
-
-
-class Used(NamedTuple):
-    """What a peer has used of its day.
-
-    Attributes:
-        taken: tickets that were new.
-        refused: submissions that were refused, as far as they are in the audit log.
-    """
-
-    taken: int = 0
-    refused: int = 0
 
 
 def find(connection: Connection, peer: str, ticket: str) -> Entry | None:
@@ -118,29 +100,41 @@ def one_of(connection: Connection, ticket: str, peer: str | None = None) -> Entr
     return found[0]
 
 
+def must_have_room(connection: Connection, at: datetime, peer: str) -> None:
+    """Checks that a new ticket of a peer could be kept now.
+
+    Raises:
+        Refusal: `inbox-full`, the peer has as many as it may.
+    """
+    _, waiting = _counts(connection, at, peer)
+    taken = taken_on(connection, at, peer)
+    if waiting >= MOST_WAITING or taken >= MOST_A_DAY:
+        raise Refusal(
+            "inbox-full",
+            f"{waiting} tickets of {peer} wait, of {MOST_WAITING} that may, and {taken} came "
+            f"today, of {MOST_A_DAY}; greenlane inbox list shows what is to be decided",
+        )
+
+
 def add(connection: Connection, at: datetime, entry: Entry) -> None:
     """Keeps a new ticket.
 
     Raises:
-        Refusal: `inbox-full`, its peer has as many as it may.
+        Refusal: as `must_have_room`.
     """
-    here: Values = {"peer": entry.peer, "now": microseconds(at)}
-    kept, waiting = connection.execute(_COUNT, here).fetchone()
-    used = used_on(connection, at, entry.peer)
-    if waiting >= MOST_WAITING or used.taken >= MOST_A_DAY:
-        raise Refusal(
-            "inbox-full",
-            f"{waiting} tickets of {entry.peer} wait, and {used.taken} came today; greenlane inbox "
-            f"list; {MOST_WAITING} may wait, and {MOST_A_DAY} come in a day",
-        )
+    must_have_room(connection, at, entry.peer)
+    kept, _ = _counts(connection, at, entry.peer)
     if kept >= MOST_KEPT:
         # One that is settled there is: fewer wait than are kept.
+        here: Values = {"peer": entry.peer, "now": microseconds(at)}
         (ticket,) = connection.execute(_OLDEST, here).fetchone()
         connection.execute(_FORGET, {"peer": entry.peer, "ticket": ticket})
     until = microseconds(entry.signed.ticket.not_after)
     times: Values = {"came": microseconds(entry.came), "until": until}
     connection.execute(_ADD, {**_values(entry), **times})
-    use(connection, at, entry.peer, Used(taken=1))
+    of_day: Values = {"peer": entry.peer, "day": at.date().isoformat()}
+    connection.execute(_FORGET_TAKEN, of_day)
+    connection.execute(_TAKE, of_day)
 
 
 def change(connection: Connection, entry: Entry) -> None:
@@ -148,18 +142,17 @@ def change(connection: Connection, entry: Entry) -> None:
     connection.execute(_CHANGE, _values(entry))
 
 
-def used_on(connection: Connection, at: datetime, peer: str) -> Used:
-    """Returns what a peer has used of a day."""
+def taken_on(connection: Connection, at: datetime, peer: str) -> int:
+    """Returns how many new tickets of a peer were taken in on a day."""
     here: Values = {"peer": peer, "day": at.date().isoformat()}
-    row = connection.execute(_FIND_USED, here).fetchone()
-    return Used() if row is None else Used(*row)
+    row = connection.execute(_FIND_TAKEN, here).fetchone()
+    return 0 if row is None else int(row[0])
 
 
-def use(connection: Connection, at: datetime, peer: str, more: Used) -> None:
-    """Counts what a peer uses of a day, and forgets its days before."""
-    here: Values = {"peer": peer, "day": at.date().isoformat()}
-    connection.execute(_FORGET_USED, here)
-    connection.execute(_USE, {**here, "taken": more.taken, "refused": more.refused})
+def _counts(connection: Connection, at: datetime, peer: str) -> tuple[int, int]:
+    """How many tickets of a peer are kept, and how many of them wait."""
+    kept, waiting = connection.execute(_COUNT, {"peer": peer, "now": microseconds(at)}).fetchone()
+    return kept, waiting
 
 
 def _values(entry: Entry) -> dict[str, str | int | bytes]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from parties import audit, decisions
+from parties import decisions
 from parties.errors import TicketRefused
 from parties.inbox import entries
-from parties.inbox.entries import MOST_REFUSED_A_DAY, Entry, Used
+from parties.inbox.entries import Entry
 from parties.inbox.states import settled
 from parties.operators import Party
 from parties.store import Connection
@@ -69,17 +69,3 @@ def take(
     entries.add(connection, at, entry)
     decisions.received(connection, at, peer, signed.ticket, verified.digest)
     return entry
-
-
-def note_refused(connection: Connection, at: datetime, peer: str, session: str, code: str) -> bool:
-    """Writes down that a submission was refused; of one peer and day only so many.
-
-    Returns:
-        Whether it was written.
-    """
-    if entries.used_on(connection, at, peer).refused >= MOST_REFUSED_A_DAY:
-        return False
-    entries.use(connection, at, peer, Used(refused=1))
-    facts = {"peer": peer, "session": session, "code": code}
-    audit.append(connection, at, "job_refused", facts)
-    return True

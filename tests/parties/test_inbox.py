@@ -302,7 +302,6 @@ def tight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Smaller bounds, so that a test reaches them."""
     for name, bound in (("WAITING", 2), ("KEPT", 4), ("A_DAY", 3)):
         monkeypatch.setattr(entries, f"MOST_{name}", bound)
-    monkeypatch.setattr("parties.inbox.taking.MOST_REFUSED_A_DAY", 2)
 
 
 def test_bounds_keep_an_inbox_small_and_let_one_be_worked_through() -> None:
@@ -365,27 +364,19 @@ def test_what_has_expired_waits_no_more_and_makes_room(office: Office) -> None:
     ]
 
 
-@pytest.mark.usefixtures("tight")
-def test_so_many_refusals_of_a_day_are_in_the_log_and_no_more(office: Office) -> None:
-    def refuse(at: datetime) -> bool:
-        with office.store.writing() as connection:
-            return inbox.note_refused(connection, at, "police", "ab" * 16, "ticket-forged")
+def test_what_came_in_a_day_is_counted_for_each_peer_and_the_day_before_is_forgotten(
+    office: Office,
+) -> None:
+    def taken(at: datetime, peer: str = "police") -> int:
+        with office.store.reading() as connection:
+            return entries.taken_on(connection, at, peer)
 
-    assert [refuse(NOW) for _ in range(4)] == [True, True, False, False]
-    assert len(office.lines("job_refused")) == 2
-    assert refuse(NOW + DAY)
-
-
-def test_bounds_of_a_day_count_both_and_forget_the_day_before(office: Office) -> None:
-    with office.store.writing() as connection:
-        entries.use(connection, NOW, "police", entries.Used(1, 2))
-        entries.use(connection, NOW, "police", entries.Used(3, 4))
-        entries.use(connection, NOW, "rival", entries.Used(1, 0))
-        assert entries.used_on(connection, NOW, "police") == (4, 6)
-        assert entries.used_on(connection, NOW + DAY, "police") == (0, 0)
-        entries.use(connection, NOW + DAY, "police", entries.Used(1, 0))
-        assert entries.used_on(connection, NOW, "police") == (0, 0)
-        assert entries.used_on(connection, NOW, "rival") == (1, 0)
+    for _ in range(2):
+        office.submit(office.ticket())
+    office.submit(office.ticket(), peer="rival")
+    assert (taken(NOW), taken(NOW, "rival"), taken(NOW + DAY)) == (2, 1, 0)
+    office.submit(office.ticket(not_after=told(NOW + 3 * DAY)), NOW + DAY)
+    assert (taken(NOW), taken(NOW, "rival"), taken(NOW + DAY)) == (0, 1, 1)
 
 
 def test_a_row_that_is_no_ticket_is_a_fault_that_names_it(office: Office) -> None:

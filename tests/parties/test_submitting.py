@@ -405,9 +405,7 @@ def test_a_flood_is_bounded_in_the_inbox_and_in_the_log(
     offices: Offices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entries, "MOST_WAITING", 2)
-    for module in ("taking", "entries"):
-        monkeypatch.setattr(f"parties.inbox.{module}.MOST_REFUSED_A_DAY", 3)
-    monkeypatch.setattr("parties.submissions.MOST_REFUSED_A_DAY", 3)
+    monkeypatch.setattr("parties.refused.LINES", 3)
     with offices.serving():
         for _ in range(2):
             offices.desk.submit(offices.drafted())
@@ -420,6 +418,8 @@ def test_a_flood_is_bounded_in_the_inbox_and_in_the_log(
     assert len(offices.entries()) == 2
     assert len(offices.lines(offices.insurer, "ticket_received")) == 2
     assert len(offices.lines(offices.insurer, "job_refused")) == 3
+    (counted,) = offices.lines(offices.insurer, "refusals_counted")
+    assert counted["facts"]["refusals"] == 6, "and no question is among them"
 
 
 def test_who_waits_for_a_place_gets_it_when_there_is_one(

@@ -28,7 +28,6 @@ def upgrade() -> None:
         sql.Column("peer", sql.String(), nullable=False),
         sql.Column("day", sql.String(), nullable=False),
         sql.Column("taken", sql.BigInteger(), nullable=False),
-        sql.Column("refused", sql.BigInteger(), nullable=False),
         sql.PrimaryKeyConstraint("peer", "day", name="pk_submissions"),
         sqlite_with_rowid=False,
     )
