@@ -13,7 +13,9 @@ from parties import inquiries, logs, submissions
 from parties.agreement import accept, read_proposal
 from parties.books import Books, Side
 from parties.channel.codes import TooManyCalls
+from parties.clearance import cover
 from parties.commitments import commit
+from parties.differences import digests_of
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
@@ -190,11 +192,14 @@ def _converse(
     ):
         source = node.source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
+        data, now, told = clearance.data, datetime.now(UTC), proposed.theirs.columns
+        cover(settings, peer, job, data, now, ours=columns, theirs=told)
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
         inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-        brought = Side(columns, inputs, largest(job, ours))
+        digests = digests_of(settings, ours.sets) if job.we_count else ()
+        brought = Side(columns, inputs, largest(job, ours), digests)
         begun.bring(brought, proposed.theirs)
         terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
         begun.count(terms.ours, terms.theirs)

@@ -16,6 +16,7 @@ from parties.books import Books, Side
 from parties.channel import Identity, Peer
 from parties.clearance import Clearance, find, must_be_another
 from parties.commitments import commit
+from parties.differences import digests_of
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
@@ -167,7 +168,9 @@ def _converse(
 ) -> Dialogue[list[Learnt]]:
     exact, tally = not settings.node.pad_sizes, Tally()
     inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-    brought = Side(ours.columns, inputs, largest(job, ours))
+    digests = digests_of(settings, ours.sets) if job.we_count else ()
+    brought = Side(ours.columns, inputs, largest(job, ours), digests)
+    books.must_be_apart(peer, job, clearance, brought)
     accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))
     with books.run(peer, job, clearance) as begun:
         begun.bring(brought, accepted.theirs)

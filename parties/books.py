@@ -14,12 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from parties import audit, decisions, logs, refused, retaining, stages
+from parties import audit, decisions, differences, logs, refused, retaining, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
 from parties.credentials import Credentials, Identity, read_credentials
+from parties.differences import Digest
 from parties.disclosure import Column
 from parties.errors import (
     AuditRefused,
@@ -58,11 +59,13 @@ class Side(NamedTuple):
         columns: of its own that the other gets.
         inputs: its commitments to its sets, in the order of the job.
         largest: how many identifiers or records its largest set has; None if only it knows.
+        digests: of its sets, where it counts with them; only it knows them.
     """
 
     columns: Sequence[Column]
     inputs: Sequence[bytes]
     largest: int | None = None
+    digests: Sequence[Digest] = ()
 
 
 class Facts(NamedTuple):
@@ -254,6 +257,17 @@ class Books:
             names = [spec.name for spec in job.sets]
             stages.must_have_ended(connection, ticket, job.way, names)
 
+    def must_be_apart(self, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side) -> None:
+        """Looks whether we may count with our sets, after those of before, and writes nothing.
+
+        Raises:
+            Refusal: `difference`.
+            LocalFault: the store cannot be read.
+        """
+        if ours.digests:
+            with self.limits.store.reading() as connection:
+                _must_be_apart(connection, peer, job, clearance, ours)
+
     @contextmanager
     def run(self, peer: PeerSettings, job: Job, clearance: Clearance) -> Iterator[Run]:
         """Charges a run and writes down that it begins, and how it ends.
@@ -403,14 +417,14 @@ class Run:
         self._sides = ours, theirs
 
     def count(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
-        """Counts the elements that are brought by whoever learns; on disk when this returns.
+        """Counts what is brought by whoever learns, sets and elements; on disk when this returns.
 
         Args:
             ours: size of our side of each set, as it is shown.
             theirs: of the peer's.
 
         Raises:
-            Refusal: `over-limit` or `ticket-spent`.
+            Refusal: `over-limit`, `ticket-spent` or `difference`.
             LocalFault: it cannot be written.
         """
         job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
@@ -422,7 +436,17 @@ class Run:
             asked.append(("theirs", theirs, other(us), daily))
         if job.we_learn:
             asked.append(("ours", ours, us, None))
-        with self._books.writing() as (connection, _):
+        own, other_side = self._sides
+        with self._books.writing() as (connection, at):
+            if own.digests:
+                _must_be_apart(connection, peer, job, self._clearance, own)
+                for name, digest in zip(self._names, own.digests, strict=True):
+                    differences.keep(connection, peer.partner, name, digest, at)
+            if job.they_learn:
+                for name, commitment in zip(self._names, other_side.inputs, strict=True):
+                    differences.count_input(
+                        connection, peer.partner, name, commitment, at, peer.daily_sets
+                    )
             for whose, sizes, party, most in asked:
                 elements = dict(zip(self._names, sizes, strict=True))
                 # What runs and set sizes come to; the size of a set is seen as its class.
@@ -562,6 +586,14 @@ def _charge(
 ) -> Charge:
     ticket, digest = clearance.verified.ticket.id, clearance.verified.digest
     return Charge(peer.partner, job.session, job.way, asked, ticket, digest, whose)
+
+
+def _must_be_apart(
+    connection: Connection, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side
+) -> None:
+    floor = clearance.verified.ticket.floor
+    for spec, digest in zip(job.sets, ours.digests, strict=True):
+        differences.must_be_apart(connection, peer.partner, spec.name, digest, floor)
 
 
 def _asker(job: Job) -> Whose:

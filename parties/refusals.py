@@ -22,8 +22,9 @@ SENTENCES: Final = {
     "set-too-large": "has or accepts no set as large as that; compare max_elements on both nodes",
     "no-table": "has prepared no table for us of an identifier set that is asked about",
     "other-tables": "has prepared other tables than it has told us of; ask again",
-    "over-limit": "lets us ask less than that today; its `daily_inquiries` or `daily_elements` "
-    "says how much",
+    "over-limit": "lets us ask less than that today; its `daily_inquiries`, `daily_sets` or "
+    "`daily_elements` says how much",
+    "difference": "has counted with a set before that differs by too few identifiers from this one",
     "ticket-floor": "lets nobody learn of as few hits under this ticket",
     "ticket-stage": "has not ended the stage of the ticket that comes before this; "
     "begin with `count`",

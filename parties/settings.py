@@ -74,6 +74,8 @@ class PeerSettings(NamedTuple):
         protocols: what may be run with it.
         link_mbps: megabits a second that the line to it carries.
         daily_inquiries: about how many identifiers it may inquire in a day (UTC).
+        daily_sets: how many different sets of a name it may bring in a day (UTC) into runs of which
+            it learns.
         daily_elements: about how many elements it may bring in a day (UTC) into runs of which it
             learns, all sets together; None for `DAILY_SETS` of the largest.
         operators: PEM file of the authority that issues its operators' certificates; None for that
@@ -94,6 +96,7 @@ class PeerSettings(NamedTuple):
     protocols: tuple[str, ...] = PROTOCOLS_BY_DEFAULT
     link_mbps: int = 1000
     daily_inquiries: int = 1000
+    daily_sets: int = 24
     daily_elements: int | None = None
     operators: Path | None = None
     daily_clues: int = 0

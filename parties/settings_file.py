@@ -46,6 +46,8 @@ HTTPS: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!$&-;=@-Z_a-z
 STORE: Final = re.compile(r"sqlite:///.+|postgresql\+psycopg://\S+/\S+")
 MOST_ELEMENTS: Final = 1 << 30
 """The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
+MOST_SETS: Final = 20_000
+"""The largest bound on different sets of a day: as many as a ticket may have runs."""
 MOST_DAILY: Final = 1 << 40
 """The largest bound of a day: a thousand sets of the largest size, which is more than any machine
 works through in a day."""
@@ -262,6 +264,7 @@ def _peer(table: _Table) -> PeerSettings:
         protocols=tuple(table.choices("protocols", tuple(PROTOCOLS), PROTOCOLS_BY_DEFAULT)),
         link_mbps=table.number("link_mbps", 1, 1_000_000, default=1000),
         daily_inquiries=table.number("daily_inquiries", 0, MOST_ELEMENTS, default=1000),
+        daily_sets=table.number("daily_sets", 0, MOST_SETS, default=24),
         daily_elements=table.optional(
             "daily_elements", lambda key: table.number(key, 0, MOST_DAILY, default=0)
         ),

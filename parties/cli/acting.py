@@ -76,7 +76,7 @@ def admitted_to_sign(
 
     Args:
         settings: of the node.
-        command: `ticket sign`, `ticket revoke`, `inbox approve` or `inbox refuse`.
+        command: one that signs, as `ticket sign`.
         key: with which it is signed.
         chain: the certificate of it, then intermediate authorities.
         path: of `--as`; whoever shows something must be the one whose certificate signs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,6 +100,52 @@ def page(
     give({"page": text}, [text.removesuffix("\n")], as_json=as_json)
 
 
+class SideName(StrEnum):
+    """Of which rows keys are made."""
+
+    CLAIMS = "claims"
+    RECORDS = "records"
+
+
+def window(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Rows: CSV, Parquet or Arrow.")],
+    of: Annotated[SideName, typer.Option(help="What the rows are.")],
+    time: Annotated[str, typer.Option(help="The column with the local time of each.")],
+    until: Annotated[int, typer.Option(help="How long after the record at most, in seconds.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    after: Annotated[
+        int, typer.Option(help="How long after the record at least; negative for before.")
+    ] = 0,
+    ended: Annotated[
+        str | None, typer.Option(help="The column with the time at which each record ended.")
+    ] = None,
+    grain: Annotated[int, typer.Option(help="The smallest bucket of time, in seconds.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Adds keys to rows, by which a match decides whether a claim is in a window of a record."""
+    from parties.errors import SettingsError
+    from parties.joining import write
+    from parties.models.filling import opened
+    from parties.models.windowing import Windowed
+    from parties.models.windows import Window
+
+    if out.suffix not in (".csv", ".parquet"):
+        raise SettingsError(f"{out.name}: must end in .csv or .parquet, which a source may be")
+    keys = Window(after, until, grain).checked()
+    if ended is not None and of is SideName.CLAIMS:
+        raise typer.BadParameter("--ended: records end, and claims do not")
+    windowed = Windowed(opened((file,)), time, keys, of.value, ended)
+    columns = windowed.names()
+    rows = write(windowed.batches(), out, "csv" if out.suffix == ".csv" else "parquet")
+    lines = [
+        f"wrote {rows:,} rows to {out}, with {len(columns)} columns {columns[0]} to {columns[-1]}",
+        "take it as the source, and each of these beside the column of a plate or a person as a",
+        'set: kind = "composite", parts = ["plate", "text"]',
+    ]
+    values = {"rows": rows, "file": str(out), "columns": columns, "window": keys._asdict()}
+    give(values, lines, as_json=as_json)
+
+
 def _values(trial: Trial) -> dict[str, Any]:
     return {
         "pack": trial.pack.name,
@@ -116,6 +163,10 @@ def _values(trial: Trial) -> dict[str, Any]:
                 "amount": str(each.amount),
                 "told": len(each.leads),
                 "lacking": list(each.lacking),
+                "parameters": {
+                    name: {"value": number, "unit": each.rule.parameters[name].unit}
+                    for name, number in each.parameters.items()
+                },
             }
             for each in trial.outcomes
         ],

@@ -40,6 +40,7 @@ _INTERRUPTED: Final = {
     "inbox": "interrupted; nothing was decided",
     "clues": "interrupted; what was said to be done is, and letters that wait are sent later",
     "audit": "interrupted; nothing was written but the line that an export is asked for",
+    "models": "interrupted; nothing was written",
 }
 """What an interrupted command says that is not one whose sets are matched."""
 INTERRUPTED: Final = 130

@@ -60,16 +60,22 @@ class Rule(NamedTuple):
     source: str
     parameters: Mapping[str, Parameter]
 
-    def values(self, numbers: Mapping[str, int]) -> dict[str, Value]:
+    def numbers(self, changed: Mapping[str, int]) -> dict[str, int]:
+        """What each parameter is.
+
+        Args:
+            changed: those that are not at their default.
+        """
+        return {name: changed.get(name, each.default) for name, each in self.parameters.items()}
+
+    def values(self, changed: Mapping[str, int]) -> dict[str, Value]:
         """The parameters as DuckDB gets them.
 
         Args:
-            numbers: those that are not at their default.
+            changed: those that are not at their default.
         """
-        return {
-            name: typed(numbers.get(name, each.default), each.unit)
-            for name, each in self.parameters.items()
-        }
+        numbers = self.numbers(changed)
+        return {name: typed(numbers[name], each.unit) for name, each in self.parameters.items()}
 
 
 class Pack(NamedTuple):

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from parties.errors import LocalFault, PackRefused
-from parties.models.checking import LIST, meaning, refuse
+from parties.models.binding import meaning, refuse
+from parties.models.checking import LIST
 from parties.models.filling import Held, fill
 from parties.models.mapping import Filled
 from parties.models.pack import Pack, Rule
@@ -54,6 +55,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         rule: which.
+        parameters: what each was.
         found: how many leads there are.
         amount: of all of them, in yuan.
         leads: at most as many as were asked for, the largest amounts first.
@@ -61,6 +63,7 @@ class Outcome(NamedTuple):
     """
 
     rule: Rule
+    parameters: Mapping[str, int]
     found: int
     amount: Decimal
     leads: Sequence[Lead]
@@ -140,11 +143,11 @@ def tried(
         there = {f"{name}.{column}" for name, each in held.items() for column in each.columns}
         outcomes = []
         for rule in pack.rules:
+            given = numbers.get(rule.name, {})
             lacking = [need for need in rule.needs if need not in there]
             if lacking:
-                outcomes.append(Outcome(rule, 0, Decimal(0), (), lacking))
+                outcomes.append(Outcome(rule, rule.numbers(given), 0, Decimal(0), (), lacking))
                 continue
-            given = numbers.get(rule.name, {})
             outcomes.append(run(connection, pack, rule, given, bounds, most))
     return Trial(pack, held, outcomes)
 
@@ -179,7 +182,7 @@ def run(
     else:
         found, amount = totals[0]
         leads = [lead(rule, dict(zip(columns, each, strict=True)), numbers) for each in rows]
-        return Outcome(rule, found, amount or Decimal(0), leads)
+        return Outcome(rule, rule.numbers(numbers), found, amount or Decimal(0), leads)
     refuse(pack, rule, "sql", why)
 
 

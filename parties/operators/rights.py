@@ -17,6 +17,7 @@ from parties.operators.roles import OperatorRole
 
 _ASK: Final[tuple[OperatorRole, ...]] = ("investigator", "analyst")
 _ANSWER: Final[tuple[OperatorRole, ...]] = ("approver", "compliance")
+_SIGN: Final[tuple[OperatorRole, ...]] = (*_ASK, *_ANSWER)
 _KEEP: Final[tuple[OperatorRole, ...]] = ("administrator",)
 _AUDIT: Final[tuple[OperatorRole, ...]] = (*_ANSWER, "auditor")
 
@@ -30,32 +31,52 @@ RIGHTS: Final[Mapping[str, tuple[OperatorRole, ...]]] = {
     "list": _ASK,
     "match": _ASK,
     "inquire": _ASK,
-    "erase": (*_ASK, *_ANSWER, *_KEEP),
-    "results open": (*_ASK, *_ANSWER),
-    "ticket draft": (*_ASK, *_ANSWER),
-    "ticket sign": (*_ASK, *_ANSWER),
+    "erase": (*_SIGN, *_KEEP),
+    "results open": _SIGN,
+    "ticket draft": _SIGN,
+    "ticket sign": _SIGN,
     "ticket verify": (*_ASK, *_AUDIT, *_KEEP),
     "ticket revoke": _ANSWER,
-    "ticket submit": (*_ASK, *_ANSWER),
-    "ticket state": (*_ASK, *_ANSWER),
+    "ticket submit": _SIGN,
+    "ticket state": _SIGN,
     "inbox list": (*_ASK, *_AUDIT),
     "inbox show": (*_ASK, *_AUDIT),
-    "inbox approve": (*_ASK, *_ANSWER),
-    "inbox refuse": (*_ASK, *_ANSWER),
+    "inbox approve": _SIGN,
+    "inbox refuse": _SIGN,
+    "clues list": _SIGN,
+    "clues show": _SIGN,
+    "clues add": _SIGN,
+    "clues assign": _SIGN,
+    "clues comment": _SIGN,
+    "clues review": _SIGN,
+    "clues transfer": _SIGN,
+    "clues accept": _SIGN,
+    "clues return": _SIGN,
+    "clues file": _SIGN,
+    "clues conclude": _SIGN,
+    "clues merge": _SIGN,
+    "clues send": (*_SIGN, *_KEEP),
+    "clues report": (*_SIGN, "auditor"),
     "audit show": _AUDIT,
     "audit verify": _AUDIT,
     "audit compare": _AUDIT,
     "audit export": _AUDIT,
+    "operator whoami": (*_ASK, *_AUDIT, *_KEEP),
     "operator issue": (),
 }
 """Who may give each command that names the settings of a node that requires roles. Nobody makes
-operators there: who could would have any role. Its organisation's authority does, elsewhere."""
-UNWRITTEN: Final = frozenset({"check", "ticket verify"})
+operators there: who could would have any role. Its organisation's authority does, elsewhere. Which
+of those who sign may do what with a clue is in `parties.clues.states`."""
+UNWRITTEN: Final = frozenset({"check", "operator whoami", "ticket verify"})
 """Commands that the audit log does not name when they were allowed: they change nothing and show
-nothing of anybody, and are given before there is a store."""
-ANYBODY: Final = frozenset({"init", "bench", "version", "operator show", "ticket show"})
-"""Commands that open no node: they make a new one, compute on made-up sets, or show a file that
-whoever gives the command can read."""
+nothing of anybody else, and are given before there is a store."""
+ANYBODY: Final = frozenset(
+    {
+        *("init", "bench", "version", "operator show", "ticket show"),
+        *("models check", "models try", "models page", "models window"),
+    }
+)
+"""Commands that open no node: they make a new one, or read what whoever gives them can read."""
 
 
 def action_of(command: str) -> str:

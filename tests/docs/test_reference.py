@@ -23,6 +23,7 @@ from parties.errors import (
     BUG,
     INTERRUPTED,
     AuditRefused,
+    ClueRefused,
     OperatorRefused,
     PartyError,
     TableRefused,
@@ -194,7 +195,8 @@ def test_every_code_word_is_listed() -> None:
     words |= {word for _, _, word in codes._WORDS}
     words |= {codes.BUSY, codes.STOPPING, codes.INTERNAL, codes.INTERRUPTED}
     words |= {kind.code for kind in kinds_below(PartyError) if hasattr(kind, "code")}
-    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES, *OperatorRefused.CODES}
+    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES}
+    words |= {*OperatorRefused.CODES, *ClueRefused.CODES}
     # Errors of the toolkit in --json are named by their class, unless the wire says the same.
     leaves = kinds_below(PsiError)
     words |= {kebab(kind.__name__) for kind in leaves if kind not in (PsiError, PeerError)}

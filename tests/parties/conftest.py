@@ -251,7 +251,11 @@ class Relay:
                 caller, _ = listener.accept()
             except OSError:
                 return
-            node = socket.create_connection(("127.0.0.1", target), 5)
+            try:
+                node = socket.create_connection(("127.0.0.1", target), 5)
+            except OSError:  # the node was killed, and the caller finds nobody
+                caller.close()
+                continue
             self._sockets += [caller, node]
             for source, sink, kept in ((caller, node, None), (node, caller, self.to_caller)):
                 threading.Thread(target=self._carry, args=(source, sink, kept), daemon=True).start()

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from parties.models.checking import create
+from parties.models.binding import create
 from parties.models.pack import Pack, Rule
 from parties.models.sandbox import CHECKING
 from parties.models.tables import TABLES

@@ -6,6 +6,7 @@ from collections import namedtuple
 from typing import Any
 
 STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
+STORE += ("differences", "inputs")
 STORE += ("refusals", "results", "ticket_ends")
 STORE += ("inbox", "noted", "submissions")
 STORE += ("clues", "clue_contents", "clue_heard", "clue_history")

@@ -29,7 +29,7 @@ TRIAL = 30 * DAY
 
 
 @pytest.fixture
-def learnt(pair: Pair) -> Iterator[Any]:
+def learnt(pair: Pair) -> Any:
     """Runs a match at the police, who learn, and gives their settings and the report."""
     (pair.folder / "police/records.csv").write_text(
         "case_no,name,id_no,phone,plate,vin\nF-1,,,,浙A12345,\nF-2,,,,xx,\n", encoding="utf-8"
@@ -41,7 +41,7 @@ def learnt(pair: Pair) -> Iterator[Any]:
             question = Question("match", "insurer", ("plate",), out=out)
             return police, asking.ask(police, question, Meter())
 
-    yield run
+    return run
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +34,7 @@ from parties.books import Books, Facts, Run, Side
 from parties.certificates import create_authority, issue
 from parties.clearance import Clearance
 from parties.credentials import Identity, read_certificates, read_credentials
+from parties.differences import Digest, digest
 from parties.errors import LocalFault
 from parties.job import Job
 from parties.limits import Allowance, Charge, Limits
@@ -47,6 +50,7 @@ from parties.settings import (
 from parties.store import Connection, Store
 from parties.tickets.ticket import Ticket
 from parties.tickets.verifying import Verified
+from psi import Elements
 
 NOON: Final = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DAILY: Final = 12
@@ -55,7 +59,10 @@ RUNS: Final = 2
 INQUIRIES: Final = 20
 BROUGHT: Final = RUNS * 128 + INQUIRIES
 """Of a set in all: two runs of the smallest class, and all inquiries."""
+DAILY_SETS: Final = 2
+FLOOR: Final = 3
 SETS: Final = ("plate", "person")
+SIDES: Final = ("police", "other")
 WAYS: Final[Mapping[str, Any]] = {"T-1": "count", "T-2": "match"}
 STEPS: Final = (
     *(timedelta(seconds=seconds) for seconds in (-3600, -30, 1, 30, 3600)),
@@ -67,12 +74,14 @@ def asking(peer: str, session: int, ticket: str, whose: Any, few: dict[str, int]
     """An inquiry about a few, or the run that the ticket allows."""
     way: Any = WAYS[ticket] if few is None else "inquire"
     digest = ("ab" if session % 8 else "cd") * 32  # now and then another ticket with the same id
-    return Charge(peer, f"{session:032x}", way, few or {}, ticket, digest, whose)
+    # Receipts are kept by session: of all partners, and of all examples, see `Machine.mine`.
+    its = f"{session:031x}{SIDES.index(peer)}"
+    return Charge(peer, its, way, few or {}, ticket, digest, whose)
 
 
 questions = st.builds(
     asking,
-    peer=st.sampled_from(["police", "other"]),
+    peer=st.sampled_from(SIDES),
     session=st.integers(0, 60),
     ticket=st.sampled_from([*WAYS]),
     whose=st.sampled_from(["ours", "theirs"]),
@@ -94,7 +103,7 @@ def clearance_of(asked: Charge) -> Clearance:
         protocols=("dh",),
         learns={},
         max_elements={"insurer": 1, "police": 1},
-        floor=0,
+        floor=FLOOR,
         runs=RUNS,
         inquiries=INQUIRIES,
         rules=(),
@@ -108,6 +117,19 @@ def clearance_of(asked: Charge) -> Clearance:
 def job_of(asked: Charge) -> Job:
     specs = [IdentifierSettings(name, "plate", ((name,),)) for name in SETS]
     return Job(asked.session, asked.way, tuple(specs), we_receive=asked.whose == "ours")
+
+
+def known_sets() -> tuple[Digest, ...]:
+    """Digests of sets of which each differs from the next by as much as a floor, or a little."""
+    elements = [sha256(bytes([number])).digest() for number in range(12)]
+    blocks = [elements[:8], elements[:9], elements[:12], elements[6:]]
+    return tuple(digest(bytes(32), Elements(b"".join(block))) for block in blocks)
+
+
+DIGESTS: Final = known_sets()
+NEAR: Final = ((0, 1), (1, 0))
+"""Which of them differ by fewer than the floor."""
+INPUTS: Final = tuple(bytes([number]) * 32 for number in range(4))
 
 
 class Killable(Limits):
@@ -145,6 +167,8 @@ class Model:
         self.sessions: dict[tuple[str, str], tuple[str, Charge]] = {}
         self.old: set[tuple[str, str]] = set()  # sessions that may be forgotten
         self.runs: dict[tuple[str, str], str] = {}
+        self.counted: set[tuple[str, str, int]] = set()  # numbers of digests
+        self.inputs: dict[tuple[str, str, int], str] = {}  # and of commitments; the day of each
         self.lines: Counter[tuple[str, str, str]] = Counter()
 
     def verdict(self, asked: Charge, now: datetime, *, is_known: bool = False) -> str:
@@ -175,6 +199,32 @@ class Model:
                 if before + count > BROUGHT:
                     return "ticket-spent"
         return "counted"
+
+    def verdict_of_sets(self, asked: Charge, sets: tuple[int, int], now: datetime) -> str:
+        """What must become of two sets that are brought into a run."""
+        places = [(asked.peer, name, number) for name, number in zip(SETS, sets, strict=True)]
+        if asked.whose == "ours":
+            near = [
+                (asked.peer, name, other)
+                for _, name, one in places
+                for other in range(4)
+                if (one, other) in NEAR
+            ]
+            is_near = asked.way == "count" and not self.counted.isdisjoint(near)
+            return "difference" if is_near else "counted"
+        today = now.date().isoformat()
+        for place in places:
+            new = sum(known[:2] == place[:2] and day == today for known, day in self.inputs.items())
+            if place not in self.inputs and new >= DAILY_SETS:
+                return "over-limit"
+        return "counted"
+
+    def count_sets(self, asked: Charge, sets: tuple[int, int], now: datetime) -> None:
+        for name, number in zip(SETS, sets, strict=True):
+            if asked.whose == "theirs":
+                self.inputs.setdefault((asked.peer, name, number), now.date().isoformat())
+            elif asked.way == "count":
+                self.counted.add((asked.peer, name, number))
 
     def count(self, asked: Charge, now: datetime, *, is_known: bool = False) -> None:
         self.latest = max(self.latest, now)
@@ -226,7 +276,12 @@ class Machine(RuleBasedStateMachine):
             identifiers=(),
             peers=tuple(
                 PeerSettings(
-                    f"our-{name}", "", name, daily_inquiries=DAILY, daily_elements=DAILY_RUNS
+                    f"our-{name}",
+                    "",
+                    name,
+                    daily_inquiries=DAILY,
+                    daily_sets=DAILY_SETS,
+                    daily_elements=DAILY_RUNS,
                 )
                 for name in ("police", "other")
             ),
@@ -241,6 +296,10 @@ class Machine(RuleBasedStateMachine):
             now = self.limits.store.now(connection)
             facts = {"was": now.isoformat(), "now": now.isoformat()}
             self.first = audit.append(connection, now, "clock_set", facts)
+
+    def mine(self, asked: Charge) -> Charge:
+        """The same in a session of this example: the log of those before is still there."""
+        return asked._replace(session=f"{self.first:016x}{asked.session[16:]}")
 
     def open(self) -> None:
         self.books = Books(self.settings)
@@ -273,7 +332,7 @@ class Machine(RuleBasedStateMachine):
     @rule(questions=st.lists(questions, min_size=1, max_size=9))
     def ask(self, questions: list[Charge]) -> None:
         for asked in questions:
-            self.ask_one(asked)
+            self.ask_one(self.mine(asked))
 
     def ask_one(self, asked: Charge) -> None:
         expected, became = self.model.verdict(asked, self.now), "counted"
@@ -298,6 +357,7 @@ class Machine(RuleBasedStateMachine):
     @rule(asked=questions)
     def ask_and_be_killed(self, asked: Charge) -> None:
         """The process ends before its transaction does: nothing was counted, said or answered."""
+        asked = self.mine(asked)
         self.limits.dies = True
         before = self.alive.copy()
         with suppress(LocalFault, Refusal):
@@ -307,15 +367,25 @@ class Machine(RuleBasedStateMachine):
         self.alive = {run: each for run, each in before.items() if each[0] is not self.books}
         self.open()
 
-    @rule(data=st.data(), sizes=st.tuples(*(st.sampled_from([128, 135]),) * 2), dies=st.booleans())
-    def bring(self, data: Any, sizes: tuple[int, int], dies: bool) -> None:
+    @rule(
+        data=st.data(),
+        sizes=st.tuples(*(st.sampled_from([128, 135]),) * 2),
+        sets=st.tuples(*(st.integers(0, 3),) * 2),
+        dies=st.booleans(),
+    )
+    def bring(self, data: Any, sizes: tuple[int, int], sets: tuple[int, int], dies: bool) -> None:
         """Elements are brought into a run, once or, which no node does, more often."""
         if not self.alive:
             return
         place = data.draw(st.sampled_from(sorted(self.alive)))
         its_books, run, begun = self.alive[place]
         asked = begun._replace(elements=dict(zip(SETS, sizes, strict=True)))
-        expected, became = self.model.verdict(asked, self.now, is_known=True), "counted"
+        became, expected = "counted", self.model.verdict_of_sets(begun, sets, self.now)
+        if expected == "counted":
+            expected = self.model.verdict(asked, self.now, is_known=True)
+        inputs = [INPUTS[number] for number in sets]
+        digests = [DIGESTS[number] for number in sets] if job_of(begun).we_count else []
+        run.bring(Side((), inputs, 1, digests), Side((), inputs))
         limits = its_books.limits
         assert isinstance(limits, Killable)
         limits.dies = dies
@@ -335,6 +405,7 @@ class Machine(RuleBasedStateMachine):
         self.taken[f"bring {became}"] += 1
         if became == "counted":
             self.model.count(asked, self.now, is_known=True)
+            self.model.count_sets(asked, sets, self.now)
 
     @rule(data=st.data(), again=st.booleans(), dies=st.booleans())
     def take_back(self, data: Any, again: bool, dies: bool) -> None:
@@ -374,7 +445,7 @@ class Machine(RuleBasedStateMachine):
         """What is written beside the count cannot be."""
         with pytest.MonkeyPatch.context() as patch, suppress(ZeroDivisionError, Refusal):
             patch.setattr(audit, "append", lambda *_: 1 / 0)
-            self.do(asked)
+            self.do(self.mine(asked))
             raise AssertionError("something was counted without its line")
         self.taken["failed"] += 1
 
@@ -413,7 +484,8 @@ class Machine(RuleBasedStateMachine):
             side = Side((), (bytes(32),) * 2)
             run.bring(side, side)
             run.end(Facts(("dh",) * 2, (128,) * 2, (128,) * 2, None, bytes(32), 1, 1))
-            self.note("receipt", asked)
+            # A receipt names a node as its certificate does; other lines say what we call it.
+            self.model.lines["receipt", asked.peer, asked.session] += 1
         else:
             run.fail(ZeroDivisionError())
         self.note("run_ended" if is_well else "run_failed", asked)
@@ -423,7 +495,8 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def all_counts_are_those_of_the_model(self) -> None:
         with self.limits.store.reading() as connection:
-            found = {t: rows(connection, t) for t in ("asked", "spent", "brought", "runs")}
+            names = ("asked", "spent", "brought", "runs", "differences", "inputs")
+            found = {t: rows(connection, t) for t in names}
             (lines,) = connection.execute(
                 "SELECT count(*) FROM audit_lines WHERE number > :first"
                 " AND event <> 'certificate_used'",
@@ -441,6 +514,14 @@ class Machine(RuleBasedStateMachine):
         brought = {(r.peer, r.ticket, r.whose, r.set): r.elements for r in found["brought"]}
         assert brought == {**model.brought}
         assert {(row.peer, row.session): row.state for row in found["runs"]} == model.runs
+        assert {
+            (row.peer, row.set, INPUTS.index(bytes(row.input))): row.day for row in found["inputs"]
+        } == model.inputs
+        kept = {
+            (row.peer, row.set, DIGESTS.index(Digest(bytes(row.whole), bytes(row.buckets))))
+            for row in found["differences"]
+        }
+        assert kept == model.counted
         self.no_bound_is_exceeded(found)
         self.taken["steps"] += 1
 
@@ -456,6 +537,14 @@ class Machine(RuleBasedStateMachine):
             assert (row.runs <= RUNS, row.inquiries <= INQUIRIES) == (True, True)
         for row in found["brought"]:
             assert row.elements <= BROUGHT
+        new = Counter((row.peer, row.set, row.day) for row in found["inputs"])
+        assert max(new.values(), default=0) <= DAILY_SETS
+        digests = [
+            (row.peer, row.set, Digest(bytes(row.whole), bytes(row.buckets)))
+            for row in found["differences"]
+        ]
+        for (*place, one), (*other_place, other) in combinations(digests, 2):
+            assert place != other_place or one.differs_by(other) >= FLOOR
 
     def teardown(self) -> None:
         if not hasattr(self, "first"):
@@ -528,4 +617,5 @@ def test_no_order_of_ten_thousand_events_exceeds_a_bound(url: str, folder: Path)
     assert taken["steps"] >= 10_000
     seen = {"counted", "over-limit", "ticket-spent", "ticket-twice", "replayed", "failed"}
     assert seen | {"killed", "killed bringing", "taken back", "bring counted"} <= {*taken}
+    assert {"bring difference", "bring over-limit", "bring ticket-spent"} <= {*taken}
     verified(url, folder)

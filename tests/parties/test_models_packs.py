@@ -12,10 +12,12 @@ import pytest
 
 from parties.errors import PackRefused
 from parties.models import shape
+from parties.models.binding import create
 from parties.models.checking import checked
 from parties.models.loading import OURS, folder_of, load, names
 from parties.models.mapping import mapped
 from parties.models.sandbox import CHECKING, Bounds, opened
+from parties.models.tables import TABLES
 from parties.models.trying import numbers_of, tried
 
 PACK = {
@@ -257,6 +259,21 @@ ESCAPES = [
     "SELECT repeat('x', 1000000000000)",
     "PIVOT claims ON plate USING count(*)",
     "SELECT list_transform([1], x -> x + 1)",
+    "WITH x AS NOT MATERIALIZED (FROM claims) SELECT * FROM x, x AS y",
+    "SELECT count(*) FROM " + ", ".join(f"claims AS c{n}" for n in range(33)),
+    "SELECT " + "(" * 4000 + "1" + ")" * 4000,
+    "SELECT * REPLACE (getenv('HOME') AS plate) FROM claims",
+    "SELECT count(*) FILTER (WHERE random() > 0.5) FROM claims",
+    "SELECT list(plate ORDER BY random()) FROM claims",
+    "SELECT sum(amount) OVER (ORDER BY random()) FROM claims",
+    "SELECT * FROM claims LIMIT (SELECT getenv('HOME'))",
+    "SELECT CASE WHEN getenv('HOME') = '' THEN 1 END",
+    "SELECT * FROM claims GROUP BY getenv('HOME')",
+    "SELECT main.getenv('HOME')",
+    "SELECT 'HOME'.getenv()",
+    "SELECT * FROM main.claims",
+    "SELECT * FROM memory.main.claims",
+    'SELECT "current_user"',
 ]
 
 
@@ -264,7 +281,12 @@ ESCAPES = [
 def test_sql_that_is_more_than_a_select_over_joined_tables_is_refused(
     tmp_path: Path, sql: str
 ) -> None:
-    assert refusal(written(tmp_path / "small", RULE | {"sql": sql})).startswith("small/many: sql ")
+    with opened(CHECKING, plain=True) as connection:
+        create(connection, {name: dict.fromkeys(each) for name, each in TABLES.items()})
+        with pytest.raises(shape.Misshapen) as caught:
+            shape.checked(connection, sql, TABLES)
+    said = refusal(written(tmp_path / "small", RULE | {"sql": sql}))
+    assert said == f"small/many: sql {caught.value}"
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ import pytest
 
 from parties.cli import main
 from parties.errors import LocalFault, SettingsError, SourceError
-from parties.models.checking import checked
-from parties.models.loading import folder_of
+from parties.models.loading import folder_of, load
 from parties.models.mapping import mapped
 from parties.models.sandbox import Bounds
 from parties.models.trying import MOST_LEADS, Trial, tried
 
+AUTO = load(folder_of("auto"))
 BOUNDS = Bounds(60, "1GB", 2)
 OWN = """\
 claim_no,line,company,plate_no,at,paid,place,owner
@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def trial(*paths: Path, bounds: Bounds = BOUNDS, most: int = MOST_LEADS) -> Trial:
-    return tried(checked(folder_of("auto")), mapped(paths), {}, bounds, most)
+    return tried(AUTO, mapped(paths), {}, bounds, most)
 
 
 def leads(of: Trial, rule: str) -> list[tuple[Sequence[str], Decimal | None]]:
@@ -172,7 +172,7 @@ company = "firm"
 """,
         encoding="utf-8",
     )
-    pack = checked(folder_of("flight_delay"))
+    pack = load(folder_of("flight_delay"))
     found = tried(pack, mapped([tmp_path / "map.toml"]), {}, BOUNDS)
     (lead,) = next(each for each in found.outcomes if each.rule.name == "flight-one-reporter").leads
     assert lead.subject == {"flight_of": "CA101 of 2024-05-01", "phone": "P"}
@@ -263,7 +263,7 @@ def test_the_command_tells_leads_with_reason_and_what_would_be_innocent(
     status, out = typed([*words, "--json"], capsys, monkeypatch)
     told: dict[str, Any] = json.loads(out)
     assert status == 0
-    assert told["digest"] == checked(folder_of("auto")).digest
+    assert told["digest"] == AUTO.digest
     assert [lead["rule"] for lead in told["leads"]] == [
         "drink-driving-before",
         "vehicle-many-claims",
@@ -281,6 +281,18 @@ def test_the_command_tells_leads_with_reason_and_what_would_be_innocent(
         "several small damages may have been reported one by one.",
         "source": told["leads"][1]["source"],
     }
+    assert told["rules"][-3] == {
+        "rule": "vehicle-many-claims",
+        "version": 1,
+        "leads": 1,
+        "amount": "1500.50",
+        "told": 1,
+        "lacking": [],
+        "parameters": {
+            "least": {"value": 5, "unit": "count"},
+            "within": {"value": 365, "unit": "days"},
+        },
+    }
     status, out = typed(words, capsys, monkeypatch)
     assert status == 0
     assert "vehicle-many-claims: 1 leads, 1,500.50 yuan" in out
@@ -297,6 +309,6 @@ def test_the_command_checks_packs_and_refuses_by_code(
     status, out = typed(["models", "check", "--json"], capsys, monkeypatch)
     packs = json.loads(out)["packs"]
     assert (status, [each["name"] for each in packs]) == (0, ["accident", "auto", "flight_delay"])
-    assert packs[1]["digest"] == checked(folder_of("auto")).digest
+    assert packs[1]["digest"] == AUTO.digest
     status, out = typed(["models", "check", os.fspath(tmp_path), "--json"], capsys, monkeypatch)
     assert (status, json.loads(out)["error"]["code"]) == (3, "pack")

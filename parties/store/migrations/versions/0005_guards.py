@@ -1,4 +1,4 @@
-"""Counts of both directions, and the ticket that an id stands for."""
+"""Counts of both directions, the ticket that an id stands for, and which sets were brought."""
 
 from __future__ import annotations
 
@@ -24,3 +24,21 @@ def upgrade() -> None:
             table.create_primary_key(f"pk_{name}", list(key))
     with op.batch_alter_table("spent", table_kwargs={"sqlite_with_rowid": False}) as table:
         table.add_column(sql.Column("digest", sql.String(), nullable=False, server_default=""))
+    op.create_table(
+        "differences",
+        sql.Column("peer", sql.String(), nullable=False),
+        sql.Column("set", sql.String(), nullable=False),
+        sql.Column("whole", sql.LargeBinary(), nullable=False),
+        sql.Column("buckets", sql.LargeBinary(), nullable=False),
+        sql.Column("at", sql.BigInteger(), nullable=False),
+        sql.PrimaryKeyConstraint("peer", "set", "whole", name="pk_differences"),
+    )
+    op.create_table(
+        "inputs",
+        sql.Column("peer", sql.String(), nullable=False),
+        sql.Column("set", sql.String(), nullable=False),
+        sql.Column("input", sql.LargeBinary(), nullable=False),
+        sql.Column("day", sql.String(), nullable=False),
+        sql.PrimaryKeyConstraint("peer", "set", "input", name="pk_inputs"),
+        sqlite_with_rowid=False,
+    )
