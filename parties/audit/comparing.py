@@ -69,23 +69,16 @@ class Comparison(NamedTuple):
         ]
 
 
-class _Copy(NamedTuple):
-    """A receipt as one log has it; the certificate is left out, which is most of its bytes."""
-
-    digest: str
-    receipt: Receipt
-
-
 class _Run:
     """The receipts of one run, by the node that signed each: in our log and in theirs."""
 
     __slots__ = ("here", "there")
 
     def __init__(self) -> None:
-        self.here: dict[str, _Copy] = {}
-        self.there: dict[str, _Copy] = {}
+        self.here: dict[str, Receipt] = {}
+        self.there: dict[str, Receipt] = {}
 
-    def all(self) -> list[_Copy]:
+    def all(self) -> list[Receipt]:
         return [*self.here.values(), *self.there.values()]
 
 
@@ -126,7 +119,7 @@ class _Comparing:
             with suppress(AuditRefused):
                 signed = receipts.read(kept.data)
                 self._known[signed.digest] = signed.receipt
-                self._see(signed.digest, signed.receipt, here=True)
+                self._see(signed.receipt, here=True)
         there = self._walk(self._theirs, them, here=True)
         seen_there = there.run()
         here = self._walk(self._ours, us, here=False)
@@ -149,12 +142,12 @@ class _Comparing:
             more=self._findings.more,
         )
 
-    def _see(self, digest: str, receipt: Receipt, *, here: bool) -> None:
+    def _see(self, receipt: Receipt, *, here: bool) -> None:
         """Takes a receipt of a log, if it is of a run of these two nodes."""
         if {receipt.insurer, receipt.police} == set(self._nodes):
             run = self._runs.setdefault(receipt.session, _Run())
             copies = run.here if here else run.there
-            copies.setdefault(receipt.node, _Copy(digest, receipt))
+            copies.setdefault(receipt.node, receipt)
 
     def _walk(self, source: Source, node: str, *, here: bool) -> Walk:
         """A walk through a node's log, past the places of it that the other log has signed."""
@@ -162,13 +155,13 @@ class _Comparing:
         for session, run in self._runs.items():
             copy = (run.here if here else run.there).get(node)
             if copy is not None:
-                place = copy.receipt.place
+                place = copy.place
                 marks.setdefault(place.number, []).append((place.hash, session))
         return Walk(
             source,
             marks=marks,
             thorough=False,
-            see=lambda digest, receipt: self._see(digest, receipt, here=not here),
+            see=lambda _, receipt: self._see(receipt, here=not here),
             known=self._known,
         )
 
@@ -178,12 +171,13 @@ class _Comparing:
         before = self._findings.count
         for node in self._nodes:
             copies = [copies[node] for copies in (run.here, run.there) if node in copies]
-            if len({copy.digest for copy in copies}) > 1:
+            # What they say counts: of one text a key has many signatures (ECDSA, RSA-PSS).
+            if len({*copies}) > 1:
                 self._add("receipt-twice", session, f"{node} has signed two receipts that differ")
         one = run.here.get(us) or run.there.get(us)
         other = run.there.get(them) or run.here.get(them)
         if one is not None and other is not None:
-            fields = agree(one.receipt, other.receipt)
+            fields = agree(one, other)
             if fields:
                 text = f"{us} and {them} say different things of {', '.join(fields)}"
                 self._add("receipts-disagree", session, text)
@@ -193,7 +187,7 @@ class _Comparing:
             for signer in self._nodes
             if signer not in copies and _covers(report, holder, run)
         ]
-        done = any(copy.receipt.outcome == DONE for copy in run.all())
+        done = any(copy.outcome == DONE for copy in run.all())
         for holder, signer in lacking if done else ():
             self._add("receipt-missing", session, f"the log of {holder} lacks {signer}'s receipt")
         if self._findings.count > before:
@@ -208,11 +202,11 @@ class _Comparing:
 
 def _covers(report: Report, holder: str, run: _Run) -> bool:
     """Whether what we have of a node's log reaches over a run, so that a receipt must be there."""
-    own = [copy.receipt.place.number for copy in run.all() if copy.receipt.node == holder]
+    own = [copy.place.number for copy in run.all() if copy.node == holder]
     if own:  # after this line of its log the node signed
         return report.first - 1 <= own[0] < report.last
     # Another clock says when it ended: what is near an edge is left out.
-    ended = datetime.fromisoformat(run.all()[0].receipt.ended)
+    ended = datetime.fromisoformat(run.all()[0].ended)
     edge = timedelta(seconds=SKEW_SECONDS)
     begins = report.first == 1 or (
         report.since != "" and datetime.fromisoformat(report.since) + edge <= ended

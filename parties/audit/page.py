@@ -49,6 +49,8 @@ $tickets
 $months
 <h2>Runs without the receipts of both nodes</h2>
 $open
+<h2>Who gave which command</h2>
+$people
 <h2>When the clock was set back</h2>
 $clocks
 <h2>Lines by event</h2>
@@ -73,6 +75,10 @@ def page_of(source: Source) -> str:
         tickets=_tickets(summary),
         months=_months(summary.months),
         open=_open(summary),
+        people=_table(
+            ("Operator", "Role", "Command", "Outcome", "Times"),
+            [(*who, count) for who, count in sorted(summary.people.items())],
+        ),
         clocks=_table(("Line of", "From", "To"), summary.clocks),
         events=_table(
             ("Event", "Lines"),

@@ -90,6 +90,9 @@ class Open(NamedTuple):
     receipts: str
 
 
+_OF_NO_MONTH: Final = ("receipt", "clock_set", "operator_action", "operator_refused")
+
+
 class Summary:
     """A log, added up.
 
@@ -100,6 +103,7 @@ class Summary:
         self.months: dict[tuple[str, str], Month] = {}
         self.tickets: dict[str, Ticket] = {}
         self.events: Counter[str] = Counter()
+        self.people: Counter[tuple[str, str, str, str]] = Counter()
         self.clocks: list[tuple[str, str, str]] = []
         self._runs: dict[str, dict[str, Any]] = {}
         self._of: dict[str, str] = {}  # tickets by session
@@ -113,6 +117,8 @@ class Summary:
             "erased": _erased,
             "receipt": self._receipt,
             "clock_set": self._clock,
+            "operator_action": self._person,
+            "operator_refused": self._person,
             **{f"ticket_{what}": self._ticket for what in _BECAME},
             "stage_decided": self._decided,
         }
@@ -142,7 +148,7 @@ class Summary:
 
     def _month(self, month: str, facts: Mapping[str, Any]) -> Month:
         ticket = facts.get("ticket") or self._of.get(facts.get("session", ""), "")
-        if facts["event"] in ("receipt", "clock_set"):
+        if facts["event"] in _OF_NO_MONTH:
             return Month()  # is in none
         return self.months.setdefault((ticket, month), Month())
 
@@ -175,6 +181,10 @@ class Summary:
             run["receipts"].add(facts["signer"])
             if len(run["receipts"]) == 2:
                 del self._runs[facts["session"]]
+
+    def _person(self, at: str, month: Month, facts: dict[str, Any]) -> None:
+        who = facts.get("operator", "nobody known"), facts.get("role", "-")
+        self.people[(*who, facts["action"], facts.get("code", "done"))] += 1
 
     def _clock(self, at: str, month: Month, facts: dict[str, Any]) -> None:
         self.clocks.append((at, facts["was"], facts["now"]))

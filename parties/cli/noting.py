@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def noting(settings: Settings) -> Iterator[Callable[[str, Mapping[str, Any]], int]]:
+def noting(
+    settings: Settings, *, signed: bool = False
+) -> Iterator[Callable[[str, Mapping[str, Any]], int]]:
     """Gives a function that writes a line; what it wrote stays if the block does not raise.
 
     A command does what it notes within the block: if it cannot, no line says that it did. If the
@@ -20,11 +22,14 @@ def noting(settings: Settings) -> Iterator[Callable[[str, Mapping[str, Any]], in
 
     Args:
         settings: of the node whose log it is; begun if it was not.
+        signed: whether the node signs where its log then ends.
 
     Raises:
         LocalFault: the store cannot be written, or its log is that of another node.
+        CertificateError: the node's own certificate or key cannot be used now.
     """
     from parties import audit
+    from parties.credentials import Identity, read_credentials
     from parties.store import Store
 
     store = Store(settings.store.url)
@@ -33,6 +38,10 @@ def noting(settings: Settings) -> Iterator[Callable[[str, Mapping[str, Any]], in
             audit.begin(connection, settings.node.name)
             at = store.now(connection)
             yield lambda event, facts: audit.append(connection, at, event, facts)
+            if signed:
+                node = settings.node
+                credentials = read_credentials(Identity(node.certificate, node.key))
+                audit.sign_head(connection, credentials, at)
     finally:
         store.close()
 

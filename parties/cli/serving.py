@@ -71,7 +71,7 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
         patience=node.patience,
         most_calls=CALLS,
     )
-    with noting(loaded) as note:
+    with noting(loaded, signed=True) as note:
         note("node_started", {"role": node.role, "version": version("greenlane")})
         port = server.start()
     host = node.listen.rpartition(":")[0]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from booked import NOON, Booked, begun, receipt_of, run
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from parties import audit, canonical
 from parties.audit import receipt as receipts
+from parties.audit import signing
 from parties.audit.chain import stamp
 from parties.audit.comparing import Comparison, compare
 from parties.audit.exported import ExportedLog
@@ -210,35 +216,58 @@ def test_our_own_log_is_held_against_what_the_other_has_of_it(both: Both) -> Non
     assert codes(comparison) == 3 * ["history-rewritten"]
 
 
+def own_receipt(node: Booked, session: str) -> Any:
+    """The row of the receipt that a node has signed of a run."""
+    found = node.rows("audit_receipts")
+    return next(each for each in found if (each.session, each.signer) == (session, "ours"))
+
+
+def put_in_its_place(node: Booked, row: Any, data: bytes) -> None:
+    """What a node does that writes its log anew, with another receipt of its own in it."""
+    line = next(each for each in node.rows() if each.number == row.line)
+    values = canonical.decode(line.body)
+    values["facts"]["digest"] = sha256(data).hexdigest()
+    node.tamper(
+        "UPDATE audit_receipts SET data = :data WHERE line = :line", data=data, line=row.line
+    )
+    body = canonical.encode(values)
+    node.tamper(
+        "UPDATE audit_lines SET body = :body WHERE number = :line", body=body, line=row.line
+    )
+    node.rechain(row.line)
+    node.tamper("DELETE FROM audit_heads WHERE number >= :line", line=row.line)
+    node.sign()
+
+
 def test_a_receipt_that_was_signed_twice_is_told(both: Both) -> None:
     session = both.run()
-    row = next(
-        each
-        for each in both.police.rows("audit_receipts")
-        if (each.session, each.signer) == (session, "ours")
-    )
+    row = own_receipt(both.police, session)
     other = read(row.data).receipt._replace(started=stamp(NOON - timedelta(seconds=1)))
-    signed = receipts.sign(other, both.police.credentials)
-    line = next(each for each in both.police.rows() if each.number == row.line)
-    values = canonical.decode(line.body)
-    values["facts"]["digest"] = signed.digest
-    both.police.tamper(
-        "UPDATE audit_receipts SET data = :data WHERE line = :line", data=signed.data, line=row.line
-    )
-    both.police.tamper(
-        "UPDATE audit_lines SET body = :body WHERE number = :line",
-        body=canonical.encode(values),
-        line=row.line,
-    )
-    both.police.rechain(row.line)
-    both.police.tamper("DELETE FROM audit_heads WHERE number >= :line", line=row.line)
-    both.police.sign()
+    put_in_its_place(both.police, row, receipts.sign(other, both.police.credentials).data)
     comparison = both.compared()
     assert comparison.theirs.holds
     assert codes(comparison) == ["receipt-twice"]
     assert (
         comparison.findings[0].text == f"run {session}: police has signed two receipts that differ"
     )
+
+
+def test_another_signature_under_the_same_words_is_no_other_receipt(both: Both) -> None:
+    """A key has many for one text (ECDSA); a peer could hand out a second to accuse its partner."""
+    session = both.run()
+    row = own_receipt(both.police, session)
+    values = canonical.decode(row.data)
+    key = load_pem_private_key(both.police.credentials.key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    said = signing._bound(
+        receipts.DOMAIN, canonical.encode(values["receipt"]), both.police.credentials.leaf
+    )
+    again = key.sign(said, ec.ECDSA(hashes.SHA256()))
+    data = canonical.encode(values | {"signature": base64.b64encode(again).decode()})
+    assert data != row.data
+    assert read(data).receipt == read(row.data).receipt
+    put_in_its_place(both.police, row, data)
+    assert codes(both.compared()) == []
 
 
 @pytest.mark.parametrize("signer", ["ours", "theirs"])

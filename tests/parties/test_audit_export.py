@@ -42,6 +42,11 @@ def police(tmp_path: Path) -> Booked:
     node.write("ticket_approved", **ticket, operator="li.wei", role="approver")
     run(Booked(tmp_path / "insurer", "insurer"), node)
     node.write("job_refused", peer="insurer", code="over-limit", ticket="T-2026-1")
+    who = {"operator": "li.wei", "role": "approver"}
+    for _ in range(2):
+        node.write("operator_action", **who, action="audit-show")
+    node.write("operator_refused", **who, action="match", code="operator-not-allowed")
+    node.write("operator_refused", action="match", code="operator-missing")
     node.write("erased", what="joined-rows", session=SESSION, files=2)
     node.time += timedelta(days=31)
     node.write(
@@ -192,6 +197,11 @@ def test_the_page_tells_of_tickets_open_runs_clocks_and_events(police: Booked) -
     assert refused[3] == "refused (expired)"
     _, run_ = tables["Runs without the receipts of both nodes"]
     assert run_[1:] == [SESSION, "insurer", "T-2026-1", "yes", "ours"]
+    assert tables["Who gave which command"][1:] == [
+        ["li.wei", "approver", "audit-show", "done", "2"],
+        ["li.wei", "approver", "match", "operator-not-allowed", "1"],
+        ["nobody known", "-", "match", "operator-missing", "1"],
+    ]
     assert len(tables["When the clock was set back"]) == 2
     events = {row[0]: row[1] for row in tables["Lines by event"]}
     assert sum(int(count) for name, count in events.items() if name != "Event") == len(
@@ -219,7 +229,7 @@ def test_the_page_says_whether_the_log_holds(police: Booked) -> None:
 
 
 def test_a_page_of_nothing_says_so(tmp_path: Path) -> None:
-    assert page_text(Booked(tmp_path / "node", "police")).count("<p>None.</p>") == 5
+    assert page_text(Booked(tmp_path / "node", "police")).count("<p>None.</p>") == 6
 
 
 def test_open_runs_are_listed_up_to_a_bound(

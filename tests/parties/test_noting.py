@@ -211,11 +211,12 @@ def test_a_node_that_starts_says_so_in_its_log(office: Path) -> None:
         try:
             assert node.stdout is not None
             assert "listen" in node.stdout.readline()
-            (line,) = log_of(office / "police")
+            line, used = log_of(office / "police")
         finally:
             node.send_signal(signal.SIGTERM)
         node.communicate(timeout=60)
     assert node.returncode == 0
+    assert used["event"] == "certificate_used", "and signs where its log ends"
     assert line["event"] == "node_started"
     assert line["facts"] == {"role": "police", "version": version("greenlane")}
 
