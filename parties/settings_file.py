@@ -42,7 +42,7 @@ STORE: Final = re.compile(r"sqlite:///.+|postgresql\+psycopg://\S+/\S+")
 MOST_ELEMENTS: Final = 1 << 30
 """The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
 MOST_DAILY_CLUES: Final = 100_000
-"""The largest bound that can be set: each is up to 256 KiB in the store."""
+"""The largest bound that can be set: each is up to 1 MiB in the store."""
 
 GONE: Final = {"tables.counts": "; what is counted is in the store now, see [store] url"}
 """Entries that were, and what is in their place."""

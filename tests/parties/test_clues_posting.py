@@ -16,7 +16,7 @@ from parties.channel import Identity, Node, Peer
 from parties.channel.flights import write_flight
 from parties.channel.frames import LONGEST_MESSAGE
 from parties.channel.options import HAND_CLUE
-from parties.clues.letters import RECEIPT
+from parties.clues.letters import LETTER, RECEIPT
 from parties.clues.posting import Postman, post
 from parties.clues.sealed import seal
 from parties.credentials import read_credentials
@@ -165,7 +165,7 @@ def saying(*messages: bytes) -> Dialogue[None]:
         ((), "unexpected-message"),
         ((b"\xff",), "malformed-message"),
         ((b"",), "clue-malformed"),
-        ((wire.Hand(letter=bytes(1 << 20)).SerializeToString(),), "clue-malformed"),
+        ((wire.Hand(letter=bytes(LETTER.longest + 1)).SerializeToString(),), "clue-malformed"),
         ((wire.Hand(letter=b"{}").SerializeToString(),), "clue-malformed"),
     ],
 )
