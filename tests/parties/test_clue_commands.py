@@ -182,6 +182,16 @@ def test_a_command_of_several_clues_does_all_or_none(run: Run, tmp_path: Path) -
     assert states == {one: "reviewed", two: "draft"}
 
 
+def test_a_clue_that_is_named_twice_is_not_done_twice(run: Run, tmp_path: Path) -> None:
+    one, two = added(run, tmp_path, lead(1), lead(2))
+    left = run("review", "sun", one, two, one[:10], "--json")
+    assert (left.status, left.json["error"]["code"]) == (7, "clue-state")
+    assert {each["state"] for each in run("list", "insurer", "--json").json["clues"]} == {"draft"}
+    assert run("comment", "wu", one, one, "--text", "seen twice").status == 0
+    history = run("show", "insurer", one, "--json").json["history"]
+    assert [each["text"] for each in history] == ["", "seen twice", "seen twice"]
+
+
 @pytest.mark.parametrize("name", ["abc", "zzzzzz", "000000", "%%%%%%", "______"])
 def test_a_clue_that_is_not_there_is_refused_by_its_code(run: Run, name: str) -> None:
     left = run("show", "insurer", name, "--json")
