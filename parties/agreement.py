@@ -183,15 +183,20 @@ def choose(
     return _terms(settings, peer, job, theirs, tuple(chosen), both, words, with_labels=told)
 
 
-def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialogue[Proposed]:
-    """Hears a proposal and checks that this node's settings allow it; the answering end.
+def read_proposal(settings: Settings, peer: PeerSettings, session: str, heard: bytes) -> Proposed:
+    """Reads a proposal of a job and checks that this node's settings allow it; the answering end.
+
+    Args:
+        settings: of this node.
+        peer: the node that called.
+        session: of the call.
+        heard: the first message.
 
     Raises:
         Refusal: the settings do not allow it, with the code word that the peer gets.
         TicketRefused: the ticket does not.
-        MalformedMessage: what comes is no proposal.
+        MalformedMessage: what comes is no proposal of a job.
     """
-    heard = yield from hear()
     proposal = parse(wire.Proposal, heard)
     check_standing(settings, peer, proposal.standing)
     ways = {number: way for way, number in _WAYS.items()}
@@ -215,6 +220,8 @@ def hear_proposal(settings: Settings, peer: PeerSettings, session: str) -> Dialo
         raise Refusal("role-not-allowed", f"peers.{peer.name} may not receive")
     if way == "inquire" and job.we_receive:
         raise MalformedMessage("Proposal: who inquires is who learns")
+    if proposal.about:
+        raise MalformedMessage("Proposal: of a job, and about a ticket")
     if len(proposal.tables) not in ((0, _DIGEST) if way == "inquire" else (0,)):
         raise MalformedMessage("Proposal: tables by a digest of another length, or of no inquiry")
     brought = _side("Proposal", job, proposal.standing, proposal.inputs)

@@ -5,20 +5,35 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from parties import inquiries, logs
-from parties.agreement import accept, hear_proposal
+from parties import inquiries, logs, submissions
+from parties.agreement import accept, read_proposal
 from parties.books import Books, Side
 from parties.channel.codes import TooManyCalls
+from parties.clearance import cover
 from parties.commitments import commit
+from parties.differences import digests_of
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
-from parties.jobs import deliver, deliver_list, facts_of, largest, prepare, run, sizes, withhold
+from parties.jobs import (
+    deliver,
+    deliver_list,
+    facts_of,
+    found_by_both,
+    largest,
+    prepare,
+    run,
+    sizes,
+    withhold,
+)
+from parties.parting import part
+from parties.recipients import named, recipients
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.settings import Settings
@@ -79,7 +94,7 @@ class Hallway:
         return take(self._node.settings, self._node.books, name, session)
 
     def at_once(self, name: str, session: str) -> Dialogue[None]:
-        """Of one of which the caller says all at once: inquiries of tables that it knows alone.
+        """Of one of which the caller says all at once: inquiries of tables that it knows, tickets.
 
         Everything else may say more than is held at once, or compute for longer than who hears
         nothing meanwhile should wait.
@@ -98,10 +113,16 @@ def answers(settings: Settings, source: Source | None = None) -> Hallway:
 
 
 def _answer(node: _Node, name: str, session: str, *, at_once: bool) -> Dialogue[None]:
-    log = logs.Log(peer=name, session=session)
+    log, tally = logs.Log(peer=name, session=session), Tally()
     try:
+        heard = yield from tally.of(hear())
+        proposal = parse(wire.Proposal, heard)
+        if submissions.is_about_ticket(proposal):
+            peer = node.settings.peer(name)
+            yield from submissions.answer(node.settings, peer, proposal, session, node.books)
+            return
         with node.books.refusals(name, session):
-            yield from _converse(node, name, session, log, at_once=at_once)
+            yield from _converse(node, name, session, heard, tally, log, at_once=at_once)
     except (PartyError, PsiError) as error:
         # The peer gets the code alone; the sentence is for this node's operator.
         event = "job_refused" if isinstance(error, (Refusal, TicketRefused)) else "job_failed"
@@ -134,45 +155,67 @@ def _swept(folder: Path) -> Iterator[None]:
 
 
 def _converse(
-    node: _Node, name: str, session: str, log: logs.Log, *, at_once: bool
+    node: _Node,
+    name: str,
+    session: str,
+    heard: bytes,
+    tally: Tally,
+    log: logs.Log,
+    *,
+    at_once: bool,
 ) -> Dialogue[None]:
-    settings, holdings, tally = node.settings, node.holdings, Tally()
+    settings, holdings = node.settings, node.holdings
     peer = settings.peer(name)
-    proposed = yield from tally.of(hear_proposal(settings, peer, session))
+    proposed = read_proposal(settings, peer, session, heard)
     job, clearance = proposed.job, proposed.clearance
     if at_once and not proposed.tables:
         raise UnexpectedMessage("Proposal: all at once, and of no inquiry of known tables")
     log.info("job_proposed", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
+    node.books.received(peer, clearance)
     if job.way == "inquire":
         asked = yield from inquiries.answer(
             settings, peer, proposed, holdings.key, holdings.sign, node.books
         )
         log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
         return
+    writes = job.way != "count" and job.we_learn
+    sealed_to = recipients(settings, None, datetime.now(UTC)) if writes else ()
     node.books.must_be_left(peer, job, clearance)
     folders = session_folder(settings.node.results, session)
-    with _one_of(node.jobs), folders as folder, _swept(folder):
+    with (
+        _one_of(node.jobs),
+        folders as folder,
+        _swept(folder),
+        # Charged before a row is read: what is refused from then on may tell something of a set.
+        node.books.run(peer, job, clearance) as begun,
+    ):
         source = node.source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
+        data, now, told = clearance.data, datetime.now(UTC), proposed.theirs.columns
+        cover(settings, peer, job, data, now, ours=columns, theirs=told)
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
         inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-        brought = Side(columns, inputs, largest(job, ours))
-        with node.books.run(peer, job, clearance, brought, proposed.theirs) as begun:
-            terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
-            dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
-            learnt = yield from tally.of(dialogue)
-            learnt = withhold(learnt, clearance.verified.ticket.floor)
-            receipt = begun.end(facts_of(terms, learnt, tally))
-        yield wire.Receipt(signed=receipt).SerializeToString()
-        begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
+        digests = digests_of(settings, ours.sets) if job.we_count else ()
+        brought = Side(columns, inputs, largest(job, ours), digests)
+        begun.bring(brought, proposed.theirs)
+        terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
+        begun.count(terms.ours, terms.theirs)
+        dialogue = run(job, terms, ours, exact=exact, meter=Meter())  # 4, 5
+        learnt = yield from tally.of(dialogue)
+        learnt = withhold(learnt, clearance.verified.ticket.floor)
+        receipt = begun.end(facts_of(terms, learnt, tally))
+        yield from part(begun, receipt, found_by_both(job, learnt))
         rows = None
+        if ours.rejected or any(each.hits is not None for each in learnt):
+            node.books.leaves(session, clearance)
         if any(each.hits is not None for each in learnt):
             if job.way == "list":
-                rows = deliver_list(learnt, source, folder / "list.parquet", "parquet")
-            else:
-                result = folder / "joined.parquet"
-                rows = deliver(learnt, source, peer.name, result, "parquet")  # 6 joined rows
+                result = named(folder / "list.parquet", sealed_to)
+                rows = deliver_list(learnt, source, result, "parquet", sealed_to)
+            else:  # 6 joined rows
+                result = named(folder / "joined.parquet", sealed_to)
+                rows = deliver(learnt, source, peer.name, result, "parquet", sealed_to)
     log.info("job_done", rows=rows, **totals(job, learnt))

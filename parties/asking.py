@@ -14,8 +14,9 @@ from parties import logs
 from parties.agreement import choose, propose
 from parties.books import Books, Side
 from parties.channel import Identity, Peer
-from parties.clearance import Clearance, find
+from parties.clearance import Clearance, find, must_be_another
 from parties.commitments import commit
+from parties.differences import digests_of
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
@@ -26,6 +27,7 @@ from parties.jobs import (
     deliver,
     deliver_list,
     facts_of,
+    found_by_both,
     largest,
     prepare,
     run,
@@ -33,13 +35,14 @@ from parties.jobs import (
     withhold,
 )
 from parties.joining import Format
+from parties.operators.acting import Acting
+from parties.parting import part
 from parties.planning import choices
+from parties.recipients import named, recipients
 from parties.reports import JobReport, set_reports, totals
 from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
-from parties.standing import hear, parse
 from parties.tally import Tally
-from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter
 
 
@@ -57,6 +60,8 @@ class Question(NamedTuple):
         format: of that file.
         ticket: the file of the ticket; None for the only one in the folder of tickets that covers
             the job.
+        acting: who asks; None if nobody has said so.
+        sealed_to: public keys to which the file is sealed; None for those that the settings want.
     """
 
     way: Way
@@ -68,6 +73,8 @@ class Question(NamedTuple):
     out: Path | None = None
     format: Format = "parquet"
     ticket: Path | None = None
+    acting: Acting | None = None
+    sealed_to: tuple[bytes, ...] | None = None
 
 
 def ask(
@@ -96,12 +103,17 @@ def ask(
     )
     if question.out is not None and not os.access(question.out.parent, os.W_OK | os.X_OK):
         raise LocalFault(f"{question.out}: its folder is missing or may not be written")
+    sealed_to = question.sealed_to
+    if sealed_to is None:
+        writes = job.way != "count" and job.we_learn
+        now = datetime.now(UTC)
+        sealed_to = recipients(settings, question.acting, now) if writes else ()
     log = logs.Log(peer=peer.name, session=job.session)
     log.info("job_asked", way=job.way, we_receive=job.we_receive, both_learn=job.both_learn)
     logs.must_be_writable()
     identity = Identity(settings.node.certificate, settings.node.key)
     node = Peer(identity, peer, patience=settings.node.patience)
-    rows, result, books = None, None, Books(settings)
+    rows, result, books = None, None, Books(settings, question.acting)
     with closing(books), session_folder(settings.node.results, job.session) as folder:
         source = source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
@@ -115,17 +127,20 @@ def ask(
                 protocols=() if question.protocol is None else (question.protocol,),
                 path=question.ticket,
             )
+            must_be_another(question.acting, clearance, settings.node.role)
         ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):
             learnt = node.call(dialogue, job.session)  # 4, 5
+        if ours.rejected or any(each.hits is not None for each in learnt):
+            books.leaves(job.session, clearance, question.out and named(question.out, sealed_to))
         if any(each.hits is not None for each in learnt):
             name = "list" if job.way == "list" else "joined"
-            result = question.out or folder / f"{name}.{question.format}"
+            result = named(question.out or folder / f"{name}.{question.format}", sealed_to)
             if job.way == "list":
-                rows = deliver_list(learnt, source, result, question.format)
-            else:
-                rows = deliver(learnt, source, peer.name, result, question.format)  # 6 joined rows
+                rows = deliver_list(learnt, source, result, question.format, sealed_to)
+            else:  # 6 joined rows
+                rows = deliver(learnt, source, peer.name, result, question.format, sealed_to)
     log.info("job_done", rows=rows, **totals(job, learnt))
     return JobReport(
         session=job.session,
@@ -153,15 +168,18 @@ def _converse(
 ) -> Dialogue[list[Learnt]]:
     exact, tally = not settings.node.pad_sizes, Tally()
     inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-    brought = Side(ours.columns, inputs, largest(job, ours))
+    digests = digests_of(settings, ours.sets) if job.we_count else ()
+    brought = Side(ours.columns, inputs, largest(job, ours), digests)
+    books.must_be_apart(peer, job, clearance, brought)
     accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))
-    with books.run(peer, job, clearance, brought, accepted.theirs) as begun:
+    with books.run(peer, job, clearance) as begun:
+        begun.bring(brought, accepted.theirs)
         own = sizes(job, ours, accepted.most, exact=exact)
+        begun.count(own, accepted.sizes)
         chosen = choices(settings, peer, job, own, protocol, accepted.sizes, accepted.may)
         terms = yield from tally.of(choose(settings, peer, accepted, chosen, own))
         learnt = yield from tally.of(run(job, terms, ours, exact=exact, meter=meter))
         learnt = withhold(learnt, clearance.verified.ticket.floor)
         receipt = begun.end(facts_of(terms, learnt, tally))
-    yield wire.Receipt(signed=receipt).SerializeToString()
-    begun.confirm(parse(wire.Receipt, (yield from hear())).signed)
+    yield from part(begun, receipt, found_by_both(job, learnt))
     return learnt

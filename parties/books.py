@@ -11,14 +11,16 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-from parties import audit, logs, stages
+from parties import audit, decisions, differences, logs, refused, retaining, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
 from parties.credentials import Credentials, Identity, read_credentials
+from parties.differences import Digest
 from parties.disclosure import Column
 from parties.errors import (
     AuditRefused,
@@ -29,7 +31,9 @@ from parties.errors import (
     code_of,
 )
 from parties.job import Job
-from parties.limits import Allowance, Charge, Limits
+from parties.limits import Allowance, Charge, Limits, Whose
+from parties.operators import Party
+from parties.operators.acting import Acting
 from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
@@ -37,6 +41,15 @@ from parties.store import Connection, Store
 from parties.tickets.ticket import stages_of
 from psi import PsiError
 from psi.errors import ApiMisuse
+from psi.subprotocols.decoys import size_class
+
+DAILY_SETS: Final = 10
+"""Sets of the largest size that a partner may bring in a day, where the settings do not say: the
+three stages of the three kinds of identifiers that a claim has (a person, a car, a phone), and one
+more, for a run that broke."""
+
+MOST_REMEMBERED: Final = 1024
+"""Tickets of which is remembered that they came: four times as many as are remembered as sound."""
 
 
 class Side(NamedTuple):
@@ -46,11 +59,13 @@ class Side(NamedTuple):
         columns: of its own that the other gets.
         inputs: its commitments to its sets, in the order of the job.
         largest: how many identifiers or records its largest set has; None if only it knows.
+        digests: of its sets, where it counts with them; only it knows them.
     """
 
     columns: Sequence[Column]
     inputs: Sequence[bytes]
     largest: int | None = None
+    digests: Sequence[Digest] = ()
 
 
 class Facts(NamedTuple):
@@ -79,14 +94,20 @@ class Facts(NamedTuple):
 class Books:
     """The books of one node; opened when they are first needed.
 
+    Attributes:
+        by: facts of the log about who asks; none where that is not known.
+
     Args:
         settings: of this node.
+        acting: who asks; None where a peer does, or nobody has said who they are.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, acting: Acting | None = None) -> None:
         self._settings = settings
+        self.by: Mapping[str, str] = {} if acting is None else acting.facts()
         self._lock = threading.Lock()
         self._limits: Limits | None = None
+        self._received: set[tuple[str, str]] = set()
 
     @property
     def limits(self) -> Limits:
@@ -127,9 +148,9 @@ class Books:
         Raises:
             LocalFault: it cannot be written.
         """
-        facts = {"peer": peer, "session": session, "code": code}
+        facts = {"peer": peer, "session": session, "code": code, **self.by}
         with self.writing() as (connection, at):
-            audit.append(connection, at, "job_refused", facts)
+            refused.write_down(connection, at, facts)
 
     @contextmanager
     def refusals(self, peer: str, session: str) -> Iterator[None]:
@@ -140,14 +161,53 @@ class Books:
         """
         try:
             yield
-        except (AuditRefused, PeerRefused, Refusal, TicketRefused) as refused:
-            self.refused(peer, session, refused.code)
+        except (AuditRefused, PeerRefused, Refusal, TicketRefused) as error:
+            self.refused(peer, session, error.code)
             raise
+
+    def received(self, peer: PeerSettings, clearance: Clearance) -> None:
+        """Writes down that a ticket came, if it is for the first time.
+
+        Args:
+            peer: who has said it.
+            clearance: that was verified.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        verified = clearance.verified
+        place = peer.name, verified.digest
+        if place in self._received:
+            return
+        with self.limits.store.reading() as connection:
+            known = decisions.was_received(connection, *place)
+        if not known:
+            with self.writing() as (connection, at):
+                decisions.received(connection, at, peer.name, verified.ticket, verified.digest)
+        if len(self._received) >= MOST_REMEMBERED:
+            self._received.clear()
+        self._received.add(place)
+
+    def leaves(self, session: str, clearance: Clearance, path: Path | None = None) -> None:
+        """Writes down that a run is about to leave results, so that they go in time.
+
+        Args:
+            session: of the run.
+            clearance: under which ticket.
+            path: of a result outside of the session's folder.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        ticket = clearance.verified.ticket
+        with self.writing() as (connection, _):
+            retaining.end(connection, ticket.id, ticket.not_after)
+            retaining.leave(connection, session, ticket.id, path)
 
     def inquiry_asked(
         self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
     ) -> None:
-        """Writes down that this node inquires.
+        """Counts what this node inquires and writes it down: it keeps to the ticket by itself.
 
         Args:
             peer: who is asked.
@@ -157,53 +217,76 @@ class Books:
 
         Raises:
             TicketRefused: the ticket does not cover it, by the clock of the store.
+            Refusal: `ticket-spent` or `ticket-twice`.
             LocalFault: it cannot be written.
         """
         sizes = {self._settings.node.role: sum(asked.values())}
+        charge = _charge(peer, job, clearance, asked, "ours")
         with self.writing() as (connection, at):
             cover(self._settings, peer, job, clearance.data, at, sizes=sizes)
-            facts = {"peer": peer.name, "session": job.session, "elements": dict(asked)}
-            audit.append(connection, at, "inquiry_asked", facts | _under(job, clearance, ()))
+            allowed = Allowance(inquiries=clearance.verified.ticket.inquiries)
+            self.limits.charge(connection, charge, allowed)
+            facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
+            facts["elements"] = dict(asked)
+            facts |= self.by
+            facts |= _under(job, clearance, ())
+            facts |= _decided(connection, at, peer, job, clearance, ())
+            audit.append(connection, at, "inquiry_asked", facts)
+
+    def inquiry_not_answered(
+        self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
+    ) -> None:
+        """Takes back the count of an inquiry of which nothing was learnt; as `inquiry_asked`.
+
+        The line that it was asked stays.
+        """
+        with self.writing() as (connection, _):
+            self.limits.take_back(connection, _charge(peer, job, clearance, asked, "ours"))
 
     def must_be_left(self, peer: PeerSettings, job: Job, clearance: Clearance) -> None:
         """Looks whether a run could begin now, before any row is read for it; counts nothing.
 
         Raises:
-            Refusal: `replayed`, `ticket-spent` or `ticket-stage`.
+            Refusal: `replayed`, `ticket-spent`, `ticket-twice` or `ticket-stage`.
             LocalFault: the store cannot be read.
         """
         ticket = clearance.verified.ticket
-        charge = Charge(peer.name, job.session, job.way, {}, ticket.id)
+        charge = _charge(peer, job, clearance, {}, _asker(job))
         with self.limits.store.reading() as connection:
             self.limits.look(connection, charge, Allowance(runs=ticket.runs))
             names = [spec.name for spec in job.sets]
             stages.must_have_ended(connection, ticket, job.way, names)
 
+    def must_be_apart(self, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side) -> None:
+        """Looks whether we may count with our sets, after those of before, and writes nothing.
+
+        Raises:
+            Refusal: `difference`.
+            LocalFault: the store cannot be read.
+        """
+        if ours.digests:
+            with self.limits.store.reading() as connection:
+                _must_be_apart(connection, peer, job, clearance, ours)
+
     @contextmanager
-    def run(
-        self,
-        peer: PeerSettings,
-        job: Job,
-        clearance: Clearance,
-        ours: Side,
-        theirs: Side,
-    ) -> Iterator[Run]:
-        """Writes down that a run begins, and how it ends.
+    def run(self, peer: PeerSettings, job: Job, clearance: Clearance) -> Iterator[Run]:
+        """Charges a run and writes down that it begins, and how it ends.
+
+        Whatever happens within the block, and whatever is told then, has cost the run: so nobody
+        finds out for nothing whether a set has changed, or how large it is.
 
         Args:
             peer: with whom.
             job: what is run.
             clearance: under which ticket.
-            ours: what we bring.
-            theirs: what the peer brings, as it says.
 
         Raises:
             TicketRefused: the ticket does not cover it, by the clock of the store.
-            Refusal: `replayed`, `ticket-spent`, `ticket-stage` or `ticket-other-input`; nothing was
+            Refusal: `replayed`, `ticket-spent`, `ticket-twice` or `ticket-stage`; nothing was
                 counted.
             LocalFault: it cannot be written.
         """
-        run = Run(self, self._settings, peer, job, clearance, ours, theirs)
+        run = Run(self, self._settings, peer, job, clearance)
         run.begin()
         try:
             yield run
@@ -238,12 +321,37 @@ class Books:
         sizes = {us if job.we_receive else other(us): sum(asked.values())}
         with self.writing() as (connection, at):
             cover(self._settings, peer, job, clearance.data, at, ours=columns, sizes=sizes)
-            charge = Charge(peer.name, job.session, job.way, asked, ticket.id)
+            charge = _charge(peer, job, clearance, asked, "theirs")
             allowed = Allowance(daily=peer.daily_inquiries, inquiries=ticket.inquiries)
             self.limits.charge(connection, charge, allowed)
-            facts = {"peer": peer.name, "session": job.session, "elements": dict(asked)}
-            under = _under(job, clearance, columns)
-            audit.append(connection, at, "inquiry_answered", facts | under)
+            facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
+            facts["elements"] = dict(asked)
+            facts |= _under(job, clearance, columns)
+            facts |= _decided(connection, at, peer, job, clearance, columns)
+            audit.append(connection, at, "inquiry_answered", facts)
+
+    def tables_given(
+        self, peer: PeerSettings, job: Job, clearance: Clearance, columns: Sequence[Column]
+    ) -> None:
+        """Writes down that files of tables leave; on disk when this returns.
+
+        Args:
+            peer: who fetches them.
+            job: the inquiry.
+            clearance: under which ticket.
+            columns: that the tables tell.
+
+        Raises:
+            TicketRefused: the ticket does not cover it, by the clock of the store.
+            LocalFault: it cannot be written.
+        """
+        with self.writing() as (connection, at):
+            cover(self._settings, peer, job, clearance.data, at, ours=columns)
+            facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
+            facts["sets"] = [spec.name for spec in job.sets]
+            facts |= _under(job, clearance, columns)
+            facts |= _decided(connection, at, peer, job, clearance, columns)
+            audit.append(connection, at, "tables_given", facts)
 
 
 class Run:
@@ -260,15 +368,13 @@ class Run:
         peer: PeerSettings,
         job: Job,
         clearance: Clearance,
-        ours: Side,
-        theirs: Side,
     ) -> None:
         self.is_over = False
         self._books, self._settings = books, settings
         self._peer, self._job, self._clearance = peer, job, clearance
         self._facts = {"peer": peer.name, "session": job.session, "way": job.way}
-        self._facts |= _under(job, clearance, (*ours.columns, *theirs.columns))
-        self._sides = ours, theirs
+        self._facts |= _under(job, clearance, ())
+        self._sides = (Side((), ()),) * 2  # until they are known
         self._names = [spec.name for spec in job.sets]
         self._began: datetime | None = None
         self._ours: receipts.Receipt | None = None
@@ -276,20 +382,78 @@ class Run:
     def begin(self) -> None:
         """Charges it and writes down that it begins; as `Books.run`."""
         job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
-        ours, theirs = self._sides
-        data, told, learnt = self._clearance.data, ours.columns, theirs.columns
+        charge = _charge(peer, job, self._clearance, {}, _asker(job))
         with self._books.writing() as (connection, at):
-            us, size = self._settings.node.role, ours.largest
-            sizes = {} if size is None else {us: size}
-            cover(self._settings, peer, job, data, at, ours=told, theirs=learnt, sizes=sizes)
-            facts = self._facts | {"sets": self._names, "learns": self._learns()}
+            cover(self._settings, peer, job, self._clearance.data, at)
+            facts: dict[str, Any] = {"sets": self._names, "learns": self._learns()}
+            facts |= {**self._facts, **self._books.by}
+            facts |= _decided(connection, at, peer, job, self._clearance, ())
             audit.append(connection, at, "run_begun", facts)
-            charge = Charge(peer.name, job.session, job.way, {}, ticket.id)
-            # The budget first: whoever has used it up is told nothing of our sets.
             self._books.limits.charge(connection, charge, Allowance(runs=ticket.runs))
+            stages.must_have_ended(connection, ticket, job.way, self._names)
+        self._began = at
+
+    def bring(self, ours: Side, theirs: Side) -> None:
+        """Checks what both sides bring, before anything of it is said.
+
+        Args:
+            ours: what we bring.
+            theirs: what the peer brings, as it says.
+
+        Raises:
+            TicketRefused: the ticket does not cover it, by the clock of the store.
+            Refusal: `ticket-stage` or `ticket-other-input`.
+            LocalFault: the store cannot be read.
+        """
+        job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
+        data, told, learnt = self._clearance.data, ours.columns, theirs.columns
+        us, size, store = self._settings.node.role, ours.largest, self._books.limits.store
+        sizes = {} if size is None else {us: size}
+        with store.reading() as connection:
+            at = store.now(connection)
+            cover(self._settings, peer, job, data, at, ours=told, theirs=learnt, sizes=sizes)
             inputs = ours.inputs, theirs.inputs
             stages.must_follow(connection, ticket, job.way, self._names, *inputs)
-            self._began = at
+        self._sides = ours, theirs
+
+    def count(self, ours: Sequence[int], theirs: Sequence[int]) -> None:
+        """Counts what is brought by whoever learns, sets and elements; on disk when this returns.
+
+        Args:
+            ours: size of our side of each set, as it is shown.
+            theirs: of the peer's.
+
+        Raises:
+            Refusal: `over-limit`, `ticket-spent` or `difference`.
+            LocalFault: it cannot be written.
+        """
+        job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
+        daily, us = peer.daily_elements, self._settings.node.role
+        if daily is None:
+            daily = DAILY_SETS * size_class(peer.max_elements)
+        asked: list[tuple[Whose, Sequence[int], Party, int | None]] = []
+        if job.they_learn:
+            asked.append(("theirs", theirs, other(us), daily))
+        if job.we_learn:
+            asked.append(("ours", ours, us, None))
+        own, other_side = self._sides
+        with self._books.writing() as (connection, at):
+            if own.digests:
+                _must_be_apart(connection, peer, job, self._clearance, own)
+                for name, digest in zip(self._names, own.digests, strict=True):
+                    differences.keep(connection, peer.partner, name, digest, at)
+            if job.they_learn:
+                for name, commitment in zip(self._names, other_side.inputs, strict=True):
+                    differences.count_input(
+                        connection, peer.partner, name, commitment, at, peer.daily_sets
+                    )
+            for whose, sizes, party, most in asked:
+                elements = dict(zip(self._names, sizes, strict=True))
+                # What runs and set sizes come to; the size of a set is seen as its class.
+                in_all = ticket.runs * size_class(ticket.max_elements[party]) + ticket.inquiries
+                charge = _charge(peer, job, self._clearance, elements, whose)
+                allowed = Allowance(daily=most, elements=dict.fromkeys(self._names, in_all))
+                self._books.limits.bring(connection, charge, allowed)
 
     def end(self, facts: Facts) -> bytes:
         """Writes down that it ended well, and returns our receipt, for the peer.
@@ -316,7 +480,7 @@ class Run:
             if columns := [each.name for each in (*ours.columns, *theirs.columns)]:
                 told = {"learns": self._learns(), "columns": sorted({*columns})}
                 audit.append(connection, at, "disclosure", self._disclosed(told))
-            self._books.limits.end_run(connection, self._peer.name, job.session, "done")
+            self._books.limits.end_run(connection, self._peer.partner, job.session, "done")
             ticket, inputs = self._clearance.verified.ticket, (ours.inputs, theirs.inputs)
             stages.keep(connection, ticket, job.way, names, *inputs)
             receipt = self._receipt(facts, at)
@@ -355,7 +519,7 @@ class Run:
                 facts = {"code": _word(error), "milliseconds": self._milliseconds(at)}
                 audit.append(connection, at, "run_failed", self._facts | facts)
                 session = self._job.session
-                self._books.limits.end_run(connection, self._peer.name, session, "failed")
+                self._books.limits.end_run(connection, self._peer.partner, session, "failed")
         except (LocalFault, ApiMisuse) as fault:
             # Or its end was written, and only the database's answer was lost. The error that broke
             # the run is the one to be told.
@@ -373,7 +537,8 @@ class Run:
 
     def _milliseconds(self, at: datetime) -> int:
         assert self._began is not None, "a run is begun before it ends"  # noqa: S101
-        return round((at - self._began).total_seconds() * 1000)
+        # An administrator may have set the store's clock back meanwhile.
+        return max(0, round((at - self._began).total_seconds() * 1000))
 
     def _receipt(self, facts: Facts, at: datetime) -> receipts.Receipt:
         job, us = self._job, self._settings.node.role
@@ -408,7 +573,7 @@ class Run:
             said_bytes=facts.said_bytes,
             heard_bytes=facts.heard_bytes,
             transcript=facts.transcript.hex(),
-            started=stamp(self._began),
+            started=stamp(min(self._began, at)),
             ended=stamp(at),
             outcome=receipts.DONE,
             signer=us,
@@ -416,10 +581,44 @@ class Run:
         )
 
 
+def _charge(
+    peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int], whose: Whose
+) -> Charge:
+    ticket, digest = clearance.verified.ticket.id, clearance.verified.digest
+    return Charge(peer.partner, job.session, job.way, asked, ticket, digest, whose)
+
+
+def _must_be_apart(
+    connection: Connection, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side
+) -> None:
+    floor = clearance.verified.ticket.floor
+    for spec, digest in zip(job.sets, ours.digests, strict=True):
+        differences.must_be_apart(connection, peer.partner, spec.name, digest, floor)
+
+
+def _asker(job: Job) -> Whose:
+    """Who a run is for; the partner, if it is for both."""
+    return "theirs" if job.they_learn else "ours"
+
+
 def _under(job: Job, clearance: Clearance, columns: Sequence[Column]) -> dict[str, str]:
     """Under which ticket and for which of its stages."""
     *_, stage = stages_of(job.way, columns=bool(columns))
     return {"ticket": clearance.verified.ticket.id, "stage": stage}
+
+
+def _decided(
+    connection: Connection,
+    at: datetime,
+    peer: PeerSettings,
+    job: Job,
+    clearance: Clearance,
+    columns: Sequence[Column],
+) -> dict[str, Any]:
+    """The line that says how people have decided on this stage."""
+    verified, told = clearance.verified, bool(columns)
+    line = decisions.decided(connection, at, peer.name, verified, job.way, columns=told)
+    return {"decision": line}
 
 
 def _word(error: BaseException) -> str:

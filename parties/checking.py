@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,6 +17,9 @@ from parties.errors import LocalFault, PartyError, SettingsError
 from parties.identifiers import identify
 from parties.inquiries import why_not_served
 from parties.limits import Limits
+from parties.operators.key_sets import read_keys
+from parties.operators.roles import ROLES
+from parties.recipients import recipients
 from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.sources import Source, open_source
 from parties.store import Store, in_words, sqlite_file
@@ -64,6 +67,7 @@ def check(settings: Settings) -> Iterator[Finding]:
         if "inquire" in peer.may:
             yield from _inquiries(settings, peer)
     yield from _tickets(settings)
+    yield from _people(settings)
     if not settings.peers:
         yield Finding("doubt", "peers", "no peer is named, so nobody can be asked or may ask")
     yield from _source(settings)
@@ -114,6 +118,53 @@ def _tickets(settings: Settings) -> Iterator[Finding]:
             yield Finding("fine", where, "its operators' authority is known")
 
 
+def _people(settings: Settings) -> Iterator[Finding]:
+    operators, party = settings.operators, settings.node.role
+    if operators.required:
+        yield Finding("fine", "operators.required", "each command wants to know who gives it")
+        authority = operators.authority
+        if authority is not None and authority.with_suffix(".key").exists():
+            text = (
+                f"{authority.with_suffix('.key')} is on this machine: whoever can read it can make "
+                "themselves any operator; take it away"
+            )
+            yield Finding("doubt", "operators.authority", text)
+    if operators.sealed:
+        yield _sealed(settings)
+    oidc = operators.oidc
+    if oidc is None:
+        return
+    for name, role in oidc.roles:
+        if role not in ROLES[party]:
+            where, has = f"operators.oidc.roles.{name}", ", ".join(ROLES[party])
+            yield _wrong(where, SettingsError(f"{party} has no {role}; its roles are {has}"))
+    if oidc.keys_url is not None:
+        text = "is fetched when a token is shown; it was not looked at"
+        yield Finding("fine", "operators.oidc.keys_url", text)
+        return
+    try:
+        count = len(read_keys(oidc))
+    except PartyError as error:
+        yield _wrong("operators.oidc.keys", error)
+    else:
+        yield Finding("fine", "operators.oidc.keys", f"{count} for tokens")
+
+
+def _sealed(settings: Settings) -> Finding:
+    where = "operators.sealed_to"
+    if not settings.operators.sealed_to:
+        text = (
+            "names nobody: results are sealed to who asks by a certificate; who shows a token, and "
+            "peers, cannot ask so that this node learns"
+        )
+        return Finding("doubt", where, text)
+    try:
+        count = len(recipients(settings, None, datetime.now(UTC)))
+    except PartyError as error:
+        return _wrong(where, error)
+    return Finding("fine", where, f"results are sealed to {count} certificates and to who asks")
+
+
 def _store(settings: Settings) -> Iterator[Finding]:
     where, url = "store.url", settings.store.url
     file = sqlite_file(url)
@@ -149,7 +200,7 @@ def _asked(settings: Settings, peer: PeerSettings) -> int:
         return 0
     limits = Limits(Store(settings.store.url))
     try:
-        return limits.asked(peer.name)
+        return limits.asked(peer.partner)
     finally:
         limits.close()
 

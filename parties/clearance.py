@@ -17,9 +17,19 @@ from parties.errors import LocalFault, TicketRefused
 from parties.identifiers import domain
 from parties.job import Job
 from parties.operators import Party
+from parties.operators.acting import Acting
 from parties.operators.roles import other
 from parties.settings import PeerSettings, Settings
-from parties.tickets import Asked, Verified, permits, revoked, trust_in, verify
+from parties.tickets import (
+    Asked,
+    SignedTicket,
+    Verified,
+    permits,
+    revoked,
+    suits,
+    trust_in,
+    verify,
+)
 from parties.tickets.files import SUFFIX, read_ticket
 from psi import _core
 
@@ -77,25 +87,36 @@ def cover(
     if not data:
         raise TicketRefused("ticket-missing", "no ticket was said")
     verified = verify(data, trust_in(settings, peer), at, revoked(settings))
-    us = settings.node.role
-    names = {us: settings.node.name, other(us): peer.san.lower()}
-    learns = {us: job.we_learn, other(us): job.they_learn}
-    told = {us: [column.name for column in theirs], other(us): [column.name for column in ours]}
-    permits(
-        verified,
-        Asked(
-            insurer=names["insurer"],
-            police=names["police"],
-            way=job.way,
-            sets=[(spec.name, domain(spec)) for spec in job.sets],
-            protocols=protocols,
-            learners=[party for party in learns if learns[party]],
-            columns={party: told[party] for party in told if told[party]},
-            sizes=sizes or {},
-            normaliser=_core.normaliser_digest().hex(),
-        ),
-    )
+    permits(verified, _asked(settings, peer, job, ours, theirs, sizes or {}, protocols))
     return Clearance(data, verified)
+
+
+def must_be_another(acting: Acting | None, clearance: Clearance, party: Party) -> None:
+    """Checks that who asks under a ticket has not signed it in another role.
+
+    Whoever answers for a ticket thus does not use it as well, whatever they show each time: people
+    are known by their names.
+
+    Args:
+        acting: who asks; None if nobody has said so, and this node does not want to know.
+        clearance: the ticket.
+        party: of this node, whose people are looked at.
+
+    Raises:
+        TicketRefused: `ticket-one-person`.
+    """
+    if acting is None:
+        return
+    for signer in clearance.verified.signers:
+        if (
+            signer.key.party == party
+            and signer.operator.person == acting.person
+            and signer.operator.role != acting.role
+        ):
+            raise TicketRefused(
+                "ticket-one-person",
+                f"who asks as {acting.role} has signed the ticket as {signer.key}",
+            )
 
 
 def find(
@@ -132,9 +153,11 @@ def find(
     except OSError as fault:
         raise LocalFault(f"{folder}: cannot be read: {fault.strerror}") from None
     found, refused = list[Clearance](), list[TicketRefused]()
+    asked = _asked(settings, peer, job, ours, (), {}, protocols)
     for each in paths:
         try:
             data = read_ticket(each)
+            suits(SignedTicket.decode(data).ticket, asked)  # before signatures, which take longer
             found.append(cover(settings, peer, job, data, at, ours=ours, protocols=protocols))
         except TicketRefused as error:
             refused.append(error)
@@ -153,4 +176,31 @@ def find(
         "ticket-missing",
         f"no ticket in {folder} covers this ({counts or 'there is none'}): "
         "greenlane ticket draft makes one",
+    )
+
+
+def _asked(
+    settings: Settings,
+    peer: PeerSettings,
+    job: Job,
+    ours: Sequence[Column],
+    theirs: Sequence[Column],
+    sizes: Mapping[Party, int],
+    protocols: Collection[str],
+) -> Asked:
+    """What is asked, as tickets say it; arguments as of `cover`."""
+    us = settings.node.role
+    names = {us: settings.node.name, other(us): peer.san.lower()}
+    learns = {us: job.we_learn, other(us): job.they_learn}
+    told = {us: [column.name for column in theirs], other(us): [column.name for column in ours]}
+    return Asked(
+        insurer=names["insurer"],
+        police=names["police"],
+        way=job.way,
+        sets=[(spec.name, domain(spec)) for spec in job.sets],
+        protocols=protocols,
+        learners=[party for party in learns if learns[party]],
+        columns={party: told[party] for party in told if told[party]},
+        sizes=sizes,
+        normaliser=_core.normaliser_digest().hex(),
     )

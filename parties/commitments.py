@@ -35,12 +35,21 @@ def commit(settings: Settings, ticket: str, sets: Sequence[IdentifiedSet]) -> tu
     Raises:
         LocalFault: the key cannot be kept.
     """
-    key = _key(settings.tickets.folder / FOLDER / ticket)
+    key = key_of(settings, ticket)
     return tuple(own.elements.commitment(key) for own in sets)
 
 
-def _key(path: Path) -> bytes:
-    """The key of a ticket, drawn when it is first needed; of several processes one draws it."""
+def key_of(settings: Settings, name: str) -> bytes:
+    """Returns the key of this name; drawn when it is first needed, by one of several processes.
+
+    Args:
+        settings: of this node.
+        name: of the file: a ticket's id, or what else needs a key of this node's own.
+
+    Raises:
+        LocalFault: it cannot be kept.
+    """
+    path: Path = settings.tickets.folder / FOLDER / name
     if (key := read_whole(path)) is None:
         write_first(path, os.urandom(KEY))
         key = read_whole(path)

@@ -1,6 +1,7 @@
 """The statements by which `parties.limits` counts.
 
-A day is the text of ISO 8601, which is the same in all databases and sorts as days do.
+A day is the text of ISO 8601, which is the same in all databases and sorts as days do. A peer is
+the name of the partner's node, and `whose` says who asked: `theirs`, the partner; `ours`, we.
 """
 
 from __future__ import annotations
@@ -10,36 +11,44 @@ from typing import Final
 FIND: Final = """
     SELECT coalesce(
                (SELECT cast(sum(elements) AS bigint) FROM asked
-                WHERE peer = :peer AND day = :day AND way = :way), 0),
+                WHERE peer = :peer AND whose = :whose AND day = :day
+                  AND (way = 'inquire') = :inquires), 0),
            EXISTS (SELECT 1 FROM questions WHERE peer = :peer AND session = :session),
            EXISTS (SELECT 1 FROM runs WHERE peer = :peer AND session = :session)"""
-"""About how many elements a peer has asked in a way on a day, and whether a session is over: as a
-question, or as a run with whole sets."""
+"""About how many elements were asked on a day, in inquiries or in runs, and whether a session is
+over: as a question, or as a run with whole sets."""
 
-FIND_SPENT: Final = "SELECT runs, inquiries FROM spent WHERE peer = :peer AND ticket = :ticket"
+FIND_SPENT: Final = """
+    SELECT runs, inquiries, digest FROM spent WHERE peer = :peer AND ticket = :ticket"""
 FIND_BROUGHT: Final = """
-    SELECT elements FROM brought WHERE peer = :peer AND ticket = :ticket AND "set" = :set"""
+    SELECT elements FROM brought
+    WHERE peer = :peer AND ticket = :ticket AND whose = :whose AND "set" = :set"""
+FIND_BEGUN: Final = """
+    SELECT 1 FROM runs WHERE peer = :peer AND session = :session AND state = 'begun'"""
+FIND_DAY: Final = "SELECT day FROM questions WHERE peer = :peer AND session = :session"
 
 NOTE: Final = "INSERT INTO questions (peer, session, day) VALUES (:peer, :session, :day)"
 """A session is over, so that none is answered twice; kept for a week."""
 
 ADD_ASKED: Final = """
-    INSERT INTO asked (peer, day, way, ticket, elements)
-    VALUES (:peer, :day, :way, :ticket, :elements)
-    ON CONFLICT (peer, day, way, ticket) DO UPDATE
+    INSERT INTO asked (peer, whose, day, way, ticket, elements)
+    VALUES (:peer, :whose, :day, :way, :ticket, :elements)
+    ON CONFLICT (peer, whose, day, way, ticket) DO UPDATE
     SET elements = asked.elements + excluded.elements"""
 """About how many elements, each day; kept."""
 
 ADD_SPENT: Final = """
-    INSERT INTO spent (peer, ticket, runs, inquiries) VALUES (:peer, :ticket, :runs, :inquiries)
+    INSERT INTO spent (peer, ticket, digest, runs, inquiries)
+    VALUES (:peer, :ticket, :digest, :runs, :inquiries)
     ON CONFLICT (peer, ticket) DO UPDATE
-    SET runs = spent.runs + excluded.runs, inquiries = spent.inquiries + excluded.inquiries"""
-"""What was asked under a ticket, in all; kept."""
+    SET runs = spent.runs + excluded.runs, inquiries = spent.inquiries + excluded.inquiries,
+        digest = excluded.digest"""
+"""What was asked under a ticket, in all; kept. Rows of before have no digest until they get one."""
 
 ADD_BROUGHT: Final = """
-    INSERT INTO brought (peer, ticket, "set", elements)
-    VALUES (:peer, :ticket, :set, :elements)
-    ON CONFLICT (peer, ticket, "set") DO UPDATE
+    INSERT INTO brought (peer, ticket, whose, "set", elements)
+    VALUES (:peer, :ticket, :whose, :set, :elements)
+    ON CONFLICT (peer, ticket, whose, "set") DO UPDATE
     SET elements = brought.elements + excluded.elements"""
 """About how many elements of a set under a ticket, in all; kept."""
 
@@ -59,3 +68,4 @@ FORGET: Final = f"""
         (SELECT DISTINCT day FROM asked ORDER BY day DESC LIMIT {REMEMBERED})"""  # noqa: S608  # our own number
 """Forgets sessions of old days, but none of the last days on which something was asked: a clock
 that runs ahead for a day and is put back makes none of them old."""
+FORGET_ONE: Final = "DELETE FROM questions WHERE peer = :peer AND session = :session"

@@ -2,6 +2,7 @@
 
     PartyError
     ├── SettingsError     3   the settings file is wrong: which entry, and what to write there
+    ├── PackRefused       3   a pack of rules is not what it must be: which rule, which entry
     ├── SourceError       4   our own data is wrong: file, row, column, never the value
     ├── CertificateError  5   a certificate, ours or theirs, is not accepted
     ├── PeerUnreachable   6   nobody answers at the peer's address
@@ -12,6 +13,7 @@
     ├── AuditRefused      8   a receipt, or an exported audit log, is not what it must be
     ├── ClueRefused       7   a clue, or a letter about one, does not allow what is asked
     ├── Refusal           7   this node says no, with the code that the peer gets (`refusals`)
+    ├── OperatorRefused  10   who gives a command has not shown who they are, or may not
     └── LocalFault        9   this machine: port taken, disk full, no permission
         └── WholeNeeded   9   a change that was given cannot be added to a table
 
@@ -21,6 +23,7 @@ or 8 (every other `PeerError`). 0 is done, 1 is a bug of ours, 2 is wrong usage,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from psi.errors import BoundExceeded, PeerError, PeerIncompatible, PsiError
@@ -41,6 +44,13 @@ class SettingsError(PartyError):
 
     exit_code = 3
     code = "settings"
+
+
+class PackRefused(PartyError):
+    """A pack of rules is not what it must be, or one of its rules does what no rule may."""
+
+    exit_code = 3
+    code = "pack"
 
 
 class SourceError(PartyError):
@@ -136,6 +146,9 @@ class TicketRefused(_Refused):
         "ticket-too-large",
         "ticket-other-normaliser",
         "ticket-floor",
+        "ticket-refused",
+        "ticket-unknown",
+        "ticket-twice",
     )
     exit_code = 7
 
@@ -145,6 +158,44 @@ class AuditRefused(_Refused):
 
     CODES = ("receipt-malformed", "receipt-forged", "receipt-other", "export-malformed")
     exit_code = 8
+
+
+class OperatorRefused(_Refused):
+    """Who gives a command has not shown who they are, or may not give it.
+
+    Args:
+        code: what is wrong, one of `CODES`.
+        message: one sentence for people.
+        who: facts of the audit log about the person, if they have shown who they are.
+    """
+
+    CODES = (
+        "operator-missing",
+        "operator-malformed",
+        "operator-forged",
+        "operator-revoked",
+        "operator-not-allowed",
+        "operator-other",
+        "token-malformed",
+        "token-algorithm",
+        "token-kind",
+        "token-keys",
+        "token-key",
+        "token-forged",
+        "token-expired",
+        "token-early",
+        "token-lasting",
+        "token-issuer",
+        "token-audience",
+        "token-client",
+        "token-person",
+        "token-role",
+    )
+    exit_code = 10
+
+    def __init__(self, code: str, message: str, who: Mapping[str, str] | None = None) -> None:
+        super().__init__(code, message)
+        self.who: Mapping[str, str] = who or {}
 
 
 class ClueRefused(_Refused):

@@ -13,12 +13,15 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from parties.age import opened
 from parties.asking import Question, ask
 from parties.disclosure import plain
 from parties.errors import TicketRefused
 from parties.identifiers import columns_of
 from parties.inquiry_reports import Asked, InquiryReport, Told, question_of
+from parties.operators.acting import Acting
 from parties.reports import JobReport
 from parties.settings import IdentifierSettings, Settings
 from parties.sources import ArrowSource
@@ -34,6 +37,7 @@ def match_few(
     asked: Mapping[str, Sequence[str]],
     meter: Meter,
     ticket: Path | None = None,
+    acting: Acting | None = None,
 ) -> InquiryReport:
     """Matches a few identifiers, as if they were this node's file; nothing is left of it.
 
@@ -43,6 +47,7 @@ def match_few(
         asked: identifiers as people write them, by set.
         meter: counts what is done.
         ticket: the file of the ticket, which must allow a match; None as of `Question`.
+        acting: who asks; likewise.
 
     Raises:
         PartyError, PeerError: as `parties.asking.ask`.
@@ -53,12 +58,12 @@ def match_few(
         fine = [each for each in given if each.element is not None]
         found: dict[int, list[dict[str, Any]] | None] = {}
         if fine:
-            job = ask(
-                settings,
-                Question("match", peer, (spec.name,), ticket=ticket),
-                meter,
-                _rows(spec, fine),
-            )
+            # What the disk holds for a moment opens by a key that is nowhere else.
+            key = Ed25519PrivateKey.generate()
+            sealed_to = (key.public_key().public_bytes_raw(),)
+            question = Question("match", peer, (spec.name,), ticket=ticket, acting=acting)
+            question = question._replace(sealed_to=sealed_to)
+            job = ask(settings, question, meter, _rows(spec, fine))
             jobs.append(job)
             if any(each.withheld for each in job.sets):
                 raise TicketRefused(
@@ -66,7 +71,7 @@ def match_few(
                     f"identifiers.{spec.name}: fewer hits than the floor of the ticket, or none; a "
                     "ticket with a floor is not for single identifiers",
                 )
-            found = _taken(job, peer)
+            found = _taken(job, peer, key)
         places = iter(range(len(fine)))
         told += [
             _told(each, found, None if each.element is None else next(places)) for each in given
@@ -91,10 +96,13 @@ def _rows(spec: IdentifierSettings, fine: Sequence[Asked]) -> ArrowSource:
     return ArrowSource(pa.table(columns | {PLACE: pa.array(range(len(fine)), pa.int64())}))
 
 
-def _taken(job: JobReport, peer: str) -> dict[int, list[dict[str, Any]] | None]:
+def _taken(
+    job: JobReport, peer: str, key: Ed25519PrivateKey
+) -> dict[int, list[dict[str, Any]] | None]:
     """The peer's records by place of the identifier, None if it tells none; removes the file."""
     assert job.result is not None, "a match from which this node learns"  # noqa: S101
-    joined = pq.read_table(job.result)
+    with job.result.open("rb") as file:
+        joined = pq.read_table(pa.BufferReader(b"".join(opened(file, key))))
     folder = Path(job.result).parent
     job.result.unlink()
     if not any(folder.iterdir()):

@@ -76,11 +76,12 @@ def introduce(one: Path, other: Path) -> None:
     """Makes two nodes of this machine known to each other: authority, name, address, a ticket.
 
     Raises:
-        SettingsError: a settings file is missing or wrong, or the nodes have one role.
+        SettingsError: a settings file is missing or wrong, or as of `must_fit`.
         LocalFault: a folder cannot be written.
     """
     ours, theirs = load(one), load(other)
     must_fit(ours.node.role, theirs)
+    must_fit(theirs.node.role, ours)
     for here, there in ((ours, theirs), (theirs, ours)):
         _add_peer(here, there)
     write_trial(load(one), load(other), datetime.now(UTC))
@@ -90,10 +91,16 @@ def must_fit(role: Role, other: Settings) -> None:
     """Checks that a node of this role can have the other as its peer.
 
     Raises:
-        SettingsError: both have one role.
+        SettingsError: both have one role, or the other requires roles of people, whom nobody has
+            asked here.
     """
     if role == other.node.role:
         raise SettingsError(f"both nodes are {role}; one must be insurer, one police")
+    if other.operators.required:
+        raise SettingsError(
+            f"{other.path}: requires roles, and nobody is introduced to it any more; name the peer "
+            "in it, and let people sign a ticket"
+        )
 
 
 def _add_peer(here: Settings, there: Settings) -> None:
@@ -125,6 +132,8 @@ log = "greenlane.log"      # leave it out for stderr
 
 [operators]
 authority = "{AUTHORITY}"   # who says who signs tickets
+# required = true          # each command then wants to know who gives it
+# sealed = true            # what is learnt opens for the operator who asked
 
 [source]
 format = "csv"             # csv, parquet or duckdb

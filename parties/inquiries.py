@@ -127,7 +127,11 @@ def answer(
         cover(settings, peer, job, data, now, ours=columns)  # before they are shown
         said = tables.SerializeToString(deterministic=True)
         yield said
-    counts = yield from _give([] if proposed.tables else held, manifests)
+    counts = yield from _give(
+        [] if proposed.tables else held,
+        manifests,
+        before=lambda: books.tables_given(peer, job, proposed.clearance, columns),
+    )
     opened = [keys(peer, manifest) for manifest in manifests]
     if sum(counts):
         asked = dict(zip((spec.name for spec in job.sets), counts, strict=True))
@@ -361,10 +365,15 @@ def _fetch(own: Fetched, manifest: Manifest) -> Dialogue[None]:
         own.complete(file)
 
 
-def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[list[int]]:
+def _give(
+    held: Sequence[Held], manifests: Sequence[Manifest], before: Callable[[], None]
+) -> Dialogue[list[int]]:
     """Gives the files that the asker requests; returns about how many it asks of each set.
 
-    Who knows the tables already has their files: nothing is `held` for it.
+    Args:
+        held: the tables; none for who knows them, and so has their files.
+        manifests: of the tables.
+        before: called once, before the first file leaves.
     """
     named: dict[bytes, tuple[Held, ShardFile]] = {}
     requests = 0
@@ -377,6 +386,8 @@ def _give(held: Sequence[Held], manifests: Sequence[Manifest]) -> Dialogue[list[
         own, file = named[request.digest]
         if request.start > file.size:
             raise BoundExceeded("ShardRequest: begins behind the end of the file")
+        if requests == 1:
+            before()
         for start in range(request.start, file.size, PART):
             data = own.read_shard(file, start, min(PART, file.size - start))
             yield wire.ShardPart(data=data).SerializeToString()

@@ -10,22 +10,34 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from parties import logs
 from parties.asking_again import Known, ask_again, fits, known_from, reopened
 from parties.books import Books
 from parties.channel import Identity, Peer
-from parties.clearance import Clearance, cover, find
+from parties.clearance import Clearance, cover, find, must_be_another
 from parties.disclosure import cells
-from parties.errors import PartyError, PeerRefused, TableRefused, TicketRefused
+from parties.errors import (
+    CertificateError,
+    PartyError,
+    PeerRefused,
+    PeerUnreachable,
+    TableRefused,
+    TicketRefused,
+)
 from parties.few import match_few
 from parties.inquiries import Answer, Question, ask
 from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, question_of
 from parties.job import Job
+from parties.operators.acting import Acting
 from parties.settings import Settings
 from psi import Meter, PsiError
 from psi.lazily import np
+
+_NOT_ANSWERED: Final = (CertificateError, PeerRefused, PeerUnreachable, TableRefused)
+"""Errors after which an inquiry is not counted here: it was not asked, or refused. After any other
+the peer may have answered."""
 
 
 class Inquirer:
@@ -36,18 +48,25 @@ class Inquirer:
         peer: the name of whom to ask.
         ticket: the file of the ticket; None for the only one in the folder of tickets that covers
             a question.
+        acting: who asks; None if nobody has said so.
 
     Raises:
         SettingsError: there is no such peer.
     """
 
-    def __init__(self, settings: Settings, peer: str, ticket: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        peer: str,
+        ticket: Path | None = None,
+        acting: Acting | None = None,
+    ) -> None:
         self._settings = settings
-        self._ticket = ticket
+        self._ticket, self._acting = ticket, acting
         self._peer = settings.peer(peer)
         self._idle: list[Peer] = []  # taken and put back by one thread each
         self._known: dict[str, Known] = {}  # by set; one thread's is as good as another's
-        self._books = Books(settings)
+        self._books = Books(settings, acting)
         self._noting = ThreadPoolExecutor(1, thread_name_prefix="noting")  # a store has one writer
         self._cleared: dict[tuple[str, ...], Clearance] = {}  # by sets; likewise
 
@@ -102,6 +121,10 @@ class Inquirer:
                     carried = node.carried
                 finally:
                     self._idle.append(node)
+            except _NOT_ANSWERED:
+                if noted.exception() is None:
+                    self._noting.submit(self._take_back, job, clearance, counts).result()
+                raise
             finally:
                 wait([noted])
             noted.result()
@@ -127,6 +150,10 @@ class Inquirer:
         if counts:
             self._books.inquiry_asked(self._peer, job, clearance, counts)
 
+    def _take_back(self, job: Job, clearance: Clearance, counts: Mapping[str, int]) -> None:
+        if counts:
+            self._books.inquiry_not_answered(self._peer, job, clearance, counts)
+
     def _clearance(self, job: Job) -> Clearance:
         """The ticket of a question: the one of before, as long as it covers it."""
         settings, peer, now = self._settings, self._peer, datetime.now(UTC)
@@ -137,6 +164,7 @@ class Inquirer:
             except TicketRefused:
                 self._cleared.pop(place, None)  # another thread may have been faster
         found = find(settings, peer, job, now, path=self._ticket)
+        must_be_another(self._acting, found, settings.node.role)
         self._cleared[place] = found
         return found
 
@@ -198,8 +226,14 @@ class AsyncInquirer:
     Several questions may be asked at once; each runs in a thread of the loop's pool.
     """
 
-    def __init__(self, settings: Settings, peer: str, ticket: Path | None = None) -> None:
-        self._inquirer = Inquirer(settings, peer, ticket)
+    def __init__(
+        self,
+        settings: Settings,
+        peer: str,
+        ticket: Path | None = None,
+        acting: Acting | None = None,
+    ) -> None:
+        self._inquirer = Inquirer(settings, peer, ticket, acting)
 
     async def __aenter__(self) -> Self:
         return self
@@ -218,6 +252,7 @@ def inquire(
     asked: Mapping[str, Sequence[str]],
     meter: Meter,
     ticket: Path | None = None,
+    acting: Acting | None = None,
 ) -> InquiryReport:
     """Asks a peer once, as `Inquirer.ask`; without a table, if it has prepared none.
 
@@ -226,13 +261,13 @@ def inquire(
     allows it.
     """
     try:
-        with Inquirer(settings, peer, ticket) as inquirer:
+        with Inquirer(settings, peer, ticket, acting) as inquirer:
             return inquirer.ask(asked, meter)
     except PeerRefused as refused:
         if refused.code != "no-table" or not any(asked.values()):
             raise
         try:
-            return match_few(settings, peer, asked, meter, ticket)
+            return match_few(settings, peer, asked, meter, ticket, acting)
         except PeerRefused as other:
             if other.code != "way-not-allowed":
                 raise
@@ -245,14 +280,15 @@ def inquire_all(
     asked: Mapping[str, Sequence[str]],
     meter: Meter,
     ticket: Path | None = None,
+    acting: Acting | None = None,
 ) -> list[InquiryReport | InquiryFailure]:
     """Asks several peers at once; as `Inquirer.ask`, but one's error is not the others'."""
     if len(peers) == 1:
-        return [_one(settings, peers[0], asked, meter, ticket)]
+        return [_one(settings, peers[0], asked, meter, ticket, acting)]
     answers: dict[int, InquiryReport | InquiryFailure] = {}
 
     def ask_one(number: int) -> None:
-        answers[number] = _one(settings, peers[number], asked, meter, ticket)
+        answers[number] = _one(settings, peers[number], asked, meter, ticket, acting)
 
     # Daemons: who interrupts the program does not wait for a peer.
     threads = [
@@ -272,9 +308,10 @@ def _one(
     asked: Mapping[str, Sequence[str]],
     meter: Meter,
     ticket: Path | None,
+    acting: Acting | None,
 ) -> InquiryReport | InquiryFailure:
     try:
-        return inquire(settings, peer, asked, meter, ticket)
+        return inquire(settings, peer, asked, meter, ticket, acting)
     except (PartyError, PsiError) as error:
         return InquiryFailure(peer, error)
 

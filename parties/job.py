@@ -36,6 +36,11 @@ class Job(NamedTuple):
         return not self.we_receive or self.both_learn
 
     @property
+    def we_count(self) -> bool:
+        """Whether this node learns a number, and no more."""
+        return self.way == "count" and self.we_learn
+
+    @property
     def we_disclose(self) -> bool:
         """Whether the other node gets the agreed columns of ours for matches."""
         return self.way == "match" and self.they_learn

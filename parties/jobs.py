@@ -148,8 +148,23 @@ def run(
     return learnt
 
 
-def deliver(learnt: Sequence[Learnt], source: Source, peer: str, path: Path, format: Format) -> int:
+def deliver(
+    learnt: Sequence[Learnt],
+    source: Source,
+    peer: str,
+    path: Path,
+    format: Format,
+    sealed_to: Sequence[bytes] = (),
+) -> int:
     """Writes the joined rows of all sets into one file and returns how many there are.
+
+    Args:
+        learnt: of all sets.
+        source: of our rows.
+        peer: its name, before its columns.
+        path: of the file.
+        format: of it.
+        sealed_to: the public keys for whom alone it opens; none leaves it in clear.
 
     Raises:
         BoundExceeded: a set would have too many joined rows.
@@ -163,18 +178,26 @@ def deliver(learnt: Sequence[Learnt], source: Source, peer: str, path: Path, for
                 "written; many rows of ours meet many records of the peer's, which has to explain "
                 "that or to disclose no columns"
             )
-    return write(_joined(learnt, source, peer), path, format)
+    return write(_joined(learnt, source, peer), path, format, sealed_to)
 
 
-def deliver_list(learnt: Sequence[Learnt], source: Source, path: Path, format: Format) -> int:
+def deliver_list(
+    learnt: Sequence[Learnt],
+    source: Source,
+    path: Path,
+    format: Format,
+    sealed_to: Sequence[bytes] = (),
+) -> int:
     """Writes the masked list of all sets into one file and returns how many matches there are.
+
+    Arguments are those of `deliver`.
 
     Raises:
         SourceError: the source changed since it was prepared.
         LocalFault: the file cannot be written.
     """
     lists = (masked(source, each.spec, each.hits) for each in learnt if each.hits is not None)
-    return write(chain.from_iterable(lists), path, format)
+    return write(chain.from_iterable(lists), path, format, sealed_to)
 
 
 def _joined(learnt: Sequence[Learnt], source: Source, peer: str) -> Iterator[RecordBatch]:
@@ -219,6 +242,11 @@ def withhold(learnt: Sequence[Learnt], floor: int) -> list[Learnt]:
         else each
         for each in learnt
     ]
+
+
+def found_by_both(job: Job, learnt: Sequence[Learnt]) -> list[int | None]:
+    """How many are in common, for each set, as receipts say: nothing unless both learn it."""
+    return [each.cardinality if job.both_learn else None for each in learnt]
 
 
 def facts_of(terms: Terms, learnt: Sequence[Learnt], tally: Tally) -> Facts:

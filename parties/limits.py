@@ -1,8 +1,11 @@
-"""What was asked of this node, counted on disk before anything is answered.
+"""What was asked of this node and by it, counted on disk before anything is answered.
 
 A question is counted in one transaction with whatever else its answer writes down, and every
 counter is looked at before any is moved: a refused question has changed nothing. A crash between
 the count and the answer counts a question that got none, and never the other way.
+
+Both nodes count both ways: what the partner asks of us, and what our own operators ask of it. So
+either keeps to the budgets of a ticket, whatever the other does.
 """
 
 from __future__ import annotations
@@ -19,17 +22,21 @@ from psi.errors import ApiMisuse
 
 RunEnd = Literal["done", "failed"]
 """How a run can end. One that has no end was begun by a process that was killed, or runs."""
+Whose = Literal["ours", "theirs"]
+"""Who asks, and brings the elements that are counted: our own operators, or the partner."""
 
 
 class Charge(NamedTuple):
     """What is asked, and is to be counted.
 
     Attributes:
-        peer: who asks.
+        peer: the partner, by the name that its certificate carries.
         session: of the question, which may be counted once.
-        way: in which it asks; an inquiry, or a run.
-        elements: how many it is about, by identifier set.
-        ticket: under which it asks; empty for none.
+        way: in which is asked; an inquiry, or a run.
+        elements: how many it is about, by identifier set; none of a run that only begins.
+        ticket: under which is asked; empty for none.
+        digest: of that ticket, which its id stands for from the first question on.
+        whose: who asks.
     """
 
     peer: str
@@ -37,16 +44,29 @@ class Charge(NamedTuple):
     way: Way
     elements: Mapping[str, int]
     ticket: str = ""
+    digest: str = ""
+    whose: Whose = "theirs"
+
+    @property
+    def total(self) -> int:
+        """How many elements it is about, in all sets."""
+        return sum(self.elements.values())
+
+    @property
+    def inquires(self) -> bool:
+        """Whether it is an inquiry, and no run."""
+        return self.way == "inquire"
 
 
 class Allowance(NamedTuple):
     """What the settings and a ticket allow; None where there is no bound.
 
     Attributes:
-        daily: elements a day (UTC) in the way that is asked, under all tickets of the peer.
+        daily: elements a day (UTC) from whoever asks, under all tickets: in inquiries, or in runs.
         runs: under the ticket, in all.
-        inquiries: identifiers that may be inquired under the ticket, in all.
-        elements: under the ticket in all ways, by identifier set; one that is not named has none.
+        inquiries: identifiers that may be inquired under the ticket, in all, by either party.
+        elements: under the ticket, from whoever asks, by identifier set; one that is not named has
+            none.
     """
 
     daily: int | None = None
@@ -75,29 +95,34 @@ class Limits:
             allowed: how much may be asked.
 
         Raises:
-            Refusal: `replayed`, `over-limit` or `ticket-spent`; nothing was counted.
+            Refusal: `replayed`, `over-limit`, `ticket-twice` or `ticket-spent`; nothing was
+                counted.
             ApiMisuse: bounds of a ticket, and no ticket.
         """
-        if not asked.ticket and allowed[1:] != (None, None, None):
-            raise ApiMisuse("bounds of a ticket were given for a question without a ticket")
         at = self.store.now(connection)
-        today, elements = at.date().isoformat(), sum(asked.elements.values())
-        _check(connection, asked, allowed, today, elements)
+        self._check(connection, asked, allowed, at.date())
         self._forget(connection, at.date())
-        of: Values = {"peer": asked.peer, "ticket": asked.ticket}
         here: Values = {"peer": asked.peer, "session": asked.session}
-        connection.execute(counters.NOTE, {**here, "day": today})
-        of_day: Values = {"day": today, "way": asked.way, "elements": elements}
-        connection.execute(counters.ADD_ASKED, {**of, **of_day})
-        inquires = asked.way == "inquire"
-        if not inquires:
+        day = at.date().isoformat()
+        connection.execute(counters.NOTE, {**here, "day": day})
+        if not asked.inquires:
             run: Values = {"ticket": asked.ticket, "way": asked.way, "at": microseconds(at)}
             connection.execute(counters.BEGIN_RUN, {**here, **run})
-        if asked.ticket:
-            more = {"runs": int(not inquires), "inquiries": elements if inquires else 0}
-            connection.execute(counters.ADD_SPENT, {**of, **more})
-            for name, count in asked.elements.items():
-                connection.execute(counters.ADD_BROUGHT, {**of, "set": name, "elements": count})
+        _add(connection, asked, day, runs=0 if asked.inquires else 1)
+
+    def bring(self, connection: Connection, asked: Charge, allowed: Allowance) -> None:
+        """Counts what is brought into a run that was begun; as `charge`.
+
+        Raises:
+            Refusal: `over-limit`, `ticket-twice` or `ticket-spent`; nothing more was counted.
+            ApiMisuse: no such run was begun, or it has an end.
+        """
+        here: Values = {"peer": asked.peer, "session": asked.session}
+        if connection.execute(counters.FIND_BEGUN, here).fetchone() is None:
+            raise ApiMisuse("elements are brought into a run that was not begun, or has ended")
+        today = self.store.now(connection).date()
+        self._check(connection, asked, allowed, today, is_known=True)
+        _add(connection, asked, today.isoformat(), runs=0)
 
     def look(self, connection: Connection, asked: Charge, allowed: Allowance) -> None:
         """Looks whether a question could be counted now, and counts nothing.
@@ -105,8 +130,7 @@ class Limits:
         Raises:
             Refusal: as `charge`.
         """
-        today = self.store.now(connection).date().isoformat()
-        _check(connection, asked, allowed, today, sum(asked.elements.values()))
+        self._check(connection, asked, allowed, self.store.now(connection).date())
 
     def charge_alone(self, asked: Charge, allowed: Allowance) -> None:
         """Counts a question in a transaction of its own; on disk when this returns.
@@ -118,6 +142,28 @@ class Limits:
         with self.store.writing() as connection:
             self.charge(connection, asked, allowed)
 
+    def take_back(self, connection: Connection, asked: Charge) -> bool:
+        """Uncounts an inquiry that was not answered, once; it may be asked again.
+
+        Only for what this node asked itself, and of which it knows that nothing was learnt.
+
+        Returns:
+            Whether it was counted, and not taken back before.
+
+        Raises:
+            ApiMisuse: it was asked of this node, or is a run.
+        """
+        if asked.whose != "ours" or not asked.inquires:
+            raise ApiMisuse("what was asked of this node stays counted, and so does a run")
+        here: Values = {"peer": asked.peer, "session": asked.session}
+        row = connection.execute(counters.FIND_DAY, here).fetchone()
+        if row is None:
+            return False
+        connection.execute(counters.FORGET_ONE, here)
+        less = {name: -count for name, count in asked.elements.items()}
+        _add(connection, asked._replace(elements=less), row[0], runs=0)
+        return True
+
     def end_run(self, connection: Connection, peer: str, session: str, end: RunEnd) -> None:
         """Writes down how a run has ended; it stays counted, whichever way it did.
 
@@ -128,21 +174,52 @@ class Limits:
         if connection.execute(counters.END_RUN, ended).rowcount != 1:
             raise ApiMisuse("a run that was not begun, or has ended, cannot end")
 
-    def asked(self, peer: str, day: date | None = None, way: Way = "inquire") -> int:
-        """Returns about how many elements a peer has asked in a way on a day, by default today.
+    def asked(
+        self, peer: str, day: date | None = None, way: Way = "inquire", whose: Whose = "theirs"
+    ) -> int:
+        """Returns about how many elements were asked on a day, by default today.
+
+        Args:
+            peer: the partner.
+            day: in UTC.
+            way: an inquiry; or any other, for runs in all ways.
+            whose: who asked.
 
         Raises:
             LocalFault: the store cannot be read.
         """
         with self.store.reading() as connection:
-            of_day = (day or self.store.now(connection).date()).isoformat()
-            of = {"peer": peer, "day": of_day, "way": way, "session": ""}
-            found = connection.execute(counters.FIND, of).fetchone()
-        return int(found[0])
+            of_day = day or self.store.now(connection).date()
+            asked = Charge(peer, "", way, {}, whose=whose)
+            return _found(connection, asked, of_day)[0]
 
     def close(self) -> None:
         """Closes the store."""
         self.store.close()
+
+    def _check(
+        self,
+        connection: Connection,
+        asked: Charge,
+        allowed: Allowance,
+        today: date,
+        *,
+        is_known: bool = False,
+    ) -> None:
+        if not asked.ticket and allowed[1:] != (None, None, None):
+            raise ApiMisuse("bounds of a ticket were given for a question without a ticket")
+        who = asked.peer if asked.whose == "theirs" else "this node"
+        of_day, was_asked = _found(connection, asked, today)
+        if was_asked and not is_known:
+            raise Refusal("replayed", f"{who} asks again in a session that is over")
+        if allowed.daily is not None and of_day + asked.total > allowed.daily:
+            raise Refusal(
+                "over-limit",
+                f"{who} asks about {asked.total} more, and has asked about {of_day} of the "
+                f"{allowed.daily} of a day",
+            )
+        if asked.ticket:
+            _check_ticket(connection, asked, allowed, is_begun=is_known)
 
     def _forget(self, connection: Connection, today: date) -> None:
         if self._forgot != today:
@@ -151,41 +228,52 @@ class Limits:
             self._forgot = today
 
 
-def _check(
-    connection: Connection, asked: Charge, allowed: Allowance, today: str, elements: int
-) -> None:
-    peer = asked.peer
-    of = {"peer": peer, "day": today, "way": asked.way, "session": asked.session}
-    of_day, question, run = connection.execute(counters.FIND, of).fetchone()
-    if question or run:
-        raise Refusal("replayed", f"{peer} asks again in a session that is over")
-    if allowed.daily is not None and of_day + elements > allowed.daily:
-        raise Refusal(
-            "over-limit",
-            f"{peer} asks about {elements} more, and has asked about {of_day} of the "
-            f"{allowed.daily} of a day",
-        )
+def _found(connection: Connection, asked: Charge, day: date) -> tuple[int, bool]:
+    """About how many elements were asked on a day, and whether the session is over."""
+    of: Values = {"peer": asked.peer, "session": asked.session, "day": day.isoformat()}
+    of_way: Values = {"whose": asked.whose, "inquires": asked.inquires}
+    count, question, run = connection.execute(counters.FIND, {**of, **of_way}).fetchone()
+    return int(count), bool(question or run)
+
+
+def _add(connection: Connection, asked: Charge, day: str, *, runs: int) -> None:
+    of: Values = {"peer": asked.peer, "ticket": asked.ticket, "whose": asked.whose}
+    of_day: Values = {"day": day, "way": asked.way, "elements": asked.total}
+    connection.execute(counters.ADD_ASKED, {**of, **of_day})
     if asked.ticket:
-        _check_ticket(connection, asked, allowed)
+        inquiries = asked.total if asked.inquires else 0
+        spent: Values = {"peer": asked.peer, "ticket": asked.ticket, "digest": asked.digest}
+        connection.execute(counters.ADD_SPENT, {**spent, "runs": runs, "inquiries": inquiries})
+        for name, count in asked.elements.items():
+            connection.execute(counters.ADD_BROUGHT, {**of, "set": name, "elements": count})
 
 
-def _check_ticket(connection: Connection, asked: Charge, allowed: Allowance) -> None:
-    of = {"peer": asked.peer, "ticket": asked.ticket}
-    runs, inquiries = connection.execute(counters.FIND_SPENT, of).fetchone() or (0, 0)
-    spent = f"{asked.peer} has used up ticket {asked.ticket}"
-    if asked.way == "inquire":
-        more = sum(asked.elements.values())
-        if allowed.inquiries is not None and inquiries + more > allowed.inquiries:
+def _check_ticket(
+    connection: Connection, asked: Charge, allowed: Allowance, *, is_begun: bool
+) -> None:
+    of: Values = {"peer": asked.peer, "ticket": asked.ticket}
+    row = connection.execute(counters.FIND_SPENT, of).fetchone()
+    runs, inquiries, digest = row or (0, 0, "")
+    if digest and asked.digest != digest:
+        raise Refusal(
+            "ticket-twice",
+            f"another ticket was used under the id {asked.ticket} before; draft it anew, with an "
+            "id of its own",
+        )
+    spent = f"ticket {asked.ticket} with {asked.peer} is used up"
+    if asked.inquires:
+        if allowed.inquiries is not None and inquiries + asked.total > allowed.inquiries:
             raise Refusal(
                 "ticket-spent",
-                f"{spent}: {more} more identifiers, after {inquiries} of {allowed.inquiries}",
+                f"{spent}: {asked.total} more identifiers, after {inquiries} of "
+                f"{allowed.inquiries}",
             )
-    elif allowed.runs is not None and runs >= allowed.runs:
+    elif not is_begun and allowed.runs is not None and runs >= allowed.runs:
         raise Refusal("ticket-spent", f"{spent}: {runs} of {allowed.runs} runs")
     if allowed.elements is None:
         return
     for name, count in asked.elements.items():
-        found = connection.execute(counters.FIND_BROUGHT, {**of, "set": name})
+        found = connection.execute(counters.FIND_BROUGHT, {**of, "whose": asked.whose, "set": name})
         (before,) = found.fetchone() or (0,)
         most = allowed.elements.get(name, 0)
         if before + count > most:

@@ -22,7 +22,9 @@ SENTENCES: Final = {
     "set-too-large": "has or accepts no set as large as that; compare max_elements on both nodes",
     "no-table": "has prepared no table for us of an identifier set that is asked about",
     "other-tables": "has prepared other tables than it has told us of; ask again",
-    "over-limit": "lets us inquire less than that today; its `daily_inquiries` says how much",
+    "over-limit": "lets us ask less than that today; its `daily_inquiries`, `daily_sets` or "
+    "`daily_elements` says how much",
+    "difference": "has counted with a set before that differs by too few identifiers from this one",
     "ticket-floor": "lets nobody learn of as few hits under this ticket",
     "ticket-stage": "has not ended the stage of the ticket that comes before this; "
     "begin with `count`",
@@ -30,6 +32,7 @@ SENTENCES: Final = {
     "another; begin again with `count`",
     "ticket-spent": "lets no more be asked under that ticket: its runs, inquiries or elements are "
     "used up",
+    "ticket-twice": "has seen another ticket with the same id; draft it anew, with its own id",
     "replayed": "has answered in this session already; ask in a new one",
     "ticket-missing": "was told no ticket; name one, or put it into the folder of tickets",
     "ticket-malformed": "cannot read the ticket; it must be the file that was signed, unchanged",
@@ -52,6 +55,10 @@ SENTENCES: Final = {
     "ticket-too-large": "finds a set that is larger than the ticket allows",
     "ticket-other-normaliser": "finds that the ticket was made under other rules for identifiers; "
     "draft a new one with the release that runs",
+    "ticket-refused": "has refused the ticket, by its people; draft another one",
+    "ticket-unknown": "has no ticket of that id of ours in its inbox; submit it",
+    "inbox-full": "takes no more tickets of ours today, or before its people have decided on those "
+    "that wait",
     "clue-unknown": "knows no clue of ours by that id",
     "clue-state": "holds the clue in a state from which the letter cannot bring it",
     "clue-limit": "takes no more clues from us today; its `daily_clues` says how many",

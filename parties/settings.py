@@ -10,7 +10,9 @@ from parties.errors import SettingsError
 
 Role = Literal["insurer", "police"]
 Way = Literal["count", "list", "match", "inquire"]
-
+OperatorRole = Literal[
+    "investigator", "approver", "analyst", "compliance", "auditor", "administrator"
+]
 
 WAYS_BY_DEFAULT: Final[tuple[Way, ...]] = ("count", "match")
 """What a peer may ask whose table does not say: an inquiry needs a prepared table and a limit."""
@@ -72,6 +74,10 @@ class PeerSettings(NamedTuple):
         protocols: what may be run with it.
         link_mbps: megabits a second that the line to it carries.
         daily_inquiries: about how many identifiers it may inquire in a day (UTC).
+        daily_sets: how many different sets of a name it may bring in a day (UTC) into runs of which
+            it learns.
+        daily_elements: about how many elements it may bring in a day (UTC) into runs of which it
+            learns, all sets together; None for `DAILY_SETS` of the largest.
         operators: PEM file of the authority that issues its operators' certificates; None for that
             of `ca`.
         daily_clues: how many clues it may hand over to us in a day (UTC).
@@ -90,8 +96,15 @@ class PeerSettings(NamedTuple):
     protocols: tuple[str, ...] = PROTOCOLS_BY_DEFAULT
     link_mbps: int = 1000
     daily_inquiries: int = 1000
+    daily_sets: int = 24
+    daily_elements: int | None = None
     operators: Path | None = None
     daily_clues: int = 0
+
+    @property
+    def partner(self) -> str:
+        """Who it is, whatever we call it: the node's name, as in its certificate and in tickets."""
+        return self.san.lower()
 
 
 class NodeSettings(NamedTuple):
@@ -137,14 +150,49 @@ class TableSettings(NamedTuple):
     wrapping_key: Path | None = None
 
 
+class TokenSettings(NamedTuple):
+    """Whose OpenID Connect tokens say who somebody is, and how.
+
+    Attributes:
+        issuer: the `iss` of tokens, an https URL.
+        audience: that tokens must be for, `aud`.
+        keys: file of the issuer's public keys, a JSON Web Key Set; or
+        keys_url: https URL of it, fetched for each command that is given with a token.
+        ca: PEM file of the authorities that the server at `keys_url` is believed by; None for those
+            of the system.
+        client: that must have asked for a token, `azp`; None for `audience`.
+        claim: the way to the claim that names groups or roles, one name for each object.
+        roles: which role of ours each of these names is.
+        person: the claim that names the person, as the certificates of operators do.
+    """
+
+    issuer: str
+    audience: str
+    roles: tuple[tuple[str, OperatorRole], ...]
+    keys: Path | None = None
+    keys_url: str | None = None
+    ca: Path | None = None
+    client: str | None = None
+    claim: tuple[str, ...] = ("roles",)
+    person: str = "sub"
+
+
 class OperatorSettings(NamedTuple):
     """The people of this node.
 
     Attributes:
         authority: PEM file of the authority that issues their certificates; None if nobody signs.
+        required: whether each command wants to know who gives it.
+        oidc: whose tokens say so, beside certificates; None for nobody's.
+        sealed: whether files of what was learnt are sealed to those who may open them.
+        sealed_to: PEM files of certificates of operators to whom they are, beside who asks.
     """
 
     authority: Path | None = None
+    required: bool = False
+    oidc: TokenSettings | None = None
+    sealed: bool = False
+    sealed_to: tuple[Path, ...] = ()
 
 
 class TicketSettings(NamedTuple):
@@ -167,6 +215,18 @@ class StoreSettings(NamedTuple):
     url: str = "sqlite:///state.db"
 
 
+class RetentionSettings(NamedTuple):
+    """For how long is kept what was learnt, in days after the end of the ticket.
+
+    Attributes:
+        results_days: joined rows and lists.
+        clues_days: what clues say of persons and things; their numbers and history stay.
+    """
+
+    results_days: int = 0
+    clues_days: int = 1095
+
+
 class Settings(NamedTuple):
     """All settings of a node, read from one file."""
 
@@ -179,6 +239,7 @@ class Settings(NamedTuple):
     operators: OperatorSettings = OperatorSettings()
     tickets: TicketSettings = TicketSettings()
     store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     def peer(self, name: str) -> PeerSettings:
         """Returns the peer with this name.

@@ -20,14 +20,17 @@ from parties.settings import (
     WAYS_BY_DEFAULT,
     IdentifierSettings,
     NodeSettings,
+    OperatorRole,
     OperatorSettings,
     PeerSettings,
+    RetentionSettings,
     Role,
     Settings,
     SourceSettings,
     StoreSettings,
     TableSettings,
     TicketSettings,
+    TokenSettings,
     Way,
 )
 from psi import PROTOCOLS, _core
@@ -38,11 +41,21 @@ ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 MOST_PORT: Final = 65_535
 FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
 SQLITE: Final = "sqlite:///"
+HTTPS: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!$&-;=@-Z_a-z~%?]*)?")
+"""A URL without user, password or fragment."""
 STORE: Final = re.compile(r"sqlite:///.+|postgresql\+psycopg://\S+/\S+")
 MOST_ELEMENTS: Final = 1 << 30
 """The largest bound that can be set: positions have 32 bits, and classes and decoys need room."""
+MOST_SETS: Final = 20_000
+"""The largest bound on different sets of a day: as many as a ticket may have runs."""
+MOST_DAILY: Final = 1 << 40
+"""The largest bound of a day: a thousand sets of the largest size, which is more than any machine
+works through in a day."""
 MOST_DAILY_CLUES: Final = 100_000
 """The largest bound that can be set: each is up to 1 MiB in the store."""
+
+MOST_DAYS: Final = 36_500
+"""A century: longer than any limitation of actions."""
 
 GONE: Final = {"tables.counts": "; what is counted is in the store now, see [store] url"}
 """Entries that were, and what is in their place."""
@@ -77,11 +90,30 @@ def load(path: Path) -> Settings:
         operators=_operators(root.table("operators", default={})),
         tickets=_tickets(root.table("tickets", default={})),
         store=_store(root.table("store", default={})),
+        retention=_retention(root.table("retention", default={})),
     )
     root.finish()
     if not settings.identifiers:
         raise SettingsError(f"{path}: no [identifiers.NAME]; say which columns hold identifiers")
+    _must_be_apart(settings)
     return settings
+
+
+def _must_be_apart(settings: Settings) -> None:
+    """Refuses two entries for one partner: what it may ask would be counted twice."""
+    seen: dict[str, str] = {}
+    for peer in settings.peers:
+        for what, value in (
+            ("san", peer.partner),
+            ("certificate", str(peer.certificate or "")),
+            ("fingerprint", peer.fingerprint or ""),
+        ):
+            first = seen.setdefault(f"{what} {value}", peer.name) if value else peer.name
+            if first != peer.name:
+                raise SettingsError(
+                    f"{settings.path}: [peers.{peer.name}] {what}: is that of [peers.{first}] as "
+                    "well; a partner has one entry, with one budget"
+                )
 
 
 def _node(table: _Table) -> NodeSettings:
@@ -149,8 +181,40 @@ def _tables(table: _Table) -> TableSettings:
 
 
 def _operators(table: _Table) -> OperatorSettings:
-    settings = OperatorSettings(authority=table.optional("authority", table.file))
+    settings = OperatorSettings(
+        authority=table.optional("authority", table.file),
+        required=table.flag("required", default=False),
+        oidc=table.optional("oidc", lambda key: _tokens(table.table(key))),
+        sealed=table.flag("sealed", default=False),
+        sealed_to=tuple(table.folder / text for text in table.texts("sealed_to", default=())),
+    )
     table.finish()
+    if settings.sealed_to and not settings.sealed:
+        table.wrong("sealed_to", "seals nothing while sealed is false")
+    if settings.required and settings.authority is None and settings.oidc is None:
+        table.wrong("required", "nobody could show who they are; name authority, or oidc")
+    return settings
+
+
+def _tokens(table: _Table) -> TokenSettings:
+    settings = TokenSettings(
+        issuer=table.text("issuer", HTTPS),
+        audience=table.text("audience"),
+        roles=tuple(table.words("roles", get_args(OperatorRole)).items()),
+        keys=table.optional("keys", table.file),
+        keys_url=table.optional("keys_url", lambda key: table.text(key, HTTPS)),
+        ca=table.optional("ca", table.file),
+        client=table.optional("client", table.text),
+        claim=table.texts("claim", default=TokenSettings._field_defaults["claim"]),
+        person=table.optional("person", table.text) or TokenSettings._field_defaults["person"],
+    )
+    table.finish()
+    if (settings.keys is None) == (settings.keys_url is None):
+        table.wrong("keys", "name the issuer's keys by exactly one of keys and keys_url")
+    if settings.ca is not None and settings.keys_url is None:
+        table.wrong("ca", "is for keys_url, which is not there")
+    if not settings.claim:
+        table.wrong("claim", "names no claim")
     return settings
 
 
@@ -158,6 +222,16 @@ def _tickets(table: _Table) -> TicketSettings:
     folder = table.optional("folder", table.file) or table.folder / "tickets"
     table.finish()
     return TicketSettings(folder)
+
+
+def _retention(table: _Table) -> RetentionSettings:
+    usual = RetentionSettings()
+    retention = RetentionSettings(
+        results_days=table.number("results_days", 0, MOST_DAYS, default=usual.results_days),
+        clues_days=table.number("clues_days", 0, MOST_DAYS, default=usual.clues_days),
+    )
+    table.finish()
+    return retention
 
 
 def _store(table: _Table) -> StoreSettings:
@@ -190,6 +264,10 @@ def _peer(table: _Table) -> PeerSettings:
         protocols=tuple(table.choices("protocols", tuple(PROTOCOLS), PROTOCOLS_BY_DEFAULT)),
         link_mbps=table.number("link_mbps", 1, 1_000_000, default=1000),
         daily_inquiries=table.number("daily_inquiries", 0, MOST_ELEMENTS, default=1000),
+        daily_sets=table.number("daily_sets", 0, MOST_SETS, default=24),
+        daily_elements=table.optional(
+            "daily_elements", lambda key: table.number(key, 0, MOST_DAILY, default=0)
+        ),
         operators=table.optional("operators", table.file),
         daily_clues=table.number("daily_clues", 0, MOST_DAILY_CLUES, default=0),
     )
@@ -227,7 +305,8 @@ class _Table:
                 raise SettingsError(f"{self.path}: [{self._title}] {key}: no such entry{hint}")
 
     def table(self, key: str, default: Mapping[str, Any] | None = None) -> _Table:
-        return _Table(self.path, key, self._take(key, dict, "must be a table", default=default))
+        title = f"{self._title}.{key}" if self._title else key
+        return _Table(self.path, title, self._take(key, dict, "must be a table", default=default))
 
     def tables(self, key: str) -> list[_Table]:
         tables = []
@@ -280,6 +359,12 @@ class _Table:
         if not set(texts) <= set(among):
             self.wrong(key, f"may hold {', '.join(among)}")
         return texts
+
+    def words(self, key: str, among: tuple[str, ...]) -> dict[str, Any]:
+        words: dict[str, Any] = self._take(key, dict, "must be a table")
+        if not words or not all(word in among for word in words.values()):
+            self.wrong(key, f"must say what each name is, one of {', '.join(among)}")
+        return words
 
     def number(self, key: str, least: int, most: int, default: int) -> int:
         number: int = self._take(key, int, "must be a whole number", default=default)

@@ -22,6 +22,8 @@ _FIND: Final = """
 _KEEP: Final = """
     INSERT INTO stages (ticket, way, "set", ours, theirs)
     VALUES (:ticket, :way, :set, :ours, :theirs)"""
+"""By the digest of a ticket, which names the two nodes too: what is run under one with the same id,
+of another partner, is no stage of it."""
 _FORGET: Final = """DELETE FROM stages WHERE ticket = :ticket AND way = :way AND "set" = :set"""
 
 
@@ -97,7 +99,7 @@ def must_have_ended(
     before = _before(ticket, way)
     if before is None:
         return {}
-    rows = connection.execute(_FIND, {"ticket": ticket.id, "way": before}).fetchall()
+    rows = connection.execute(_FIND, {"ticket": ticket.digest, "way": before}).fetchall()
     known = {name: Inputs(before, ours, theirs) for name, ours, theirs in rows}
     for name in names:
         if name not in known:
@@ -120,10 +122,11 @@ def keep(
     """Writes down that a run has ended well, and with which sets; arguments as `must_follow`."""
     # What follows this stage must be run again, with these sets.
     later = [each for each in ORDER if way in ORDER and ORDER.index(each) >= ORDER.index(way)]
+    digest = ticket.digest
     for name, own, other in zip(names, ours, theirs, strict=True):
         for each in later:
-            connection.execute(_FORGET, {"ticket": ticket.id, "way": each, "set": name})
-        kept: Values = {"ticket": ticket.id, "way": way, "set": name, "ours": own, "theirs": other}
+            connection.execute(_FORGET, {"ticket": digest, "way": each, "set": name})
+        kept: Values = {"ticket": digest, "way": way, "set": name, "ours": own, "theirs": other}
         connection.execute(_KEEP, kept)
 
 

@@ -84,7 +84,7 @@ class Offer(NamedTuple):
     Attributes:
         role: of the side.
         elements: how many, decoys and padding included; 0 for a sender, who tells its entries.
-        entries: how many it may say, decoys and padding included.
+        entries: how many it says, decoys and padding included; 0 for a side that tells no records.
         label_width: of their labels, in bytes.
     """
 

@@ -14,6 +14,7 @@ from psi.errors import ApiMisuse
 from psi.parameters import Output
 from psi.protocols import PROTOCOLS
 from psi.subprotocols.decoys import DECOYS
+from psi.subprotocols.entries import bytes_back
 
 
 class Cost(NamedTuple):
@@ -106,7 +107,9 @@ def plan(
         raise ApiMisuse(f"no allowed protocol tells what is to be learnt ({output.value})")
     roles = [we_receive, not we_receive] if output is Output.BOTH else [we_receive]
     plans = [
-        _estimate(name, role, (ours, theirs), costs[name], link) for name in names for role in roles
+        _estimate(name, role, (ours, theirs), output, costs[name], link)
+        for name in names
+        for role in roles
     ]
     best = min(plans, key=lambda each: each.seconds)
     return Plan(
@@ -118,9 +121,14 @@ def plan(
     )
 
 
-def _estimate(name: str, we_receive: bool, sizes: tuple[int, int], cost: Cost, link: Link) -> Plan:
+def _estimate(
+    name: str, we_receive: bool, sizes: tuple[int, int], output: Output, cost: Cost, link: Link
+) -> Plan:
     receiver, sender = (size + DECOYS for size in (sizes if we_receive else sizes[::-1]))
     traffic = PROTOCOLS[name].traffic(receiver, sender)
+    if output is Output.BOTH:
+        back = traffic.receiver + bytes_back(receiver, sender)
+        traffic = traffic._replace(receiver=back)
     computing = cost.fixed + cost.receiver * receiver + cost.sender * sender
     # Each direction is a line of its own, and computing overlaps with neither for certain.
     line = 8 * max(traffic.receiver, traffic.sender) / link.bits

@@ -105,7 +105,7 @@ class ExportedLog:
                 header = canonical.decode(line[0])
                 if set(header) != {"first", "greenlane_audit", "id", "last", "node", "start"}:
                     raise ValueError("fields")
-                if header["greenlane_audit"] != FORM or not NAME.fullmatch(header["node"]):
+                if header["greenlane_audit"] != FORM or not re.fullmatch(NAME, header["node"]):
                     raise ValueError("form")
                 self.genesis = Genesis(header["node"], _bytes(header["id"]))
                 self.start = Place(_number(header["first"]) - 1, _bytes(header["start"]))
@@ -241,6 +241,6 @@ def _number(value: Any) -> int:
 
 
 def _bytes(value: Any) -> bytes:
-    if not isinstance(value, str) or not DIGEST.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(DIGEST, value):
         raise ValueError("bytes")
     return bytes.fromhex(value)

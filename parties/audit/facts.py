@@ -2,7 +2,8 @@
 
 A fact is a name, a number, a digest, a time or a code word; never an identifier, an element, a
 label, a key or a cell of a row. So this list is closed, and what is not on it is a bug of the
-caller. The one text that a person has written is the purpose of a ticket, which both parties sign.
+caller. The texts that people have written are the purpose of a ticket, which both parties sign, and
+the number of an approval, which the approver does.
 """
 
 from __future__ import annotations
@@ -13,21 +14,19 @@ from typing import Any, Final, NamedTuple
 
 from psi.errors import ApiMisuse
 
-NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?")
+NAME: Final = r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?"
 """Of a node, an operator, a set: as in settings, and at most what a certificate's name may have."""
-WORD: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+WORD: Final = r"[a-z][a-z0-9_-]{0,63}"
 """A code word, a protocol, a stage, a kind of thing."""
-TICKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-SESSION: Final = re.compile(r"[0-9a-f]{32}")
-VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+-]{0,31}")
-TIME: Final = re.compile(
-    r"[0-9]{4}-(0[1-9]|1[0-2])-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z"
-)
+TICKET: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+DIGEST: Final = r"[0-9a-f]{64}"
+SESSION: Final = r"[0-9a-f]{32}"
+VERSION: Final = r"[0-9][0-9A-Za-z.+-]{0,31}"
+TIME: Final = r"[0-9]{4}-(0[1-9]|1[0-2])-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z"
 """UTC in the one form of `parties.audit.chain.stamp`, so that texts compare as times do."""
-MOMENT: Final = re.compile(TIME.pattern.replace(r"\.[0-9]{6}Z", r"(\.[0-9]{6})?(Z|\+00:00)"))
+MOMENT: Final = TIME.replace(r"\.[0-9]{6}Z", r"(\.[0-9]{6})?(Z|\+00:00)")
 """UTC as Python writes it, with or without a fraction."""
-TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,1000}")
+TEXT: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,1000}"
 """One line: a purpose, of as many characters as tickets have, or the name of a column."""
 LARGEST: Final = (1 << 63) - 1
 """Of numbers: what databases hold."""
@@ -37,8 +36,10 @@ LONGEST_NAME: Final = 128
 """Characters of a column's name, as in `parties.disclosure`."""
 PARTIES: Final = ("insurer", "police")
 WAYS: Final = ("count", "list", "match", "inquire")
-CLUE: Final = re.compile(r"[0-9a-f]{32}")
+CLUE: Final = r"[0-9a-f]{32}"
 LEARNS: Final = ("us", "peer", "both", "nobody")
+MOST_SIGNATURES: Final = 8
+"""Of a ticket: two people of each side, for two stages."""
 
 
 class Kind(NamedTuple):
@@ -62,11 +63,12 @@ def is_number(value: Any) -> bool:
 
 def is_time(value: Any) -> bool:
     """Whether it is written as `stamp` writes a time."""
-    return isinstance(value, str) and TIME.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(TIME, value) is not None
 
 
-def _like(form: re.Pattern[str]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and form.fullmatch(value) is not None
+def _like(form: str) -> Callable[[Any], bool]:
+    """Whether a value is a text of this form, which is read when it is first needed."""
+    return lambda value: isinstance(value, str) and re.fullmatch(form, value) is not None
 
 
 def _one_of(*words: str) -> Callable[[Any], bool]:
@@ -112,14 +114,50 @@ _NAMES: Final = Kind("names", _all(_NAME.has))
 _COLUMNS: Final = Kind("names of columns", _all(_is_column))
 
 
+def _are_signatures(values: Any) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and len(values) <= MOST_SIGNATURES
+        and all(isinstance(value, Mapping) and _is_signature(value) for value in values)
+    )
+
+
+def _is_signature(values: Mapping[str, Any]) -> bool:
+    return {*values} | {"approval"} == {*_SIGNED} and all(
+        _SIGNED[name].has(value) for name, value in values.items()
+    )
+
+
+_SIGNED: Final[Mapping[str, Kind]] = {
+    "party": _PARTY,
+    "stage": _WORD,
+    "operator": _NAME,
+    "role": _WORD,
+    "certificate": _DIGEST,
+    "at": _MOMENT,
+    "approval": _TEXT,
+}
+"""Who has signed a ticket; `approval` may be missing."""
+_SIGNATURES: Final = Kind("signatures", _are_signatures)
+
+
 def _may(kind: Kind) -> Kind:
     return kind._replace(required=False)
 
 
 _UNDER: Final = {"ticket": _may(_TICKET), "stage": _may(_WORD)}
+_DECISION: Final = {"decision": _may(_NUMBER)}
+"""The number of the line `stage_decided` of this log."""
 _RUN: Final = {"peer": _NAME, "session": _SESSION, "way": _WAY, **_UNDER}
 _BYTES: Final = {"said_bytes": _NUMBER, "heard_bytes": _NUMBER, "milliseconds": _NUMBER}
-_OPERATOR: Final = {"operator": _NAME, "role": _WORD, "certificate": _may(_DIGEST)}
+_OPERATOR: Final = {
+    "operator": _NAME,
+    "role": _WORD,
+    "certificate": _may(_DIGEST),
+    "subject": _may(_DIGEST),
+}
+_BY: Final = {name: _may(kind) for name, kind in _OPERATOR.items()}
+"""Who has asked for it, where the node knows."""
 _LETTER: Final = {
     "clue": _CLUE,
     "peer": _NAME,
@@ -137,12 +175,34 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "session": _may(_SESSION),
         "way": _may(_WAY),
         **_UNDER,
+        **_BY,
     },
-    "run_begun": {**_RUN, "sets": _NAMES, "learns": _LEARNS},
+    "refusals_counted": {"peer": _NAME, "refusals": _NUMBER},
+    "run_begun": {**_RUN, "sets": _NAMES, "learns": _LEARNS, **_DECISION, **_BY},
     "run_ended": {**_RUN, "ours": _COUNTS, "theirs": _COUNTS, "found": _may(_COUNTS), **_BYTES},
     "run_failed": {**_RUN, "code": _WORD, **{name: _may(kind) for name, kind in _BYTES.items()}},
-    "inquiry_asked": {"peer": _NAME, "session": _SESSION, "elements": _COUNTS, **_UNDER},
-    "inquiry_answered": {"peer": _NAME, "session": _SESSION, "elements": _COUNTS, **_UNDER},
+    "inquiry_asked": {
+        "peer": _NAME,
+        "session": _SESSION,
+        "elements": _COUNTS,
+        **_UNDER,
+        **_DECISION,
+        **_BY,
+    },
+    "inquiry_answered": {
+        "peer": _NAME,
+        "session": _SESSION,
+        "elements": _COUNTS,
+        **_UNDER,
+        **_DECISION,
+    },
+    "tables_given": {
+        "peer": _NAME,
+        "session": _SESSION,
+        "sets": _NAMES,
+        **_UNDER,
+        **_DECISION,
+    },
     "ticket_received": {
         "ticket": _TICKET,
         "digest": _DIGEST,
@@ -155,18 +215,27 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "stage": _may(_WORD),
         **_OPERATOR,
     },
+    "stage_decided": {
+        "peer": _NAME,
+        "ticket": _TICKET,
+        "digest": _DIGEST,
+        "way": _WAY,
+        "stage": _WORD,
+        "signatures": _SIGNATURES,
+    },
     "ticket_refused": {
         "ticket": _TICKET,
         "digest": _DIGEST,
         "code": _WORD,
+        "stage": _may(_WORD),
         "peer": _may(_NAME),
-        **{name: _may(kind) for name, kind in _OPERATOR.items()},
+        **_BY,
     },
     "ticket_revoked": {
         "ticket": _TICKET,
         "digest": _may(_DIGEST),
         "peer": _may(_NAME),
-        **{name: _may(kind) for name, kind in _OPERATOR.items()},
+        **_BY,
     },
     "certificate_revoked": {"certificate": _DIGEST, "operator": _NAME, "role": _WORD},
     "disclosure": {
@@ -207,6 +276,7 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "ticket": _may(_TICKET),
         "session": _may(_SESSION),
     },
+    "operator_refused": {"action": _WORD, "code": _WORD, **_BY},
 }
 """Each event with its facts. To add one, add it here and to the table in docs/operations.md."""
 

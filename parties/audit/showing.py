@@ -57,7 +57,7 @@ def text_of(line: dict[str, Any]) -> str:
 def _text(value: Any) -> str:
     match value:
         case dict():
-            return " ".join(f"{name}={count}" for name, count in value.items()) or "none"
+            return " ".join(f"{name}={_text(inner)}" for name, inner in value.items()) or "none"
         case list():
             return " ".join(map(_text, value)) or "none"
         case _:

@@ -114,6 +114,7 @@ class Summary:
             "receipt": self._receipt,
             "clock_set": self._clock,
             **{f"ticket_{what}": self._ticket for what in _BECAME},
+            "stage_decided": self._decided,
         }
         for batch in source.batches(beside=False):
             for _, body, _, _, _ in batch.lines:
@@ -187,6 +188,11 @@ class Summary:
             what += f" ({facts['code']})"
         who = [facts[name] for name in ("peer", "operator", "role") if name in facts]
         ticket.history.append((at, what, ", ".join(who)))
+
+    def _decided(self, at: str, month: Month, facts: dict[str, Any]) -> None:
+        who = [f"{each['operator']} ({each['role']})" for each in facts["signatures"]]
+        history = self.tickets.setdefault(facts["ticket"], Ticket()).history
+        history.append((at, f"decided ({facts['way']})", ", ".join(dict.fromkeys(who))))
 
 
 _BECAME: Final = ("received", "approved", "refused", "revoked")

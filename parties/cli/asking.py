@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parties.cli.acting import As, admitted
 from parties.cli.output import give, keep_imported
 
 if TYPE_CHECKING:
@@ -73,11 +74,12 @@ def match(
     format: _Format = FileFormat.PARQUET,
     protocol: _Protocol = None,
     ticket: TicketFile = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Learns which of our identifiers the peer knows; joins our rows with its agreed columns."""
     question = _question("match", peer, sets, learns, ticket, out, format, protocol)
-    _ask(settings, question, as_json=as_json)
+    _ask(settings, question, as_, as_json=as_json)
 
 
 def list_matches(
@@ -89,11 +91,12 @@ def list_matches(
     format: _Format = FileFormat.PARQUET,
     protocol: _Protocol = None,
     ticket: TicketFile = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Lists which of our identifiers the peer knows, masked; no columns are told."""
     question = _question("list", peer, sets, learns, ticket, out, format, protocol)
-    _ask(settings, question, as_json=as_json)
+    _ask(settings, question, as_, as_json=as_json)
 
 
 def count(
@@ -102,12 +105,13 @@ def count(
     sets: Sets = None,
     learns: Annotated[Learns, typer.Option(help="Who learns how many; not both.")] = Learns.US,
     ticket: TicketFile = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Learns how many of our identifiers the peer knows, and nobody learns which."""
     if learns is Learns.BOTH:
         raise typer.BadParameter("a count is learnt by one side; run it once each way")
-    _ask(settings, _question("count", peer, sets, learns, ticket), as_json=as_json)
+    _ask(settings, _question("count", peer, sets, learns, ticket), as_, as_json=as_json)
 
 
 def start(path: Path) -> Settings:
@@ -151,12 +155,13 @@ def _question(
     )
 
 
-def _ask(path: Path, question: Question, *, as_json: bool) -> None:
+def _ask(path: Path, question: Question, as_: Path | None, *, as_json: bool) -> None:
     from parties.asking import ask
     from parties.cli.progress import Progress
     from psi import Meter
 
     settings = start(path)
+    question = question._replace(acting=admitted(settings, question.way, as_))
     meter = Meter()
     with Progress(meter):
         report = ask(settings, question, meter)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give, keep_imported
 
@@ -44,6 +45,7 @@ def show(
         list[str] | None, typer.Option(help="Lines of this event; may be repeated.")
     ] = None,
     session: Annotated[str | None, typer.Option(help="Lines of this session.")] = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Shows lines of this node's log."""
@@ -55,7 +57,9 @@ def show(
         if each not in EVENTS:
             raise typer.BadParameter(f"--event: there is: {', '.join(EVENTS)}")
     keep_imported()
-    with _store(load(settings)) as store, store.reading() as connection:
+    loaded = load(settings)
+    admitted(loaded, "audit show", as_)
+    with _store(loaded) as store, store.reading() as connection:
         found = lines_of(connection, _utc(since), _utc(until), event or (), session)
         if as_json:
             give({"lines": list(found)}, (), as_json=True)
@@ -69,6 +73,7 @@ def verify(
     file: Annotated[
         Path | None, typer.Option(help="An export to verify; default: this node's log.")
     ] = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Verifies a log: every line, every signed head, every receipt."""
@@ -80,6 +85,7 @@ def verify(
 
     keep_imported()
     loaded = load(settings)
+    admitted(loaded, "audit verify", as_)
     if file is not None:
         report = verified(ExportedLog(file))
     else:
@@ -97,6 +103,7 @@ def compare(
     file: Annotated[
         Path | None, typer.Option(help="An export of this node; default: its log.")
     ] = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Compares this node's log with an export of the other node's."""
@@ -106,7 +113,9 @@ def compare(
     from parties.settings_file import load
 
     keep_imported()
-    loaded, theirs = load(settings), ExportedLog(other)
+    loaded = load(settings)
+    admitted(loaded, "audit compare", as_)
+    theirs = ExportedLog(other)
     if file is not None:
         comparison = compared(ExportedLog(file), theirs)
     else:
@@ -123,6 +132,7 @@ def export(
     format: Annotated[ExportFormat, typer.Option(help="Of that file.")] = ExportFormat.JSONL,
     since: _Since = None,
     until: _Until = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Exports this node's log for an auditor, and says so in it."""
@@ -133,6 +143,7 @@ def export(
 
     keep_imported()
     loaded = load(settings)
+    admitted(loaded, "audit export", as_)
     node = loaded.node
     credentials = read_credentials(Identity(node.certificate, node.key))
     with _store(loaded) as store:

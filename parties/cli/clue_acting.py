@@ -1,4 +1,4 @@
-"""Who does something with a clue: an operator of this node, who shows certificate and key."""
+"""Who does something with a clue: an operator of this node, who shows who they are."""
 
 from __future__ import annotations
 
@@ -23,50 +23,36 @@ ClueNames = Annotated[
     typer.Argument(metavar="CLUE...", help="Ids of clues, or six digits or more of each."),
 ]
 As = Annotated[
-    Path, typer.Option("--as", help="Who you are: the folder that `operator issue` has made.")
+    Path,
+    typer.Option(
+        "--as",
+        envvar="GREENLANE_AS",
+        help="Who you are: folder or PEM file of your certificate, file of a token, or - for one "
+        "on stdin.",
+    ),
 ]
 
 
-def acting(settings: Settings, folder: Path) -> Who:
-    """Returns who shows this certificate, with the key that belongs to it.
+def acting(settings: Settings, command: str, path: Path) -> Who:
+    """Returns who works on a clue: at any node somebody must have shown who they are.
 
     Args:
         settings: of the node.
-        folder: of the operator's files.
+        command: of `parties.operators.rights.RIGHTS`.
+        path: of `--as`.
 
     Raises:
-        CertificateError: the person is no operator of this node, or was revoked, or the key is
-            another's.
-        SettingsError: the settings name no authority of operators, or there is no passphrase.
-        LocalFault: what was revoked cannot be read.
+        OperatorRefused, SettingsError, CertificateError, LocalFault: as of
+            `parties.cli.acting.admitted`.
     """
-    from datetime import UTC, datetime
-
-    from parties.cli.operators import passphrase
+    from parties.cli.acting import admitted
     from parties.clues.history import Who
-    from parties.errors import CertificateError
-    from parties.operators import read_operator, read_operator_file
-    from parties.operators.issuing import CERTIFICATE, KEY
-    from parties.operators.keys import read_operator_key
-    from parties.tickets import revoked
-    from parties.tickets.trust import own_side
+    from parties.errors import OperatorRefused
 
-    path = folder / CERTIFICATE
-    _, chain = read_operator_file(path)
-    side = own_side(settings)
-    try:
-        operator = read_operator(chain, side.authorities, datetime.now(UTC))
-    except CertificateError as why:
-        raise CertificateError(f"{path}: {why}") from None
-    if operator.node != side.node:
-        raise CertificateError(f"{path}: is for an operator of {operator.node}, not of {side.node}")
-    if operator.fingerprint in revoked(settings):
-        raise CertificateError(f"{path}: the certificate was revoked at this node")
-    key = read_operator_key(folder / KEY, passphrase())
-    if operator.key != key.public_key().public_bytes_raw():
-        raise CertificateError(f"{folder / KEY}: is not the key of the certificate beside it")
-    certificate = operator.fingerprint.removeprefix("sha256:")
-    return Who(operator.person, operator.role, certificate)
+    shown = admitted(settings, command, path)
+    if shown is None:
+        raise OperatorRefused("operator-missing", f"{path}: nothing is shown by it")
+    return Who(shown.person, shown.role, shown.certificate or "", shown.subject or "")
 
 
 @contextmanager

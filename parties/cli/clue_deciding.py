@@ -104,7 +104,7 @@ def merge(
     if agree + refuse + withdraw > 1:
         raise typer.BadParameter("--agree, --refuse, --withdraw: one of them, or none")
     loaded = load(settings)
-    who, nodes, role = acting(loaded, as_), names_in(loaded), loaded.node.role
+    who, nodes, role = acting(loaded, "clues merge", as_), names_in(loaded), loaded.node.role
     with books_of(loaded) as books:
         with at_the_desk(books, names) as (connection, at, clues):
             done: list[Clue]
@@ -132,7 +132,7 @@ def _decide(
     from parties.settings_file import load
 
     loaded = load(settings)
-    who, nodes, role = acting(loaded, as_), names_in(loaded), loaded.node.role
+    who, nodes, role = acting(loaded, f"clues {what}", as_), names_in(loaded), loaded.node.role
     with books_of(loaded) as books:
         with at_the_desk(books, names) as (connection, at, clues):
             done = [act(connection, at, role, who, each, what, nodes, **said) for each in clues]

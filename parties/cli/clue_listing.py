@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
@@ -30,6 +31,7 @@ def list_clues(
     state: Annotated[list[str] | None, typer.Option(help="Of this state; may be repeated.")] = None,
     owner: Annotated[str | None, typer.Option(help="Of this owner.")] = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only what is overdue.")] = False,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Lists clues, without what they say of persons and things."""
@@ -38,6 +40,7 @@ def list_clues(
     from parties.settings_file import load
 
     loaded = load(settings)
+    admitted(loaded, "clues list", as_)
     with books_of(loaded) as books, books.limits.store.reading() as connection:
         today = f"{books.limits.store.now(connection):%Y-%m-%d}"
         found = [
@@ -54,6 +57,7 @@ def list_clues(
 def show(
     name: Annotated[str, typer.Argument(metavar="CLUE", help="Its id, or six digits or more.")],
     settings: SettingsPath,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Shows a clue with all that it says, and its history."""
@@ -63,6 +67,7 @@ def show(
     from parties.settings_file import load
 
     loaded = load(settings)
+    admitted(loaded, "clues show", as_)
     with books_of(loaded) as books, books.limits.store.reading() as connection:
         today = f"{books.limits.store.now(connection):%Y-%m-%d}"
         clue = named(connection, name)
@@ -82,6 +87,7 @@ def report(
     month: Annotated[str, typer.Option(help="As 2026-11, in UTC.")],
     format: Annotated[ReportFormat, typer.Option(help="Of the file of --out.")] = ReportFormat.HTML,
     out: Annotated[Path | None, typer.Option(help="A file to write as well.")] = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Reports what happened with clues in a month, by line of insurance and insurer."""
@@ -93,6 +99,7 @@ def report(
     from parties.whole_files import write_whole
 
     loaded = load(settings)
+    admitted(loaded, "clues report", as_)
     node = loaded.node
     insurers = {each.name: each.san for each in loaded.peers}
     with books_of(loaded) as books, books.limits.store.reading() as connection:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parties.cli.acting import As as Shown
+from parties.cli.acting import admitted
 from parties.cli.asking import AsJson, PeerName, SettingsPath
 from parties.cli.clue_acting import As, ClueNames
 from parties.cli.output import give
@@ -35,8 +37,8 @@ def add(
     if line is not None and line not in LINES:
         raise typer.BadParameter(f"--line: there is: {', '.join(LINES)}")
     loaded = load(settings)
+    who = acting(loaded, "clues add", as_)
     police, found = loaded.peer(peer).name, read_leads(leads, line)
-    who = acting(loaded, as_)
     with books_of(loaded) as books, books.writing() as (connection, at):
         made, known = ledger.add(connection, at, loaded.node.role, who, found, police, ticket)
     lines = [f"drafted {len(made)} clues; {known} were in the ledger already"]
@@ -60,7 +62,7 @@ def assign(
     from parties.settings_file import load
 
     loaded = load(settings)
-    who, role = acting(loaded, as_), loaded.node.role
+    who, role = acting(loaded, "clues assign", as_), loaded.node.role
     with books_of(loaded) as books, at_the_desk(books, names) as (connection, at, clues):
         done = [ledger.assign(connection, at, role, who, each, owner, due) for each in clues]
     told(done, as_json=as_json)
@@ -79,7 +81,7 @@ def comment(
     from parties.settings_file import load
 
     loaded = load(settings)
-    who, role = acting(loaded, as_), loaded.node.role
+    who, role = acting(loaded, "clues comment", as_), loaded.node.role
     with books_of(loaded) as books, at_the_desk(books, names) as (connection, at, clues):
         done = [ledger.comment(connection, at, role, who, each, text) for each in clues]
     told(done, as_json=as_json)
@@ -100,7 +102,7 @@ def review(
     from parties.settings_file import load
 
     loaded = load(settings)
-    who = acting(loaded, as_)
+    who = acting(loaded, "clues review", as_)
     with books_of(loaded) as books, at_the_desk(books, names) as (connection, at, clues):
         done = [
             ledger.review(connection, at, loaded.node.role, who, each, drop=drop) for each in clues
@@ -116,7 +118,7 @@ def transfer(names: ClueNames, settings: SettingsPath, as_: As, as_json: AsJson 
     from parties.settings_file import load
 
     loaded = load(settings)
-    who, nodes = acting(loaded, as_), names_in(loaded)
+    who, nodes = acting(loaded, "clues transfer", as_), names_in(loaded)
     with books_of(loaded) as books:
         with at_the_desk(books, names) as (connection, at, clues):
             done = [
@@ -127,12 +129,13 @@ def transfer(names: ClueNames, settings: SettingsPath, as_: As, as_json: AsJson 
     told(done, letters, lines, as_json=as_json)
 
 
-def send(settings: SettingsPath, as_json: AsJson = False) -> None:
+def send(settings: SettingsPath, as_: Shown = None, as_json: AsJson = False) -> None:
     """Sends all letters about clues that wait; `serve` does so by itself."""
     from parties.cli.clue_acting import books_of, posted
     from parties.settings_file import load
 
     loaded = load(settings)
+    admitted(loaded, "clues send", as_)
     with books_of(loaded) as books:
         letters, lines = posted(loaded, books)
     give({"letters": letters}, lines, as_json=as_json)

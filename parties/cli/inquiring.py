@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, PeerName, Sets, SettingsPath, TicketFile, start
 from parties.cli.output import give
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from parties.operators.acting import Acting
     from parties.settings import Settings
 
 Peers = Annotated[
@@ -42,6 +44,7 @@ def prepare(
             "that of --changed."
         ),
     ] = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Prepares tables of our records for a peer, which may then inquire."""
@@ -56,6 +59,7 @@ def prepare(
     from psi import Meter
 
     loaded, named = start(settings), tuple(sets or ())
+    admitted(loaded, "prepare", as_)
     meter = Meter()
     with Progress(meter):
         if changed is None:
@@ -75,19 +79,21 @@ def fetch(
     ] = None,
     sets: Sets = None,
     ticket: TicketFile = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetches what is new of the tables that peers have prepared for us; asks nothing."""
     from parties.errors import PeerRefused
 
     loaded = start(settings)
+    acting = admitted(loaded, "fetch", as_)
     named = loaded.sets(tuple(sets or ()))
     wanted = [each.name for each in named if sets or not each.parts]
     reports, lines = [], []
     for peer in _peers(loaded, peers):
         for name in wanted:
             try:
-                (report,) = _asked(loaded, [peer], {name: ()}, ticket)
+                (report,) = _asked(loaded, [peer], {name: ()}, ticket, acting)
             except PeerRefused as refused:
                 # Of all sets, those that were prepared; of one that is named, the reason.
                 if sets or refused.code != "no-table":
@@ -115,6 +121,7 @@ def inquire(
         Path | None, typer.Option(help="CSV in UTF-8; each column is named as its set.")
     ] = None,
     ticket: TicketFile = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Asks peers about a few identifiers; they learn how many, and nothing else."""
@@ -128,13 +135,14 @@ def inquire(
     if not asked and file is None:
         raise typer.BadParameter("nothing is asked; give --plate, --person, --id or --file")
     loaded = start(settings)
+    acting = admitted(loaded, "inquire", as_)
     if file is not None:
         from parties.question_files import read_questions
 
         sets = [each.name for each in loaded.identifiers]
         for name, values in read_questions(file, sets).items():
             asked.setdefault(name, []).extend(values)
-    _inquire(loaded, peers, asked, ticket, as_json=as_json)
+    _inquire(loaded, peers, asked, ticket, acting, as_json=as_json)
 
 
 def _inquire(
@@ -142,13 +150,14 @@ def _inquire(
     peers: list[str] | None,
     asked: Mapping[str, Sequence[str]],
     ticket: Path | None,
+    acting: Acting | None,
     *,
     as_json: bool,
 ) -> None:
     from parties.errors import exit_code
     from parties.inquiry_reports import InquiryFailure
 
-    reports = _asked(loaded, _peers(loaded, peers), asked, ticket)
+    reports = _asked(loaded, _peers(loaded, peers), asked, ticket, acting)
     failed = [each.error for each in reports if isinstance(each, InquiryFailure)]
     values = {"peers": [report.as_json() for report in reports]}
     lines = [line for report in reports for line in report.lines()]
@@ -162,6 +171,7 @@ def _asked(
     peers: list[str],
     asked: Mapping[str, Sequence[str]],
     ticket: Path | None,
+    acting: Acting | None,
 ) -> list[Any]:
     """Asks, and shows how far it is; the error of the one peer that was to be asked is raised."""
     from parties.cli.progress import Progress
@@ -171,7 +181,7 @@ def _asked(
 
     meter = Meter()
     with Progress(meter):
-        reports = inquire_all(loaded, peers, asked, meter, ticket)
+        reports = inquire_all(loaded, peers, asked, meter, ticket, acting)
     if len(reports) == 1 and isinstance(reports[0], InquiryFailure):
         raise reports[0].error
     return reports

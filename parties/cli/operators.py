@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
@@ -34,10 +35,12 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Makes a person's key and certificate with the node's own development authority."""
-    from parties.operators.issuing import CERTIFICATE, KEY, issue_operator
+    from parties.operators.issuing import issue_operator
+    from parties.operators.papers import CERTIFICATE, KEY
     from parties.settings_file import load
 
     loaded = load(settings)
+    admitted(loaded, "operator issue", None)
     operator = issue_operator(loaded, person, role.value, out, passphrase(new=True))
     files = {"certificate": str(out / CERTIFICATE), "key": str(out / KEY)}
     lines = [f"made {files['certificate']} and {files['key']}", *_lines(operator)]
@@ -53,6 +56,23 @@ def show(
 
     operator, _ = read_operator_file(file)
     give(_values(operator), _lines(operator), as_json=as_json)
+
+
+def whoami(settings: SettingsPath, as_: As = None, as_json: AsJson = False) -> None:
+    """Says whom this node takes you for, and what you may do; the log does not say it."""
+    from parties.errors import OperatorRefused
+    from parties.operators.papers import AS
+    from parties.operators.rights import RIGHTS
+    from parties.settings_file import load
+
+    acting = admitted(load(settings), "operator whoami", as_)
+    if acting is None:
+        raise OperatorRefused("operator-missing", f"nothing is shown; use --as or {AS}")
+    may = [command for command, roles in RIGHTS.items() if acting.role in roles]
+    facts = acting.facts()
+    by = "subject" if acting.certificate is None else "certificate"
+    lines = [f"{acting.person}, {acting.role}", f"{by} sha256:{facts[by]}", f"may {', '.join(may)}"]
+    give(facts | {"may": may}, lines, as_json=as_json)
 
 
 def passphrase(*, new: bool = False) -> str:

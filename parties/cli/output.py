@@ -34,8 +34,13 @@ _INTERRUPTED: Final = {
     "inquire": "interrupted; what was asked may have been counted",
     "operator": "interrupted; nothing was made",
     "ticket": "interrupted; nothing was written",
+    "results": "interrupted; nothing was opened",
+    "ticket submit": "interrupted; what was submitted waits at the peer: see `ticket state`",
+    "ticket state": "interrupted; the ticket waits at the peer as before: ask again",
+    "inbox": "interrupted; nothing was decided",
     "clues": "interrupted; what was said to be done is, and letters that wait are sent later",
     "audit": "interrupted; nothing was written but the line that an export is asked for",
+    "models": "interrupted; nothing was written",
 }
 """What an interrupted command says that is not one whose sets are matched."""
 INTERRUPTED: Final = 130
@@ -84,7 +89,8 @@ def run(app: Callable[..., Any]) -> None:
     except Exception as error:
         _say(*_described(error), as_json=as_json)
     if status == INTERRUPTED:
-        words = _INTERRUPTED.get("".join(sys.argv[1:2]), "interrupted; nothing was learnt")
+        one, two = "".join(sys.argv[1:2]), " ".join(sys.argv[1:3])
+        words = _INTERRUPTED.get(two) or _INTERRUPTED.get(one, "interrupted; nothing was learnt")
         _say(words, "interrupted", status, as_json=as_json)
     raise SystemExit(status)
 

@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import INTERRUPTED, give, keep_imported
 
@@ -25,20 +26,20 @@ LOOK_SECONDS: Final = 0.1
 """Between two looks at whether the node has stopped; a person takes it for at once."""
 
 
-def serve(settings: SettingsPath, as_json: AsJson = False) -> None:
+def serve(settings: SettingsPath, as_: As = None, as_json: AsJson = False) -> None:
     """Runs this node until it is told to stop (SIGTERM or Ctrl-C)."""
     # Blocked here and so in every thread that is started from here, a signal waits until it is
     # asked for. A handler would run only when the main thread wakes, which a signal that reaches
     # another thread does not bring about.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     try:
-        _serve(settings, as_json=as_json)
+        _serve(settings, as_, as_json=as_json)
     except BaseException:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
         raise
 
 
-def _serve(settings: SettingsPath, *, as_json: bool) -> None:
+def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
     from importlib.metadata import version
 
     from parties import logs
@@ -53,6 +54,7 @@ def _serve(settings: SettingsPath, *, as_json: bool) -> None:
     node = loaded.node
     logs.set_up(node.log, complain=True, counted=node.metrics is not None)
     use(node.threads)
+    admitted(loaded, "serve", as_)
     if node.metrics is not None:
         from parties import metrics
 
@@ -79,11 +81,15 @@ def _serve(settings: SettingsPath, *, as_json: bool) -> None:
         as_json=as_json,
     )
     from parties.clues.posting import Postman  # after the node has said that it listens
+    from parties.erasing import Eraser
 
     postman = Postman(loaded, hallway.books)
+    eraser = Eraser(loaded, hallway.books)
     postman.start()
+    eraser.start()
     signal.sigwait(STOP)
     postman.stop()
+    eraser.stop()
     _stop(server)
 
 

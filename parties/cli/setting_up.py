@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
@@ -49,12 +50,14 @@ def init(
     give(values, lines, as_json=as_json)
 
 
-def check(settings: SettingsPath, as_json: AsJson = False) -> None:
+def check(settings: SettingsPath, as_: As = None, as_json: AsJson = False) -> None:
     """Reads all that the settings name and says what is wrong; opens nothing to the world."""
     from parties import checking
     from parties.settings_file import load
 
-    findings = list(checking.check(load(settings)))
+    loaded = load(settings)
+    admitted(loaded, "check", as_)
+    findings = list(checking.check(loaded))
     lines = [f"{each.level:5}  {each.where}: {each.text}" for each in findings]
     wrong = [each for each in findings if each.level == "wrong"]
     lines.append(f"{len(wrong)} wrong" if wrong else "nothing is wrong")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from parties.cli.acting import As, admitted
 from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from parties.store import Connection
 
 
-def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
+def set_clock(settings: SettingsPath, as_: As = None, as_json: AsJson = False) -> None:
     """Puts a clock of the store that is ahead back to this machine's."""
     from parties import audit, logs
     from parties.settings_file import load
@@ -24,6 +25,7 @@ def set_clock(settings: SettingsPath, as_json: AsJson = False) -> None:
     loaded = load(settings)
     logs.set_up(loaded.node.log)
     logs.must_be_writable()
+    admitted(loaded, "store set-clock", as_)
 
     def log(connection: Connection, at: datetime, event: str, facts: Mapping[str, Any]) -> None:
         audit.begin(connection, loaded.node.name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parties.cli.acting import As, admitted, admitted_to_sign
 from parties.cli.asking import AsJson, Learns, PeerName, Protocol, Sets, SettingsPath
 from parties.cli.output import give
 
@@ -73,12 +74,14 @@ def draft(
         typer.Option("--protocol", help="By which; default: all that the settings allow."),
     ] = None,
     rules: Annotated[
-        list[str] | None, typer.Option("--rules", help="SHA-256 of a pack of rules.")
+        list[str] | None,
+        typer.Option("--rules", help="A pack of rules: its name, its folder, or its digest."),
     ] = None,
     days: Annotated[int, typer.Option(help="For how many days it is valid, from now on.")] = 30,
     out: Annotated[
         Path | None, typer.Option(help="The file; default: in the folder of tickets.")
     ] = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Drafts a ticket, which nobody has signed yet."""
@@ -97,6 +100,7 @@ def draft(
     if told and learns is not Learns.PEER and not get and not get_none:
         raise typer.BadParameter("say by --get which columns of theirs we get, or --get-none")
     loaded = load(settings)
+    admitted(loaded, "ticket draft", as_)
     wish = Wish(
         purpose=purpose,
         legal_basis=legal_basis,
@@ -112,7 +116,7 @@ def draft(
         runs=runs,
         inquiries=inquiries,
         protocols=tuple(each.value for each in protocols or ()),
-        rules=tuple(rules or ()),
+        rules=tuple(map(_digest_of, rules or ())),
         days=days,
     )
     ticket = draft_ticket(loaded, loaded.peer(peer), wish, datetime.now(UTC))
@@ -134,6 +138,7 @@ def sign(
         Path | None,
         typer.Option(help="The settings file of the operator's node, whose log then says it."),
     ] = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Signs a ticket, as the duty that the certificate names; read it first by `show`."""
@@ -148,13 +153,17 @@ def sign(
 
     loaded = None if settings is None else load(settings)
     signed = SignedTicket.decode(read_ticket(file))
-    secret, chain = _operator(key, certificate)
+    secret, chain = operator_files(key, certificate)
     operator = operator_of(chain[0])
     if loaded is not None and operator.node != loaded.node.name:
         raise CertificateError(
             f"the certificate is for an operator of {operator.node}, and --settings are those of "
             f"{loaded.node.name}"
         )
+    if loaded is not None:
+        admitted_to_sign(loaded, "ticket sign", secret, chain, as_)
+    elif as_ is not None:
+        raise typer.BadParameter("--as: give --settings as well, of the node that is to believe it")
     more = sign_ticket(signed, stage.value, secret, chain, datetime.now(UTC), approval)
     if loaded is None:
         write_ticket(file, more)
@@ -176,10 +185,13 @@ def show(file: TicketPath, as_json: AsJson = False) -> None:
     from parties.tickets.telling import lines
 
     signed = SignedTicket.decode(read_ticket(file))
-    give(values_of(signed), lines(signed), as_json=as_json)
+    packs = packs_of(signed.ticket.rules)
+    give(values_of(signed) | {"packs": packs}, lines(signed, packs), as_json=as_json)
 
 
-def verify(file: TicketPath, settings: SettingsPath, as_json: AsJson = False) -> None:
+def verify(
+    file: TicketPath, settings: SettingsPath, as_: As = None, as_json: AsJson = False
+) -> None:
     """Verifies a ticket as this node would if it were used now."""
     from datetime import UTC, datetime
 
@@ -188,7 +200,9 @@ def verify(file: TicketPath, settings: SettingsPath, as_json: AsJson = False) ->
     from parties.tickets import verify as verify_ticket
     from parties.tickets.files import read_ticket
 
-    loaded, data = load(settings), read_ticket(file)
+    loaded = load(settings)
+    admitted(loaded, "ticket verify", as_)
+    data = read_ticket(file)
     peer = peer_of(loaded, SignedTicket.decode(data).ticket)
     verified = verify_ticket(data, trust_in(loaded, peer), datetime.now(UTC), revoked(loaded))
     ticket, missing = verified.ticket, verified.missing
@@ -213,6 +227,7 @@ def revoke(
     key: KeyPath,
     certificate: CertificatePath,
     reason: Annotated[str, typer.Option(help="Why, in words.")],
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Revokes a ticket, or an operator's certificate, at this node."""
@@ -224,7 +239,8 @@ def revoke(
     from parties.tickets.revoking import revoke as write_revocation
 
     loaded = load(settings)
-    secret, chain = _operator(key, certificate)
+    secret, chain = operator_files(key, certificate)
+    admitted_to_sign(loaded, "ticket revoke", secret, chain, as_)
     who = facts_of(operator_of(chain[0]))
     with noting(loaded) as note:
         path = write_revocation(loaded, revoked, reason, secret, chain, datetime.now(UTC))
@@ -236,7 +252,34 @@ def revoke(
     give({"revoked": revoked, "file": str(path)}, [f"revoked {revoked}"], as_json=as_json)
 
 
-def _operator(key: Path, certificate: Path) -> tuple[Ed25519PrivateKey, Sequence[x509.Certificate]]:
+def _digest_of(rules: str) -> str:
+    """Returns the digest of a pack of rules, which is looked through, or one that was given."""
+    if len(rules) == 64 and set(rules) <= set("0123456789abcdef"):
+        return rules
+    from parties.models.checking import checked
+    from parties.models.loading import folder_of
+
+    return checked(folder_of(rules)).digest
+
+
+def packs_of(rules: Sequence[str]) -> dict[str, str]:
+    """Returns name and version of the packs among these that come with this release, by digest."""
+    if not rules:
+        return {}
+    from parties.models.loading import OURS, load, names
+
+    ours = [load(OURS / name) for name in names()]
+    return {pack.digest: f"{pack.name} {pack.version}" for pack in ours if pack.digest in rules}
+
+
+def operator_files(
+    key: Path, certificate: Path
+) -> tuple[Ed25519PrivateKey, Sequence[x509.Certificate]]:
+    """Reads an operator's key, for which the passphrase is asked, and certificates.
+
+    Raises:
+        CertificateError, SettingsError, LocalFault: a file cannot be read, or opened so.
+    """
     from parties.cli.operators import passphrase
     from parties.operators import read_operator_file
     from parties.operators.keys import read_operator_key

@@ -37,12 +37,14 @@ class Who(NamedTuple):
     Attributes:
         person: an operator of this node; empty if the other node's letter did it.
         role: of the person; empty likewise.
-        certificate: its fingerprint, hexadecimal; empty likewise.
+        certificate: its fingerprint, hexadecimal; empty likewise, or if a token was shown.
+        subject: of the token, as in `parties.operators.acting`; else empty.
     """
 
     person: str = ""
     role: OperatorRole | str = ""
     certificate: str = ""
+    subject: str = ""
 
 
 PEER: Final = Who()
@@ -146,7 +148,9 @@ def _audit(
 ) -> None:
     facts: dict[str, Any] = {"clue": clue.id, "peer": clue.peer, "act": act, "state": clue.state}
     if who.person:
-        facts |= {"operator": who.person, "role": who.role, "certificate": who.certificate}
+        facts |= {"operator": who.person, "role": who.role}
+        by = {"certificate": who.certificate, "subject": who.subject}
+        facts |= {name: digest for name, digest in by.items() if digest}
     if code:
         facts["code"] = code
     facts |= {name: said[name] for name in _COUNTED if said.get(name, UNKNOWN) != UNKNOWN}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal, Protocol, cast
 
 from arro3.core import RecordBatch, Schema
 
@@ -17,7 +18,9 @@ from parties.joining.delimited import CsvWriter
 Format = Literal["parquet", "csv", "arrow"]
 
 
-def write(batches: Iterator[RecordBatch], path: Path, format: Format) -> int:
+def write(
+    batches: Iterator[RecordBatch], path: Path, format: Format, sealed_to: Sequence[bytes] = ()
+) -> int:
     """Writes batches to a file and returns how many rows it has.
 
     The file is readable by its owner only and gets its name when it is complete and on the disk.
@@ -29,24 +32,41 @@ def write(batches: Iterator[RecordBatch], path: Path, format: Format) -> int:
         path: of the file.
         format: "parquet", "csv" (UTF-8 without a mark, quoted as RFC 4180 says; null is an empty
             cell and an empty text is ""), or "arrow" (the IPC file format).
+        sealed_to: public keys of those for whom alone the file opens (`parties.age`); if there are
+            none it is in clear.
 
     Raises:
         LocalFault: the disk is full, or the folder is missing or may not be written.
         SourceError: CSV was asked for, and a column holds lists, structures, bytes or something
             else without a text; or `batches` raised it.
     """
+    with whole(path) as file:
+        if not sealed_to:
+            return write_all(batches, file, format)
+        from parties.age import SealedFile  # for this alone
+
+        with SealedFile(file, sealed_to) as sealed:
+            return write_all(batches, cast(BinaryIO, sealed), format)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """Gives a file that gets its name when the block ends, and is on the disk then; as `write`.
+
+    Raises:
+        LocalFault: as `write`.
+    """
     temporary: Path | None = None
     try:
         number, temporary = created(path)
         with os.fdopen(number, "wb") as file:
-            rows = write_all(batches, file, format)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             temporary = temporary or named(number, path)
         temporary.replace(path)
         temporary = None
         keep(path.parent)
-        return rows
     except OSError as fault:
         reason = fault.strerror or type(fault).__name__
         raise LocalFault(f"{path.name} cannot be written: {reason}") from None

@@ -22,6 +22,7 @@ from parties.credentials import Identity, is_authority, read_credentials
 from parties.errors import CertificateError, LocalFault, SettingsError
 from parties.operators.keys import write_operator_key
 from parties.operators.operator import PREFIX, Operator, operator_of
+from parties.operators.papers import CERTIFICATE, KEY
 from parties.operators.roles import ROLES, OperatorRole
 from parties.settings import Settings
 from parties.settings_file import NAME
@@ -29,9 +30,6 @@ from parties.whole_files import write_whole
 
 LIFETIME: Final = timedelta(days=365)
 """Of a certificate: who has which role is looked at once a year, as the programmes are."""
-CERTIFICATE: Final = "operator.pem"
-KEY: Final = "operator.key"
-"""File names; they name nobody."""
 
 
 def issue_operator(

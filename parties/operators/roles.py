@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, TypeAlias, get_args
 
+from parties.settings import OperatorRole as OperatorRole
 from parties.settings import Role
 
 Party: TypeAlias = Role
 """Insurer or police: `Role` is that of a node, and a person has one as well."""
-OperatorRole: TypeAlias = Literal[
-    "investigator", "approver", "analyst", "compliance", "auditor", "administrator"
-]
 Duty: TypeAlias = OperatorRole
 """A role as which a ticket is signed."""
 

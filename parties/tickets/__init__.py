@@ -7,7 +7,7 @@ more; `drafting`, `files` and `telling` are for people.
 
 from __future__ import annotations
 
-from parties.tickets.permitting import Asked, permits
+from parties.tickets.permitting import Asked, permits, suits
 from parties.tickets.revoking import revoked
 from parties.tickets.signing import Key, SignedTicket
 from parties.tickets.ticket import Stage, Ticket, TicketSet, Way
@@ -29,6 +29,7 @@ __all__ = [
     "peer_of",
     "permits",
     "revoked",
+    "suits",
     "trust_in",
     "verify",
 ]

@@ -55,6 +55,15 @@ class Fields:
             raise self._wrong(name, f"must have {0 if empty else 1} to {most} characters")
         return text
 
+    def lines(self, name: str, most: int) -> str:
+        """A text of printable characters in several lines, without space around it."""
+        text = self._values[name]
+        if isinstance(text, str):
+            text = text.strip()
+            if 0 < len(text) <= most and all(line.isprintable() for line in text.splitlines()):
+                return text
+        raise self._wrong(name, f"must be a text of 1 to {most} printable characters")
+
     def form(self, name: str, form: re.Pattern[str]) -> str:
         """A text of a form."""
         return _formed(self._values[name], form, self._place(name))
@@ -120,6 +129,13 @@ class Fields:
         if not isinstance(values, dict) or not set(values) <= set(among):
             raise self._wrong(name, f"must be an object that may have {', '.join(among)}")
         return sorted(values)
+
+    def keys_of(self, name: str, form: re.Pattern[str], most: int) -> list[str]:
+        """The names within an inner object, each of a form; there is one at least."""
+        values = self._values[name]
+        if not isinstance(values, dict) or not 1 <= len(values) <= most:
+            raise self._wrong(name, f"must be an object of 1 to {most} entries")
+        return sorted(_formed(key, form, f"a name in {self._place(name)}") for key in values)
 
     def _place(self, name: str) -> str:
         return f"{name} of {self._where}"

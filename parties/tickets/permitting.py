@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from parties.errors import TicketRefused
 from parties.operators import Party
-from parties.tickets.ticket import TicketSet, Way, stages_of
+from parties.tickets.ticket import Ticket, TicketSet, Way, stages_of
 from parties.tickets.verifying import Verified, must_be_signed
 
 
@@ -47,7 +47,17 @@ def permits(verified: Verified, asked: Asked) -> None:
     Raises:
         TicketRefused: it does not; the code says which part.
     """
-    ticket = verified.ticket
+    suits(verified.ticket, asked)
+    for stage in stages_of(asked.way, columns=any(asked.columns.values())):
+        must_be_signed(verified, stage)
+
+
+def suits(ticket: Ticket, asked: Asked) -> None:
+    """Checks what a ticket says, whoever has signed it.
+
+    Raises:
+        TicketRefused: it does not allow what is asked; as `permits`.
+    """
     if (asked.insurer, asked.police) != (ticket.insurer, ticket.police):
         raise TicketRefused("ticket-other-peer", "the ticket is for other nodes")
     if asked.normaliser != ticket.normaliser:
@@ -67,7 +77,7 @@ def permits(verified: Verified, asked: Asked) -> None:
         if party not in ticket.learns:
             raise TicketRefused("ticket-other-learner", f"the ticket does not let {party} learn")
     for party, columns in asked.columns.items():
-        if not set(columns) <= _columns(verified, asked, party):
+        if not set(columns) <= _columns(ticket, asked, party):
             raise TicketRefused(
                 "ticket-other-columns", f"the ticket does not give {party} a column that is asked"
             )
@@ -77,12 +87,10 @@ def permits(verified: Verified, asked: Asked) -> None:
                 "ticket-too-large",
                 f"the set of {party} is larger than the {ticket.max_elements[party]} of the ticket",
             )
-    for stage in stages_of(asked.way, columns=any(asked.columns.values())):
-        must_be_signed(verified, stage)
 
 
-def _columns(verified: Verified, asked: Asked, party: Party) -> frozenset[str]:
+def _columns(ticket: Ticket, asked: Asked, party: Party) -> frozenset[str]:
     """What a party may get: nothing before stage three, or if it does not learn."""
     if asked.way in ("count", "list") or party not in asked.learners:
         return frozenset()
-    return frozenset(verified.ticket.learns[party])
+    return frozenset(ticket.learns[party])

@@ -138,6 +138,34 @@ class SignedTicket(NamedTuple):
         needed, there = self.ticket.stages(), {each.key for each in self.signatures}
         return tuple(Key(*key) for key in _KEYS if key[1] in needed and key not in there)
 
+    def signed_by(self, party: Party) -> tuple[Stage, ...]:
+        """For which stages all duties of a party have signed."""
+        there = {each.key for each in self.signatures}
+        return tuple(
+            stage
+            for stage in STAGES
+            if all(Key(party, stage, duty) in there for duty in DUTIES[party])
+        )
+
+
+def merged(one: SignedTicket, other: SignedTicket) -> SignedTicket:
+    """Returns a ticket with the signatures of both; of two of one key it keeps the first's.
+
+    Args:
+        one: of which all signatures are kept.
+        other: the same ticket, with others.
+
+    Raises:
+        TicketRefused: the two are not one ticket, or one person signed for two duties.
+    """
+    if one.ticket != other.ticket:
+        raise TicketRefused("ticket-twice", "two tickets that differ have one id")
+    there = {each.key for each in one.signatures}
+    more = [each for each in other.signatures if each.key not in there]
+    together = sorted((*one.signatures, *more))
+    must_be_several([(each.key, operator_of_signature(each)) for each in together])
+    return SignedTicket(one.ticket, tuple(together))
+
 
 def sign(
     signed: SignedTicket,

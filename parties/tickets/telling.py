@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from parties.operators import PARTIES
@@ -22,17 +22,21 @@ def as_json(signed: SignedTicket) -> dict[str, Any]:
     }
 
 
-def lines(signed: SignedTicket) -> list[str]:
+def lines(signed: SignedTicket, packs: Mapping[str, str]) -> list[str]:
     """A ticket as a table of two columns.
+
+    Args:
+        signed: the ticket.
+        packs: digest -> name and version of packs of rules that are known here.
 
     Raises:
         TicketRefused: a signature comes with no operator's certificate.
     """
-    said = [*_allowed(signed.ticket), *_signatures(signed)]
+    said = [*_allowed(signed.ticket, packs), *_signatures(signed)]
     return [f"{name:<{_WIDTH}}{text}".rstrip() for name, text in said]
 
 
-def _allowed(ticket: Ticket) -> Iterator[tuple[str, str]]:
+def _allowed(ticket: Ticket, packs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield "ticket", ticket.id
     yield "digest", ticket.digest
     yield "purpose", ticket.purpose
@@ -50,7 +54,7 @@ def _allowed(ticket: Ticket) -> Iterator[tuple[str, str]]:
     yield "runs", f"{ticket.runs:,}"
     yield "inquiries", f"{ticket.inquiries:,}"
     for rule in ticket.rules:
-        yield "rules", rule
+        yield "rules", f"{rule} ({packs.get(rule, 'a pack that this release does not have')})"
     yield "normaliser", ticket.normaliser
     yield (
         "valid",

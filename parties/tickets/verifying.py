@@ -76,6 +76,27 @@ def verify(data: bytes, trust: Trust, at: datetime, revoked: Collection[str]) ->
         TicketRefused: it does not hold; the code says in which way.
     """
     verified = examine(data, trust)
+    must_count(verified, at, revoked)
+    if at < verified.ticket.not_before:
+        raise TicketRefused(
+            "ticket-early", f"the ticket is valid from {verified.ticket.not_before} on"
+        )
+    must_be_signed(verified, "run")
+    return verified
+
+
+def must_count(verified: Verified, at: datetime, revoked: Collection[str]) -> None:
+    """Checks that a ticket counts, whoever has signed it so far and whether it has begun or not.
+
+    Args:
+        verified: the ticket.
+        at: now, UTC.
+        revoked: as of `verify`.
+
+    Raises:
+        TicketRefused: it was revoked, or one who signed was; it has expired, or was signed long
+            before it begins or at a time that has not come.
+    """
     ticket = verified.ticket
     if ticket.id in revoked:
         raise TicketRefused("ticket-revoked", "the ticket was revoked; draft a new one")
@@ -93,12 +114,8 @@ def verify(data: bytes, trust: Trust, at: datetime, revoked: Collection[str]) ->
             raise TicketRefused(
                 "ticket-early", f"{signer.key} signs at a time that has not come; compare clocks"
             )
-    if at < ticket.not_before:
-        raise TicketRefused("ticket-early", f"the ticket is valid from {ticket.not_before} on")
     if at > ticket.not_after:
         raise TicketRefused("ticket-expired", f"the ticket was valid until {ticket.not_after}")
-    must_be_signed(verified, "run")
-    return verified
 
 
 def must_be_signed(verified: Verified, stage: Stage) -> None:
@@ -114,6 +131,11 @@ def must_be_signed(verified: Verified, stage: Stage) -> None:
 
 @lru_cache(maxsize=KNOWN)
 def examine(data: bytes, trust: Trust) -> Verified:
+    """As `examine_once`, and remembers it."""
+    return examine_once(data, trust)
+
+
+def examine_once(data: bytes, trust: Trust) -> Verified:
     """Checks what time does not change of a ticket, signed by all or not.
 
     Raises:

@@ -19,8 +19,9 @@ Security: semi-honest, under the one-more gap Diffie-Hellman assumption with ran
     decoys are where they must be
                       ------- DecoySeed ----->     for cardinality alone, since the receiver does
                       <------ DecoyTags ------     not know where its decoys stand
-                      - Confirmation, EntryBin ->  if both are to learn: the same way back, for
-                                                   the receiver's records of its matches
+                      ------- EntryBin ------>     if both are to learn: the same way back, for
+                                                   the receiver's records of its matches, filled
+                                                   up so that their number tells nothing
                       <-- TranscriptDigest -->
 """
 
@@ -42,7 +43,7 @@ from psi.lazily import np, npt
 from psi.matches import Labels, Result
 from psi.parameters import Offer, Output, Role, Session, Traffic, agree
 from psi.subprotocols import bins
-from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
+from psi.subprotocols.confirmation import say_confirmation
 from psi.subprotocols.decoys import (
     DECOYS,
     OWN,
@@ -54,7 +55,15 @@ from psi.subprotocols.decoys import (
     own_decoys,
     shared_decoys,
 )
-from psi.subprotocols.entries import Form, forms, hear_entries, matches_of, say_records
+from psi.subprotocols.entries import (
+    Form,
+    forms,
+    hear_entries,
+    hear_records,
+    matches_of,
+    say_records,
+    told_back,
+)
 from psi.subprotocols.roles import Receiving, Sending
 from psi.wire.v1.messages_pb2 import (
     BlindedBin,
@@ -87,7 +96,8 @@ class Receiver(Receiving):
             raise PeerMisbehaved("the sender's Hello has impossible sizes")
         if counts and session.theirs.label_width:
             raise PeerMisbehaved("the sender has labels although only a number is to be learnt")
-        forward, back = forms(offer, session.theirs)
+        both = self._parameters.output is Output.BOTH
+        forward, back = forms(offer, session.theirs, both=both)
 
         seed, real = entropy.bytes(SEED), len(self._elements)
         order = _core.Shuffle.draw(offer.elements, entropy)
@@ -104,9 +114,10 @@ class Receiver(Receiving):
         records = in_slots[slots]
         check_positions(records, real)
         matches = matches_of(records[:real], labels, slots, in_slots, forward)
-        if self._parameters.output is Output.BOTH:
+        if both:
+            total = told_back(offer, session.theirs)
             yield from say_confirmation(
-                matches.positions, outputs, slots, self._labels, real, back, entropy
+                matches.positions, outputs, slots, self._labels, real, total, back, entropy
             )
         return Result(len(matches), matches, session.theirs.entries)
 
@@ -167,9 +178,10 @@ class Sender(Sending):
         session = yield from agree(self._parameters, offer, self._bound, entropy)
         if session.theirs.elements < DECOYS:
             raise PeerMisbehaved("the receiver's Hello has impossible sizes")
-        if session.theirs.label_width and self._parameters.output is not Output.BOTH:
+        both = self._parameters.output is Output.BOTH
+        if session.theirs.label_width and not (both and session.theirs.entries):
             raise PeerMisbehaved("the receiver has labels although it is not to tell any")
-        forward, back = forms(session.theirs, offer)
+        forward, back = forms(session.theirs, offer, both=both)
 
         seed, real = entropy.bytes(SEED), len(self._elements)
         key = _core.Key.draw(entropy)
@@ -180,9 +192,10 @@ class Sender(Sending):
         if self._parameters.output is Output.CARDINALITY:
             yield from self._show_decoys(key, session, forward)
 
-        if self._parameters.output is not Output.BOTH:
+        if not both:
             return None
-        matches = yield from hear_confirmation(outputs, real, session.theirs.entries, back)
+        due = told_back(session.theirs, offer)
+        matches = yield from hear_records(outputs, real, due, back)
         return Result(len(matches), matches, session.theirs.elements)
 
     def _evaluate(

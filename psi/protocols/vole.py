@@ -19,7 +19,8 @@ Security: semi-honest, under dual LPN with regular noise, fresh in each session,
                                                    tag || sealed label, from F(y)
     matches = x whose F(x) is there
     decoys are where they must be
-                      - Confirmation, EntryBin ->  if both are to learn: the same way back
+                      ------- EntryBin ------>     if both are to learn: the same way back, filled
+                                                   up so that their number tells nothing
                       <-- TranscriptDigest -->
 """
 
@@ -34,9 +35,9 @@ from psi.lazily import np
 from psi.matches import Result
 from psi.parameters import Offer, Output, Role, Session, Traffic, agree
 from psi.subprotocols import okvs, tags, vole
-from psi.subprotocols.confirmation import hear_confirmation, say_confirmation
+from psi.subprotocols.confirmation import say_confirmation
 from psi.subprotocols.decoys import DECOYS, SEED, extras
-from psi.subprotocols.entries import forms, hear_records, say_records
+from psi.subprotocols.entries import forms, hear_records, say_records, told_back
 from psi.subprotocols.roles import Receiving, Sending
 
 OUTPUTS: Final = frozenset({Output.RECEIVER, Output.BOTH})
@@ -79,17 +80,17 @@ class Receiver(Receiving):
         both = self._parameters.output is Output.BOTH
         # A join of tags takes the outputs of the rows, so that it needs no memory of its own.
         outputs = rows.outputs() if both or theirs.entries else _core.Outputs()
+        forward, back = forms(offer, theirs, both=both)
         if theirs.entries:
-            forward, _ = forms(offer, theirs)
             matches = yield from hear_records(outputs, real, theirs.entries, forward)
         else:
             form = tags.form(offer.elements, theirs.elements)
             matches = yield from tags.hear_matches(rows, form, real)
         if both:
-            _, back = forms(offer, theirs)
             slots = np.arange(offer.elements, dtype=np.uint32)
+            total = told_back(offer, theirs)
             yield from say_confirmation(
-                matches.positions, outputs, slots, self._labels, real, back, entropy
+                matches.positions, outputs, slots, self._labels, real, total, back, entropy
             )
         return Result(len(matches), matches, _size(theirs))
 
@@ -133,22 +134,23 @@ class Sender(Sending):
         theirs = session.theirs
         if theirs.elements < DECOYS:
             raise PeerMisbehaved("the receiver's Hello has impossible sizes")
-        if theirs.label_width and self._parameters.output is not Output.BOTH:
+        both = self._parameters.output is Output.BOTH
+        if theirs.label_width and not (both and theirs.entries):
             raise PeerMisbehaved("the receiver has labels although it is not to tell any")
 
         behind = extras(session.id, entropy.bytes(SEED), self._total - real, entropy)
         rows = yield from self._evaluate(behind, session)
-        forward, back = forms(theirs, offer)
+        forward, back = forms(theirs, offer, both=both)
         if self._told:
             outputs = rows.outputs()
             yield from say_records(outputs, self._labels, real, offer.entries, forward, entropy)
         else:
             # Tags take the outputs of the rows, so that they need no memory of their own.
-            outputs = rows.outputs() if self._parameters.output is Output.BOTH else _core.Outputs()
+            outputs = rows.outputs() if both else _core.Outputs()
             yield from tags.say_tags(rows, tags.form(theirs.elements, self._total))
-        if self._parameters.output is not Output.BOTH:
+        if not both:
             return None
-        matches = yield from hear_confirmation(outputs, real, theirs.entries, back)
+        matches = yield from hear_records(outputs, real, told_back(theirs, offer), back)
         return Result(len(matches), matches, theirs.elements)
 
     def _evaluate(self, behind: bytes, session: Session) -> Dialogue[_core.Rows]:

@@ -14,7 +14,7 @@ from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.errors import blame_the_peer
 from psi.lazily import np, npt
 from psi.matches import Labels, Matches
-from psi.parameters import LAMBDA, Offer
+from psi.parameters import LAMBDA, Offer, Role
 from psi.subprotocols import bins
 from psi.subprotocols.decoys import DECOYS, check_positions
 from psi.wire.v1.messages_pb2 import EntryBin
@@ -47,7 +47,21 @@ class Form(NamedTuple):
         return max(1, bins.MESSAGE // self.width)
 
 
-def forms(receiver: Offer, sender: Offer) -> tuple[Form, Form]:
+def told_back(receiver: Offer, sender: Offer) -> int:
+    """How many entries the receiver says back where both learn, decoys and padding included.
+
+    As many as it could have to say, whatever is in common: so their number tells nothing of it.
+    These are all that it has if it tells records; else one for each element of the smaller side,
+    decoys and padding of which are more than the shared decoys.
+    """
+    return receiver.entries or min(receiver.elements, _held(sender))
+
+
+def _held(sender: Offer) -> int:
+    return max(sender.elements, sender.entries)  # a sender tells the one or the other
+
+
+def forms(receiver: Offer, sender: Offer, *, both: bool = False) -> tuple[Form, Form]:
     """The forms of entries from the sender to the receiver, and back.
 
     A tag must tell an entry from every other that is looked for: one side looks for one tag an
@@ -55,12 +69,24 @@ def forms(receiver: Offer, sender: Offer) -> tuple[Form, Form]:
     wrong one is found, or two entries share a tag, with at most 2^-LAMBDA, a tag has
     LAMBDA + log2((elements + entries) x entries) bits, and the entries of the larger direction
     decide for both.
+
+    Args:
+        receiver: what it brings.
+        sender: what it brings.
+        both: whether both learn, and so entries go back.
     """
-    held = max(sender.elements, sender.entries)  # a sender tells the one or the other
+    back = told_back(receiver, sender) if both else 0
     pairs = (receiver.elements + sender.entries) * sender.entries
-    pairs += (held + receiver.entries) * receiver.entries
+    pairs += (_held(sender) + back) * back
     tag = ceil((LAMBDA + log2(max(1, pairs))) / 8)
     return Form(tag, sender.label_width, 0), Form(tag, receiver.label_width, 1)
+
+
+def bytes_back(receiver: int, sender: int) -> int:
+    """About what is said back for so many elements, decoys and padding included, without labels."""
+    offers = Offer(Role.RECEIVER, receiver, 0, 0), Offer(Role.SENDER, 0, sender, 0)
+    _, back = forms(*offers, both=True)
+    return back.width * told_back(*offers)
 
 
 def decoyed(

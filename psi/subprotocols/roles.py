@@ -68,7 +68,7 @@ class Receiving(_EitherRole):
         elements: the receiver's set.
         parameters: what both sides must agree on.
         labels: its records, told to the sender for matches if both are to learn; by default one
-            for each element, without a label.
+            for each element, without a label, of which no number is shown.
         exact: whether the sender may see the exact size of the set, instead of its class.
         meter: counts what is done.
         entropy: where its secrets come from; the operating system unless a test says otherwise.
@@ -84,7 +84,7 @@ class Receiving(_EitherRole):
         return Offer(
             role=Role.RECEIVER,
             elements=self._total,
-            entries=self._entries if answers else 0,
+            entries=self._entries if answers and self._told else 0,
             label_width=self._width if answers else 0,
         )
 

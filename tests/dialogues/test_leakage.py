@@ -31,7 +31,10 @@ from wiretap import (
 
 from psi import Elements, Labels, Output, Side
 from psi._core import Key, dh_evaluate
+from psi.parameters import Offer
+from psi.protocols import PROTOCOLS
 from psi.subprotocols.decoys import size_class
+from psi.subprotocols.entries import forms
 from psi.wire.v1 import messages_pb2 as wire
 
 pytestmark = pytest.mark.usefixtures("small_bins")
@@ -78,7 +81,7 @@ def sized(names: list[str], width: int, seed: int) -> Labels:
 def listen_to(match: Match, sets: Sets, labels: tuple[Labels | None, Labels | None]) -> Heard:
     """A run under fresh entropy, whose sizes are classes; labels are told if `match` tells them."""
     ours, theirs = sets
-    told = labels[0], labels[1] if match.told else None
+    told = labels[0] if match.back else None, labels[1] if match.told else None
     return match.listen(ours=ours, theirs=theirs, labels=told, seeds=None, exact=False)
 
 
@@ -101,50 +104,91 @@ def some(n: int) -> Sets:
     return tuple([f"x{i}" for i in rng.permutation(2 * n)[:n]] for _ in "12")
 
 
-# Where both learn, the number of matches is known to both, and said.
-one_learns = pytest.mark.parametrize("match", [DH[2], DH[0], PLAIN, VOLE[2], CHECKED], ids=str)
+def common(n: int, matches: int) -> Sets:
+    """As many, of which so many are common."""
+    return [f"x{i}" for i in range(n)], [f"x{i}" for i in range(n - matches, 2 * n - matches)]
 
 
-@one_learns
+EVERY_WAY = [
+    *DH,
+    Match("dh", Output.BOTH, back=False),
+    *VOLE,
+    Match("vole", Output.BOTH, back=False),
+    Match("vole", Output.BOTH, told=False, back=False),
+    Match("vole-stationary", Output.BOTH),
+    Match("vole-stationary", Output.BOTH, told=False, back=False),
+    CHECKED,
+]
+"""Whatever there is to learn, by whichever protocol, with and without records either way."""
+every_way = pytest.mark.parametrize("match", EVERY_WAY, ids=str)
+
+
+def test_every_output_of_every_protocol_is_listened_to():
+    every = {(name, output) for name in PROTOCOLS for output in PROTOCOLS[name].outputs}
+    assert {(match.protocol, match.output) for match in EVERY_WAY} == every
+
+
+@every_way
 def test_lengths_and_order_of_messages_do_not_depend_on_the_matches(match):
+    """Also where both learn: below a ticket's floor neither operator is told how many there are."""
     seen = []
-    for sets in (disjoint(40), equal(40), some(40)):
+    for sets in (*(common(40, matches) for matches in (0, 1, 4, 40)), some(40)):
         for seed in (5, 6):
-            labels = (None, sized(sets[1], 24, seed))
+            labels = (sized(sets[0], 8, seed), sized(sets[1], 24, seed))
             seen.append(shape(listen_to(match, sets, labels)))
     assert all(other == seen[0] for other in seen)
 
 
-@one_learns
+@pytest.mark.parametrize("match", [m for m in EVERY_WAY if m.output is Output.BOTH], ids=str)
+def test_lengths_do_not_depend_on_how_many_records_the_matches_have(match):
+    """One identifier of the receiver has half of its records; it is in common, or it is not."""
+    ours, theirs = [f"x{i}" for i in range(40)], [f"y{i}" for i in range(39)]
+    positions = np.array([*range(40), *[7] * 40], np.uint32)
+    labels = Labels(np.sort(positions), np.zeros((80, 8), np.uint8))
+    runs = []
+    for common_one in ("x6", "x7", "y39"):
+        sets = ours, [*theirs, common_one]
+        runs.append(listen_to(match, sets, (labels, sized(sets[1], 8, 6))))
+    assert shape(runs[0]) == shape(runs[1]) == shape(runs[2])
+    records = [run.results[SENDER].matches.records.tolist() for run in runs]
+    assert records == [[1], [41] if match.back else [1], []]
+
+
+@every_way
 def test_lengths_of_messages_depend_on_size_classes_only(match):
     assert size_class(0) == size_class(64) != size_class(65)
     runs = []
     for ours, theirs in ((0, 64), (64, 1), (30, 30)):
         sets = disjoint(ours)[0], disjoint(theirs)[1]
-        labels = (None, sized(sets[1], 16, 5))
+        labels = (sized(sets[0], 8, 5), sized(sets[1], 16, 5))
         runs.append(shape(listen_to(match, sets, labels)))
     assert runs[0] == runs[1] == runs[2]
     sets = disjoint(65)
-    larger = shape(listen_to(match, sets, (None, sized(sets[1], 16, 5))))
+    labels = (sized(sets[0], 8, 5), sized(sets[1], 16, 5))
+    larger = shape(listen_to(match, sets, labels))
     assert larger != runs[0]
 
 
-@pytest.mark.parametrize("match", [DH[1], SEALED, VOLE[3]], ids=str)
-def test_only_what_the_receiver_tells_of_its_matches_has_a_length_that_depends_on_them(match):
-    """If both learn, the sender learns that number anyway."""
-    runs = [
-        listen_to(match, sets, (sized(sets[0], 8, 5), sized(sets[1], 8, 6)))
-        for sets in (disjoint(40), equal(40))
-    ]
-    told = {"confirmation", "entry_bin"}
-    for role in (RECEIVER, SENDER):
-        kept = [
-            [len(m) for m in run.said(role) if role is SENDER or kind(m) not in told]
-            for run in runs
-        ]
-        assert kept[0] == kept[1]
-    none, all_ = (sum(map(len, run.said(RECEIVER, "entry_bin"))) for run in runs)
-    assert 0 < none < all_
+@pytest.mark.parametrize("match", [m for m in EVERY_WAY if m.output is Output.BOTH], ids=str)
+def test_what_goes_back_is_as_much_as_the_smaller_side_or_all_records(match):
+    """As docs/protocols.md has its cost: entries of the smaller side, or of all records told."""
+    for ours, theirs in ((300, 20), (20, 300)):
+        sets = disjoint(ours)[0], disjoint(theirs)[1]
+        labels = (sized(sets[0], 8, 5), sized(sets[1], 8, 6))
+        heard = listen_to(match, sets, labels)
+        said = b"".join(
+            wire.Message.FromString(data).entry_bin.entries
+            for data in heard.said(RECEIVER, "entry_bin")
+        )
+        receiver, sender = (
+            Offer(h.role, h.elements, h.entries, h.label_width)
+            for h in (
+                wire.Message.FromString(heard.said(role)[0]).hello for role in (RECEIVER, SENDER)
+            )
+        )
+        _, back = forms(receiver, sender, both=True)
+        entries = size_class(ours if match.back else min(ours, theirs))
+        assert len(said) == entries * back.width
 
 
 @pytest.mark.parametrize("match", [*DH, PLAIN, SEALED, CHECKED], ids=str)

@@ -71,6 +71,7 @@ class Case:
         widths: bytes of a label, of ours and of theirs.
         both: whether the sender learns too.
         told: whether the sender tells its records; otherwise only which elements match.
+        back: whether the receiver tells its records, where both learn.
         exact: whether exact sizes are shown.
     """
 
@@ -79,6 +80,7 @@ class Case:
     widths: tuple[int, int] = (0, 0)
     both: bool = False
     told: bool = False
+    back: bool = True
     exact: bool = False
 
     @property
@@ -101,7 +103,7 @@ Constructor: TypeAlias = Callable[[Case], vole.Dialogue[Learnt]]
 
 
 def reference_receiver(case: Case) -> vole.Dialogue[Learnt]:
-    party = dh.Party(case.ours, entropy(1), case.widths[0])
+    party = dh.Party(case.ours, entropy(1), case.widths[0], told=case.back)
     options = {"both": case.both, "exact": case.exact}
     return vole.Receiver(party, case.digest, "test", **options).converse()
 
@@ -147,7 +149,7 @@ def psi_receiver(case: Case) -> vole.Dialogue[Learnt]:
     role = psi_vole.Receiver(
         Elements.hash(ids, "test"),
         agreed(case),
-        labels_of(case.ours, case.widths[0]),
+        labels_of(case.ours, case.widths[0]) if case.back else None,
         exact=case.exact,
         entropy=Entropy.from_seed_for_tests(bytes([1]) * 32),
     )
@@ -187,6 +189,8 @@ PLAIN = {
     "two hundred": Case(names(0, 200), names(0, 200, 2)),
     "more keys than the smallest bin": Case(names(0, 1100), names(1000, 200)),
     "both learn": Case(names(0, 5), names(3, 90), both=True),
+    "both learn, of elements": Case(names(0, 90), names(87, 5), both=True, back=False),
+    "both learn, of many": Case(names(0, 90), names(87, 200), both=True, back=False),
 }
 
 OURS = {"a": [b"11", b"22"], "b": [b"33"], "c": [b"44"]}
@@ -200,10 +204,11 @@ TOLD = {
 
 
 CASES = PLAIN | TOLD
+BACK = ("both learn", "both learn, of elements", "records, both ways")
 # Every case with the toolkit in both roles; with the reference in one, which takes a second, those
 # that differ in what is said.
 TURNS = [(case, "psi", "psi") for case in CASES]
-TURNS += [(case, *pair) for case, pair in product(("both learn", "records, both ways"), MIXED)]
+TURNS += [(case, *pair) for case, pair in product(BACK, MIXED)]
 TURNS += [(case, *MIXED[0]) for case in ("both empty", "exact", "numbers of records")]
 TURNS += [(case, *MIXED[1]) for case in ("more keys than the smallest bin", "records, back alone")]
 
@@ -220,7 +225,7 @@ def test_a_set_of_three_bins_needs_a_second_chunk(receiver, sender):
     assert vole.match(RECEIVERS[receiver](case), SENDERS[sender](case)) == case.due
 
 
-@pytest.mark.parametrize("case", ["two hundred", "records, both ways"])
+@pytest.mark.parametrize("case", ["two hundred", "records, both ways", "both learn, of elements"])
 def test_messages_come_in_one_order_and_have_one_length_in_both(case):
     """Of the reference's and of the toolkit's roles: number by number who says what."""
     case = CASES[case]

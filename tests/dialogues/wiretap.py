@@ -141,14 +141,17 @@ class Match:
         protocol: its name.
         output: who learns what.
         told: whether the sender has labels; without, VOLE-PSI tells elements and no records.
+        back: whether the receiver has labels, which count where both learn.
     """
 
     protocol: str
     output: Output
     told: bool = True
+    back: bool = True
 
     def __str__(self) -> str:
-        return f"{self.protocol}-{self.output.value}{'' if self.told else '-untold'}"
+        less = ("" if self.told else "-untold") + ("" if self.back else "-none-back")
+        return f"{self.protocol}-{self.output.value}{less}"
 
     @property
     def parameters(self) -> Parameters:
@@ -158,7 +161,7 @@ class Match:
         # Classes of 128 elements have tags with a high part; 70 elements would have none.
         default = {
             "protocol": self.protocol,
-            "labels": (BACK, SENT if self.told else None),
+            "labels": (BACK if self.back else None, SENT if self.told else None),
             "exact": self.protocol == "dh",
         }
         return default | options

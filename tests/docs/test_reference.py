@@ -24,12 +24,13 @@ from parties.errors import (
     INTERRUPTED,
     AuditRefused,
     ClueRefused,
+    OperatorRefused,
     PartyError,
     TableRefused,
     exit_code,
 )
 from parties.identifiers import rejects
-from parties.operators import chains
+from parties.operators import chains, fetching, key_sets, papers, rights, tokens
 from parties.operators import issuing as operators
 from parties.operators import keys as operator_keys
 from parties.settings import (
@@ -41,6 +42,7 @@ from parties.settings import (
     StoreSettings,
     TableSettings,
     TicketSettings,
+    TokenSettings,
 )
 from parties.tickets import ticket as tickets
 from psi import _core
@@ -64,6 +66,7 @@ TABLES = {
     "[peers.NAME]": ("peers.NAME", PeerSettings, ("name",)),
     "[tables]": ("tables", TableSettings, ()),
     "[operators]": ("operators", OperatorSettings, ()),
+    "[operators.oidc]": ("operators.oidc", TokenSettings, ()),
     "[tickets]": ("tickets", TicketSettings, ()),
     "[store]": ("store", StoreSettings, ()),
 }
@@ -158,6 +161,25 @@ def kinds_below(root: type[BaseException]) -> Iterator[type[BaseException]]:
         yield from kinds_below(kind)
 
 
+def test_who_may_give_which_command_is_listed() -> None:
+    columns = [
+        ("investigator", "analyst"),
+        ("approver", "compliance"),
+        ("auditor",),
+        ("administrator",),
+    ]
+    listed = {
+        row.names(0)[0]: {
+            role
+            for cell, roles in zip(row.cells[1:], columns, strict=True)
+            if cell == "may"
+            for role in roles
+        }
+        for row in under("Who gives a command")
+    }
+    assert listed == {command: {*roles} for command, roles in rights.RIGHTS.items()}
+
+
 def test_every_exit_code_is_listed() -> None:
     of_parties = {kind.exit_code for kind in kinds_below(PartyError)}  # type: ignore[attr-defined]
     of_psi = {exit_code(PeerIncompatible("")), exit_code(PeerError(""))}
@@ -173,7 +195,8 @@ def test_every_code_word_is_listed() -> None:
     words |= {word for _, _, word in codes._WORDS}
     words |= {codes.BUSY, codes.STOPPING, codes.INTERNAL, codes.INTERRUPTED}
     words |= {kind.code for kind in kinds_below(PartyError) if hasattr(kind, "code")}
-    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES, *ClueRefused.CODES}
+    words |= {"refused", *TableRefused.CODES, *AuditRefused.CODES}
+    words |= {*OperatorRefused.CODES, *ClueRefused.CODES}
     # Errors of the toolkit in --json are named by their class, unless the wire says the same.
     leaves = kinds_below(PsiError)
     words |= {kebab(kind.__name__) for kind in leaves if kind not in (PsiError, PeerError)}
@@ -298,6 +321,9 @@ NUMBERS = [
     (OPERATIONS, f"{operators.LIFETIME.days} days"),
     (OPERATIONS, f"at most {chains.MOST_INTERMEDIATES} intermediate"),
     (OPERATIONS, f"{operator_keys.ROUNDS:,} rounds"),
+    (OPERATIONS, f"at most {key_sets.LONGEST >> 10} KiB in {fetching.SECONDS:g} s"),
+    (OPERATIONS, f"longer than {papers.LONGEST >> 10} KiB"),
+    (OPERATIONS, f"lasts longer than {tokens.MOST_LIFETIME.total_seconds() / 3600:g} hours"),
     ("docs/threat-model.md", f"live {certificates.NODE_LIFETIME.days} days"),
     ("docs/threat-model.md", f"{decoys.DECOYS} decoys"),
     ("docs/threat-model.md", f"The default of `max_elements` is {DEFAULTS['max_elements']:,}"),

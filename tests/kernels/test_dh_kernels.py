@@ -340,10 +340,11 @@ def test_sizes_seals_and_decoys_are_those_of_the_reference():
 def test_a_tag_is_as_wide_as_the_reference_says(r, s, r_entries):
     receiver = parameters.Offer(parameters.Role.RECEIVER, r, r_entries, 0)
     sender = parameters.Offer(parameters.Role.SENDER, 0, s, 0)
-    forward, back = forms(receiver, sender)
-    assert forward.tag == back.tag == dh.tag_width(r, s, r_entries)
-    # The bound itself: a wrong one is found with at most 2^-40.
-    assert ((r + s) * s + (s + r_entries) * r_entries) * 2.0 ** (-8 * forward.tag) <= 2.0**-40
+    for both, said_back in ((False, 0), (True, r_entries or min(r, s))):
+        forward, back = forms(receiver, sender, both=both)
+        assert forward.tag == back.tag == dh.tag_width(r, s, said_back)
+        # The bound itself: a wrong one is found with at most 2^-40.
+        assert ((r + s) * s + (s + said_back) * said_back) * 2.0 ** (-8 * back.tag) <= 2.0**-40
 
 
 @pytest.mark.parametrize(

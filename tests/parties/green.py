@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from parties.answering import answers
+from parties.audit.showing import lines_of
 from parties.channel import Identity, Node
 from parties.founding import FILE
 from parties.inquiring import inquire
@@ -80,6 +81,11 @@ class Pair:
             return limits.asked("police")
         finally:
             limits.close()
+
+    def noted(self, event: str) -> list[dict[str, Any]]:
+        """The facts of the insurer's log of one event."""
+        with closing(Store(self.insurer.store.url)) as store, store.reading() as connection:
+            return [line["facts"] for line in lines_of(connection, events=[event])]
 
     def held(self, name: str = "plate") -> Held:
         return Held(self.insurer.tables, self.insurer.peers[0], name)

@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
-STORE = (
-    "asked",
-    "brought",
-    "clock",
-    "clue_contents",
-    "clue_heard",
-    "clue_history",
-    "clue_letters",
-    "clue_merges",
-    "clue_texts",
-    "clues",
-    "questions",
-    "runs",
-    "spent",
-    "stages",
-)
+STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
+STORE += ("differences", "inputs")
+STORE += ("refusals", "results", "ticket_ends")
+STORE += ("inbox", "noted", "submissions")
+STORE += ("clues", "clue_contents", "clue_heard", "clue_history")
+STORE += ("clue_letters", "clue_merges", "clue_texts")
 """Tables that change; those of the log only grow."""
 AUDIT = ("audit_heads", "audit_lines", "audit_log", "audit_receipts")
 

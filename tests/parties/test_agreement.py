@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 from trial import cleared, trial_ticket, with_operators
 
-from parties.agreement import Terms, accept, hear_proposal, propose
+from parties.agreement import Terms, accept, propose, read_proposal
 from parties.agreement import choose as say_choice
 from parties.books import Side as SideOf
 from parties.disclosure import Column
@@ -27,7 +27,7 @@ from parties.settings import (
     Settings,
     SourceSettings,
 )
-from parties.standing import MOST_PROTOCOLS
+from parties.standing import MOST_PROTOCOLS, hear
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Output, Side, converse
 from psi.errors import BoundExceeded, MalformedMessage, PeerError
@@ -69,7 +69,7 @@ def inputs(job: Job) -> tuple[bytes, ...]:
 
 
 def answer(ours: Settings, session: str = SESSION) -> Dialogue[tuple[Job, Terms]]:
-    proposed = yield from hear_proposal(ours, ours.peers[0], session)
+    proposed = read_proposal(ours, ours.peers[0], session, (yield from hear()))
     columns = (RECORD,) if proposed.job.we_disclose else ()
     sizes = SIZES[: len(proposed.job.sets)]
     brought = SideOf(columns, inputs(proposed.job))
@@ -233,8 +233,9 @@ def test_no_bytes_raise_anything_but_an_error_with_a_name() -> None:
                 side.hear(bytes(good))
 
 
-# `tables` is of inquiries alone: a proposal of a match has none.
-FIELDS = [each.name for each in wire.Proposal.DESCRIPTOR.fields if each.name != "tables"]
+OTHERS = ("tables", "about")
+"""Fields of inquiries, and of proposals about tickets: one of a match has none."""
+FIELDS = [each.name for each in wire.Proposal.DESCRIPTOR.fields if each.name not in OTHERS]
 
 
 @pytest.mark.parametrize("field", FIELDS)

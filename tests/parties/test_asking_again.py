@@ -11,7 +11,7 @@ from green import CLAIMS, Pair, rows
 from trial import cleared
 
 from parties import asking_again, inquiries
-from parties.agreement import hear_proposal
+from parties.agreement import read_proposal
 from parties.channel import Identity, Peer
 from parties.clearance import Clearance
 from parties.errors import PeerRefused
@@ -212,10 +212,8 @@ def test_a_digest_of_tables_has_its_length_and_belongs_to_inquiries(
     )
     proposal = wire.Proposal.FromString(said)
     proposal.way = wire.Way.Value(way)
-    dialogue = hear_proposal(insurer, insurer.peers[0], "0" * 32)
-    next(dialogue)
     with pytest.raises(MalformedMessage, match="digest of another length"):
-        dialogue.send(proposal.SerializeToString())
+        read_proposal(insurer, insurer.peers[0], "0" * 32, proposal.SerializeToString())
 
 
 def test_who_knows_the_tables_gets_no_files_with_the_answer(pair: Pair) -> None:

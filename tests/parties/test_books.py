@@ -157,6 +157,36 @@ def test_both_nodes_hold_both_receipts_and_their_logs_agree(pair: Pair, tmp_path
     assert comparison.as_json()["findings"] == []
 
 
+def test_a_run_names_the_line_that_says_how_its_stage_was_decided(pair: Pair) -> None:
+    ticket = SignedTicket.decode(pair.ticket("count", "match").read_bytes()).ticket
+    assert [pair.run(way) for way in ("count", "match", "match")] == [1, 1, 1]
+    for settings in (pair.ours, pair.theirs):
+        (came,) = pair.lines(settings, "ticket_received")
+        assert came["facts"] == {
+            "ticket": ticket.id,
+            "digest": ticket.digest,
+            "peer": settings.peers[0].name,
+            "purpose": ticket.purpose,
+        }
+        decided = pair.lines(settings, "stage_decided")
+        assert [(each["facts"]["way"], each["facts"]["stage"]) for each in decided] == [
+            ("count", "run"),
+            ("match", "disclosure"),
+        ]
+        assert [len(each["facts"]["signatures"]) for each in decided] == [4, 8]
+        begun = [each["facts"]["decision"] for each in pair.lines(settings, "run_begun")]
+        assert begun == [decided[0]["number"], decided[1]["number"], decided[1]["number"]]
+
+
+def test_a_ticket_that_came_stands_in_the_log_also_if_its_run_is_refused(pair: Pair) -> None:
+    pair.ticket("count", "match")
+    with pytest.raises(Refusal) as refused:
+        pair.run("match")
+    assert refused.value.code == "ticket-stage"
+    assert len(pair.lines(pair.theirs, "ticket_received")) == 1
+    assert pair.lines(pair.theirs, "stage_decided") == []
+
+
 def test_only_who_learns_has_what_was_found_and_only_in_its_own_log(pair: Pair) -> None:
     pair.run("count")
     (ours,), (theirs,) = (pair.lines(each, "run_ended") for each in (pair.ours, pair.theirs))
@@ -313,7 +343,7 @@ def test_who_says_the_old_commitment_of_another_node_is_refused_by_the_other(pai
     """A commitment is under a key of one node and one ticket: nothing else has it."""
     pair.ticket("count", "match")
     pair.run("count")
-    (key,) = (pair.ours.tickets.folder / "commitments").iterdir()
+    (key,) = (pair.ours.tickets.folder / "commitments").glob("[0-9a-f]" * 32)
     assert key.stat().st_mode & 0o077 == 0
     key.write_bytes(os.urandom(32))
     with pytest.raises(Refusal) as refused:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from people import BODY, DAY, NODES, YEAR, Authority, People, changed
 
-from parties.agreement import Proposed, hear_proposal
+from parties.agreement import Proposed, read_proposal
 from parties.answering import answers
 from parties.books import Books
 from parties.books import Side as Brought
@@ -142,12 +142,8 @@ def proposal(insurer: Settings, ticket: bytes, job: Job, columns: tuple[Column, 
 
 
 def heard(police: Settings, said: bytes) -> Proposed:
-    """What the answering node makes of a proposal, for which it says nothing."""
-    side = Side(hear_proposal(police, police.peers[0], SESSION))
-    assert list(side.start()) == []
-    assert list(side.hear(said)) == []
-    result: Proposed = side.result
-    return result
+    """What the answering node makes of a proposal."""
+    return read_proposal(police, police.peers[0], SESSION, said)
 
 
 class Case(NamedTuple):
@@ -346,10 +342,10 @@ def test_a_set_of_ours_that_the_ticket_does_not_hold_is_never_shown(
     bound = ALLOWED["max_elements"]["police"]
     for size in (bound, bound + 1):
         ours = Brought((), (bytes(32),), size)
-        run = books.run(police.peers[0], proposed.job, proposed.clearance, ours, proposed.theirs)
+        run = books.run(police.peers[0], proposed.job, proposed.clearance)
         # What is begun has no end here, and says so.
-        with pytest.raises(TicketRefused if size > bound else ApiMisuse) as refused, run:
-            pass
+        with pytest.raises(TicketRefused if size > bound else ApiMisuse) as refused, run as begun:
+            begun.bring(ours, proposed.theirs)
         assert getattr(refused.value, "code", "") == ("ticket-too-large" if size > bound else "")
         proposed = proposed._replace(job=proposed.job._replace(session="cd" * 16))
 
@@ -357,11 +353,13 @@ def test_a_set_of_ours_that_the_ticket_does_not_hold_is_never_shown(
 def test_a_column_that_we_would_tell_is_looked_at_before_it_is_said(
     office: Office, insurer: Settings, police: Settings, books: Books
 ) -> None:
-    proposed = heard(police, proposal(insurer, office.ticket(), MATCH, (CLAIM,)))
+    proposed = heard(
+        police, proposal(insurer, office.ticket(ways=["inquire", "match"]), MATCH, (CLAIM,))
+    )
     ours = Brought((RECORD, AMOUNT), (bytes(32),), 1)
-    run = books.run(police.peers[0], proposed.job, proposed.clearance, ours, proposed.theirs)
-    with pytest.raises(TicketRefused) as refused, run:
-        pass
+    run = books.run(police.peers[0], proposed.job, proposed.clearance)
+    with pytest.raises(TicketRefused) as refused, run as begun:
+        begun.bring(ours, proposed.theirs)
     assert refused.value.code == "ticket-other-columns"
 
 

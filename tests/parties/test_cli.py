@@ -341,7 +341,7 @@ def test_the_protocol_is_what_the_operator_says_or_left_to_the_planner(
     leaves: Any, monkeypatch: pytest.MonkeyPatch, way: str, options: Any, protocol: str | None
 ) -> None:
     asked = list[Question]()
-    monkeypatch.setattr(asking, "_ask", lambda _, question, **__: asked.append(question))
+    monkeypatch.setattr(asking, "_ask", lambda _, question, *rest, **__: asked.append(question))
     where = ("--settings", "greenlane.toml", "--peer", "police")
     assert leaves(cli.app, way, *where, *options)[0] == 0
     assert [each.protocol for each in asked] == [protocol]

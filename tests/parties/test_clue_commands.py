@@ -161,6 +161,8 @@ def test_a_clue_goes_from_a_file_of_leads_to_the_report(run: Run, tmp_path: Path
 def test_who_may_not_is_told_and_nothing_is_done(run: Run, tmp_path: Path) -> None:
     (clue,) = added(run, tmp_path, lead())
     left = run("review", "lin", clue, "--json")
+    assert (left.status, left.json["error"]["code"]) == (10, "operator-not-allowed")
+    left = run("transfer", "wu", clue, "--json")
     assert (left.status, left.json["error"]["code"]) == (7, "clue-role")
     # The police's people are none of the insurer's node.
     settings = ("--settings", str(tmp_path / "insurer" / FILE))
@@ -168,7 +170,7 @@ def test_who_may_not_is_told_and_nothing_is_done(run: Run, tmp_path: Path) -> No
     assert left.status in (5, 7)
     (tmp_path / "wu/operator.key").write_bytes((tmp_path / "sun/operator.key").read_bytes())
     left = run("comment", "wu", clue, "--text", "x", "--json")
-    assert (left.status, left.json["error"]["code"]) == (5, "certificate")
+    assert (left.status, left.json["error"]["code"]) == (10, "operator-forged")
     assert run("list", "insurer", "--json").json["clues"][0]["state"] == "draft"
     assert len(run("show", "insurer", clue, "--json").json["history"]) == 1
 

@@ -49,6 +49,18 @@ def test_two_nodes_of_one_role_are_not_introduced(tmp_path: Path) -> None:
     assert one.read_text() == before
 
 
+@pytest.mark.parametrize("strict", ["A", "B"])
+def test_nobody_is_introduced_to_a_node_that_requires_roles(tmp_path: Path, strict: str) -> None:
+    one = found(tmp_path / "A", "insurer", "insurer", "127.0.0.1:1")
+    other = found(tmp_path / "B", "police", "police", "127.0.0.1:2")
+    file = tmp_path / strict / one.name
+    file.write_text(file.read_text("utf-8").replace("# required", "required"), "utf-8")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(SettingsError, match="requires roles, and nobody is introduced to it"):
+        introduce(one, other)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize("name", ["", "Police", "a b", "-a", "a_b", "a" * 64, "../x"])
 def test_a_name_that_is_none_is_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match="small letters"):

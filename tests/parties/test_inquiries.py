@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import shutil
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from green import CLAIMS, PASSPHRASE, Pair, rows
 
+from parties.books import Books
 from parties.channel import Identity
 from parties.checking import check
 from parties.credentials import read_credentials
 from parties.errors import (
     LocalFault,
+    PartyError,
     PeerRefused,
     SettingsError,
     TableRefused,
@@ -298,6 +301,29 @@ def test_a_fetch_that_was_cut_off_goes_on_where_it_was(pair: Pair) -> None:
     (shards / file.digest).rename(shards / f"{file.digest}.part")
     (shards / f"{file.digest}.part").write_bytes(whole + b"more")
     assert rows(pair.ask(plate=["浙A12345"]))
+
+
+def test_files_of_tables_leave_after_a_line_says_so_and_once(pair: Pair) -> None:
+    pair.prepare("plate")
+    pair.ask(plate=["浙A12345"])
+    (given,) = pair.noted("tables_given")
+    assert (given["peer"], given["sets"]) == ("police", ["plate"])
+    (answered,) = pair.noted("inquiry_answered")
+    assert {name: given[name] for name in ("session", "ticket", "decision")} == {
+        name: answered[name] for name in ("session", "ticket", "decision")
+    }
+    pair.ask(plate=["浙A12345"])
+    assert len(pair.noted("tables_given")) == 1, "the second time all files are there"
+    shutil.rmtree(pair.police.tables.folder / "fetched")
+    with pytest.MonkeyPatch.context() as patch:
+
+        def cannot(*_: object) -> None:
+            raise LocalFault("the node's state cannot be kept")
+
+        patch.setattr(Books, "tables_given", cannot)
+        with pytest.raises(PartyError):
+            pair.ask(plate=["浙A12345"])
+    assert not pair.fetched().kept()
 
 
 def test_a_key_that_is_not_the_tables_answers_nothing_and_counts_nothing(pair: Pair) -> None:

@@ -40,8 +40,9 @@ from parties.operators import (
     read_operator_file,
 )
 from parties.operators import keys as operator_keys
-from parties.operators.issuing import CERTIFICATE, KEY, issue_operator
+from parties.operators.issuing import issue_operator
 from parties.operators.keys import PASSPHRASE, read_operator_key, write_operator_key
+from parties.operators.papers import CERTIFICATE, KEY
 from parties.settings import PeerSettings, Settings
 from parties.settings_file import load
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from parties.errors import SettingsError
-from parties.settings import IdentifierSettings, PeerSettings
+from parties.settings import IdentifierSettings, OperatorSettings, PeerSettings, TokenSettings
 from parties.settings_file import MOST_ELEMENTS, load
 
 FULL: dict[str, Any] = {
@@ -58,7 +58,22 @@ FULL: dict[str, Any] = {
         },
         "other": {"address": "127.0.0.1:1", "ca": "other.pem"},
     },
-    "operators": {"authority": "tls/operators.pem"},
+    "operators": {
+        "authority": "tls/operators.pem",
+        "required": True,
+        "sealed": True,
+        "sealed_to": ["tls/0004.pem"],
+        "oidc": {
+            "issuer": "https://id.example/realms/staff",
+            "audience": "greenlane",
+            "keys_url": "https://id.example:8443/realms/staff/certs",
+            "ca": "tls/id.pem",
+            "client": "greenlane-cli",
+            "claim": ["realm_access", "roles"],
+            "person": "staff_number",
+            "roles": {"gl analysts": "analyst", "gl-machines": "administrator"},
+        },
+    },
     "tickets": {"folder": "signed"},
     "store": {"url": "sqlite:///state/greenlane.db"},
 }
@@ -124,8 +139,69 @@ def test_operators_and_tickets_are_where_the_file_says(tmp_path: Path) -> None:
     assert settings.tickets.folder == tmp_path / "signed"
     bare = {name: FULL[name] for name in ("node", "source", "identifiers")}
     settings = load(written(tmp_path, bare))
-    assert settings.operators.authority is None
+    assert settings.operators == OperatorSettings(None, required=False, oidc=None)
     assert settings.tickets.folder == tmp_path / "tickets"
+
+
+def test_whose_tokens_are_believed_is_what_the_file_says(tmp_path: Path) -> None:
+    operators = load(written(tmp_path, FULL)).operators
+    assert (operators.required, operators.sealed) == (True, True)
+    assert operators.sealed_to == (tmp_path / "tls/0004.pem",)
+    assert operators.oidc == TokenSettings(
+        issuer="https://id.example/realms/staff",
+        audience="greenlane",
+        roles=(("gl analysts", "analyst"), ("gl-machines", "administrator")),
+        keys_url="https://id.example:8443/realms/staff/certs",
+        ca=tmp_path / "tls/id.pem",
+        client="greenlane-cli",
+        claim=("realm_access", "roles"),
+        person="staff_number",
+    )
+    short = copy.deepcopy(FULL)
+    short["operators"]["oidc"] = {
+        "issuer": "https://id.example",
+        "audience": "greenlane",
+        "keys": "keys.json",
+        "roles": {"a": "auditor"},
+    }
+    assert load(written(tmp_path, short)).operators.oidc == TokenSettings(
+        "https://id.example", "greenlane", (("a", "auditor"),), keys=tmp_path / "keys.json"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"issuer": "http://id.example"}, r"\[operators.oidc\] issuer: does not have the form"),
+        ({"issuer": "https://me:secret@id.example"}, "issuer: does not have the form"),
+        ({"keys_url": "http://id.example/keys"}, "keys_url: does not have the form"),
+        ({"keys": "keys.json"}, "keys: name the issuer's keys by exactly one of"),
+        ({"keys_url": None}, "keys: name the issuer's keys by exactly one of"),
+        ({"keys_url": None, "keys": "keys.json"}, "ca: is for keys_url, which is not there"),
+        ({"roles": {}}, "roles: must say what each name is, one of investigator"),
+        ({"roles": {"a": "king"}}, "roles: must say what each name is, one of investigator"),
+        ({"roles": None}, "lacks roles"),
+        ({"claim": []}, "claim: names no claim"),
+        ({"audiance": "x"}, "audiance: no such entry; did you mean audience?"),
+    ],
+)
+def test_an_entry_about_tokens_that_is_wrong_is_named(
+    tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    document = copy.deepcopy(FULL)
+    oidc = document["operators"]["oidc"] | changes
+    document["operators"]["oidc"] = {k: v for k, v in oidc.items() if v is not None}
+    with pytest.raises(SettingsError, match=why):
+        load(written(tmp_path, document))
+
+
+def test_entries_about_people_that_would_do_nothing_are_errors(tmp_path: Path) -> None:
+    document = FULL | {"operators": {"required": True}}
+    with pytest.raises(SettingsError, match="nobody could show who they are"):
+        load(written(tmp_path, document))
+    document = FULL | {"operators": {"sealed_to": ["a.pem"]}}
+    with pytest.raises(SettingsError, match="sealed_to: seals nothing while sealed is false"):
+        load(written(tmp_path, document))
 
 
 def test_two_protocols_may_be_run_with_a_peer_unless_its_table_says_otherwise(

@@ -17,6 +17,8 @@ from parties.cli.operators import OperatorRoleName
 from parties.cli.tickets import StageName, WayName
 from parties.errors import SettingsError
 from parties.founding import FILE, found, introduce
+from parties.models.checking import checked
+from parties.models.loading import folder_of
 from parties.operators import ROLES
 from parties.operators import keys as operator_keys
 from parties.operators.keys import PASSPHRASE
@@ -174,7 +176,8 @@ def test_a_draft_says_what_it_gets(run: Run, office: Path) -> None:
         (("--get", "x", "--get-none"), "--get: not together with --get-none"),
         (("--get", "x", "--days", "0"), "valid for 1 to 732 days"),
         (("--get", "x", "--floor", "-1"), "floor of the ticket must be a whole number"),
-        (("--get", "x", "--rules", "y"), "rules of the ticket must have the form"),
+        (("--get", "x", "--rules", "y"), "y: is no folder with a pack.toml"),
+        (("--get", "x", "--rules", "0B" * 32), "is no folder with a pack.toml"),
         (("--get", "x", "--set", "y"), "no [identifiers.y]"),
     ):
         left = drafted(run, office, *words)
@@ -213,6 +216,20 @@ def test_a_draft_takes_every_option(run: Run, office: Path) -> None:
     assert (ticket["ways"], ticket["protocols"]) == (["inquire", "list"], ["vole-malicious"])
     assert ticket["sets"] == [{"name": "vin", "domain": "greenlane/1/vin"}]
     assert ticket["rules"] == ["0b" * 32]
+    assert f"rules         {'0b' * 32} (a pack that this release does not have)" in shown(run, file)
+
+
+def test_a_draft_names_a_pack_and_the_ticket_carries_its_digest(run: Run, office: Path) -> None:
+    assert drafted(run, office, "--get-none", "--rules", "auto").status == 0
+    digest = checked(folder_of("auto")).digest
+    told = run("ticket", "show", office / "t.json", "--json").json
+    assert told["ticket"]["rules"] == [digest]
+    assert told["packs"] == {digest: "auto 1"}
+    assert f"rules         {digest} (auto 1)" in shown(run, office / "t.json")
+
+
+def shown(run: Run, file: Path) -> str:
+    return run("ticket", "show", file).out
 
 
 def test_signing_again_or_as_another_changes_nothing(run: Run, office: Path) -> None:

@@ -18,8 +18,9 @@ from parties.errors import CertificateError, LocalFault, PartyError, SettingsErr
 from parties.founding import FILE, found, introduce
 from parties.operators import keys as operator_keys
 from parties.operators import read_operator_file
-from parties.operators.issuing import CERTIFICATE, KEY, issue_operator
+from parties.operators.issuing import issue_operator
 from parties.operators.keys import read_operator_key
+from parties.operators.papers import CERTIFICATE, KEY
 from parties.settings import Settings
 from parties.settings_file import load
 from parties.tickets import SignedTicket, Ticket, peer_of, revoked, trust_in, verify

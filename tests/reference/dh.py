@@ -31,11 +31,16 @@ Output: TypeAlias = Literal["receiver", "both", "cardinality"]
 
 @dataclass
 class Party:
-    """What one party brings: for each identifier the labels of its records, in order."""
+    """What one party brings: for each identifier the labels of its records, in order.
+
+    A receiver that is not to tell records, where both learn, tells one for each identifier instead,
+    without a label.
+    """
 
     records: dict[str, list[bytes]]
     entropy: Entropy
     label_width: int = 0
+    told: bool = True
 
 
 @dataclass
@@ -57,11 +62,13 @@ def match(receiver: Party, sender: Party, output: Output, parameters: bytes, dom
     # Both say a nonce, and how much they bring.
     labelled = output != "cardinality"
     r_total = size_class(len(receiver.records))
-    r_entries = size_class(count(receiver.records)) if output == "both" else 0
+    both = output == "both"
+    r_entries = size_class(count(receiver.records)) if both and receiver.told else 0
     s_total = size_class(count(sender.records) if labelled else len(sender.records))
-    tag = tag_width(r_total, s_total, r_entries)
+    back_total = (r_entries or min(r_total, s_total)) if both else 0
+    tag = tag_width(r_total, s_total, back_total)
     width = sender.label_width if labelled else 0
-    back_width = receiver.label_width if output == "both" else 0
+    back_width = receiver.label_width if both else 0
     sid = session_id(
         hello(parameters, receiver.entropy.bytes(32), 1, r_total, r_entries, back_width),
         hello(parameters, sender.entropy.bytes(32), 2, 0, s_total, width),
@@ -112,14 +119,14 @@ def match(receiver: Party, sender: Party, output: Output, parameters: bytes, dom
     if output == "receiver":
         return run
 
-    # The same way back, for the matches and the shared decoys.
+    # The same way back, for the matches and the shared decoys; filled up to as many as there could
+    # be, so that their number tells nothing.
     told = [i for i, name in enumerate(receiver.records) if name in run.receiver]
     back = [receiver.records[name] for name in run.receiver]
     told += range(len(receiver.records), len(receiver.records) + SHARED)
     back += [[label] for label in random_labels(SHARED, receiver.label_width, receiver.entropy)]
-    total = sum(map(len, back))
     outputs = [r_outputs[order[i]] for i in told]
-    entries = seal(outputs, back, tag, receiver.label_width, 1, total, receiver.entropy)
+    entries = seal(outputs, back, tag, receiver.label_width, 1, back_total, receiver.entropy)
     run.said["entry_bin.entries, back"] = b"".join(entries)
     opened = [open_entries(entries, o, tag, receiver.label_width, 1) for o in s_outputs]
     run.sender = {

@@ -120,7 +120,9 @@ class Role:
         self.r_entries, self.s_entries = receiver.entries, sender.entries
         self.r_width, self.s_width = receiver.label_width, sender.label_width
         pairs = (self.r_size + sender.entries) * sender.entries
-        pairs += (self.s_size + receiver.entries) * receiver.entries
+        # Entries on the way back: as many as there could be, so that their number tells nothing.
+        self.back = (self.r_entries or min(self.r_size, self.s_size)) if self.both else 0
+        pairs += (self.s_size + self.back) * self.back
         self.tag = ceil((dh.LAMBDA + log2(pairs)) / 8) if pairs else 0
         self.tags = tags.form(self.r_size, self.s_size)
         self.shape, self.width = okvs.shape(self.r_size), okvs.value_width(self.s_size)
@@ -219,7 +221,8 @@ class Receiver(Role):
     def converse(self) -> Dialogue[Records]:
         """Runs the role; returns its matches."""
         total = self.shown(len(self.names))
-        entries = self.shown(dh.count(self.party.records)) if self.both else 0
+        tells = self.both and self.party.told
+        entries = self.shown(dh.count(self.party.records)) if tells else 0
         yield from self.greet(total, entries, self.party.label_width if self.both else 0)
         outputs = yield from self.evaluate(self.disguised(total))
         if self.told:
@@ -301,11 +304,10 @@ class Receiver(Role):
         told += range(real, real + dh.SHARED)
         labels = [self.party.records[name] for name in matches]
         labels += [[label] for label in dh.random_labels(dh.SHARED, width, self.entropy)]
-        total = sum(map(len, labels))
-        yield from self.say(wire.Confirmation(entries=total))
         sealing = self.sealing(outputs)
         rows = [sealing[i] for i in told]
-        yield from self.say_entries(dh.seal(rows, labels, self.tag, width, 1, total, self.entropy))
+        sealed = dh.seal(rows, labels, self.tag, width, 1, self.back, self.entropy)
+        yield from self.say_entries(sealed)
 
 
 class Sender(Role):
@@ -340,9 +342,7 @@ class Sender(Role):
             yield from self.say_tags(outputs)
         matches = None
         if self.both:
-            told = yield from self.hear("confirmation")
-            check(told.entries <= self.r_entries, "more records than the receiver has")
-            heard = yield from self.hear_entries(told.entries, self.r_width)
+            heard = yield from self.hear_entries(self.back, self.r_width)
             found = [dh.open_entries(heard, row, self.tag, self.r_width, 1) for row in rows]
             check_decoys(found, len(self.names))
             matches = learnt(self.names, found)

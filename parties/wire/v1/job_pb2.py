@@ -24,15 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parties/wire/v1/job.proto\x12\x0fparties.wire.v1\"$\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\"-\n\rIdentifierSet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\"\xbc\x01\n\x08Standing\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x1a\n\x12normaliser_version\x18\x03 \x01(\t\x12\x19\n\x11normaliser_digest\x18\x04 \x01(\x0c\x12(\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x17.parties.wire.v1.Column\x12\x14\n\x0cmax_elements\x18\x06 \x01(\x04\x12\x11\n\tprotocols\x18\x07 \x03(\t\"\xe5\x01\n\x08Proposal\x12+\n\x08standing\x18\x01 \x01(\x0b\x32\x19.parties.wire.v1.Standing\x12!\n\x03way\x18\x02 \x01(\x0e\x32\x14.parties.wire.v1.Way\x12\x17\n\x0f\x63\x61ller_receives\x18\x04 \x01(\x08\x12\x12\n\nboth_learn\x18\x05 \x01(\x08\x12,\n\x04sets\x18\x06 \x03(\x0b\x32\x1e.parties.wire.v1.IdentifierSet\x12\x0e\n\x06tables\x18\x07 \x01(\x0c\x12\x0e\n\x06ticket\x18\x08 \x01(\x0c\x12\x0e\n\x06inputs\x18\t \x03(\x0c\"X\n\nAcceptance\x12+\n\x08standing\x18\x01 \x01(\x0b\x32\x19.parties.wire.v1.Standing\x12\r\n\x05sizes\x18\x02 \x03(\x04\x12\x0e\n\x06inputs\x18\x03 \x03(\x0c\"J\n\x0eSignedManifest\x12\x10\n\x08manifest\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0c\"i\n\x06Tables\x12+\n\x08standing\x18\x01 \x01(\x0b\x32\x19.parties.wire.v1.Standing\x12\x32\n\tmanifests\x18\x02 \x03(\x0b\x32\x1f.parties.wire.v1.SignedManifest\"?\n\x0cShardRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\r\n\x05start\x18\x02 \x01(\x04\x12\x10\n\x08\x65lements\x18\x03 \x03(\x04\"\x19\n\tShardPart\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"1\n\x04Plan\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61ller_receives\x18\x02 \x01(\x08\"=\n\x06\x43hoice\x12$\n\x05plans\x18\x01 \x03(\x0b\x32\x15.parties.wire.v1.Plan\x12\r\n\x05sizes\x18\x02 \x03(\x04\"\x19\n\x07Receipt\x12\x0e\n\x06signed\x18\x01 \x01(\x0c*W\n\x03Way\x12\x13\n\x0fWAY_UNSPECIFIED\x10\x00\x12\r\n\tWAY_COUNT\x10\x01\x12\r\n\tWAY_MATCH\x10\x02\x12\x0f\n\x0bWAY_INQUIRE\x10\x03\x12\x0c\n\x08WAY_LIST\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parties/wire/v1/job.proto\x12\x0fparties.wire.v1\"$\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\"-\n\rIdentifierSet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\"\xbc\x01\n\x08Standing\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x1a\n\x12normaliser_version\x18\x03 \x01(\t\x12\x19\n\x11normaliser_digest\x18\x04 \x01(\x0c\x12(\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x17.parties.wire.v1.Column\x12\x14\n\x0cmax_elements\x18\x06 \x01(\x04\x12\x11\n\tprotocols\x18\x07 \x03(\t\"\xf4\x01\n\x08Proposal\x12+\n\x08standing\x18\x01 \x01(\x0b\x32\x19.parties.wire.v1.Standing\x12!\n\x03way\x18\x02 \x01(\x0e\x32\x14.parties.wire.v1.Way\x12\x17\n\x0f\x63\x61ller_receives\x18\x04 \x01(\x08\x12\x12\n\nboth_learn\x18\x05 \x01(\x08\x12,\n\x04sets\x18\x06 \x03(\x0b\x32\x1e.parties.wire.v1.IdentifierSet\x12\x0e\n\x06tables\x18\x07 \x01(\x0c\x12\x0e\n\x06ticket\x18\x08 \x01(\x0c\x12\x0e\n\x06inputs\x18\t \x03(\x0c\x12\r\n\x05\x61\x62out\x18\n \x01(\t\"\x88\x01\n\x0cTicketAnswer\x12+\n\x08standing\x18\x01 \x01(\x0b\x32\x19.parties.wire.v1.Standing\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.parties.wire.v1.TicketState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06ticket\x18\x04 \x01(\x0c\"X\n\nAcceptance\x12+\n\x08standing\x18\x01 \x01(\x0b\x32\x19.parties.wire.v1.Standing\x12\r\n\x05sizes\x18\x02 \x03(\x04\x12\x0e\n\x06inputs\x18\x03 \x03(\x0c\"J\n\x0eSignedManifest\x12\x10\n\x08manifest\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0c\"i\n\x06Tables\x12+\n\x08standing\x18\x01 \x01(\x0b\x32\x19.parties.wire.v1.Standing\x12\x32\n\tmanifests\x18\x02 \x03(\x0b\x32\x1f.parties.wire.v1.SignedManifest\"?\n\x0cShardRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\r\n\x05start\x18\x02 \x01(\x04\x12\x10\n\x08\x65lements\x18\x03 \x03(\x04\"\x19\n\tShardPart\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"1\n\x04Plan\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61ller_receives\x18\x02 \x01(\x08\"=\n\x06\x43hoice\x12$\n\x05plans\x18\x01 \x03(\x0b\x32\x15.parties.wire.v1.Plan\x12\r\n\x05sizes\x18\x02 \x03(\x04\"*\n\x07Receipt\x12\x0e\n\x06signed\x18\x01 \x01(\x0c\x12\x0f\n\x07padding\x18\x02 \x01(\x0c*g\n\x03Way\x12\x13\n\x0fWAY_UNSPECIFIED\x10\x00\x12\r\n\tWAY_COUNT\x10\x01\x12\r\n\tWAY_MATCH\x10\x02\x12\x0f\n\x0bWAY_INQUIRE\x10\x03\x12\x0c\n\x08WAY_LIST\x10\x04\x12\x0e\n\nWAY_TICKET\x10\x05*\xae\x01\n\x0bTicketState\x12\x1c\n\x18TICKET_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14TICKET_STATE_WAITING\x10\x01\x12\x19\n\x15TICKET_STATE_APPROVED\x10\x02\x12\x18\n\x14TICKET_STATE_REFUSED\x10\x03\x12\x18\n\x14TICKET_STATE_EXPIRED\x10\x04\x12\x18\n\x14TICKET_STATE_REVOKED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parties.wire.v1.job_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WAY']._serialized_start=1060
-  _globals['_WAY']._serialized_end=1147
+  _globals['_WAY']._serialized_start=1231
+  _globals['_WAY']._serialized_end=1334
+  _globals['_TICKETSTATE']._serialized_start=1337
+  _globals['_TICKETSTATE']._serialized_end=1511
   _globals['_COLUMN']._serialized_start=46
   _globals['_COLUMN']._serialized_end=82
   _globals['_IDENTIFIERSET']._serialized_start=84
@@ -40,21 +42,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STANDING']._serialized_start=132
   _globals['_STANDING']._serialized_end=320
   _globals['_PROPOSAL']._serialized_start=323
-  _globals['_PROPOSAL']._serialized_end=552
-  _globals['_ACCEPTANCE']._serialized_start=554
-  _globals['_ACCEPTANCE']._serialized_end=642
-  _globals['_SIGNEDMANIFEST']._serialized_start=644
-  _globals['_SIGNEDMANIFEST']._serialized_end=718
-  _globals['_TABLES']._serialized_start=720
-  _globals['_TABLES']._serialized_end=825
-  _globals['_SHARDREQUEST']._serialized_start=827
-  _globals['_SHARDREQUEST']._serialized_end=890
-  _globals['_SHARDPART']._serialized_start=892
-  _globals['_SHARDPART']._serialized_end=917
-  _globals['_PLAN']._serialized_start=919
-  _globals['_PLAN']._serialized_end=968
-  _globals['_CHOICE']._serialized_start=970
-  _globals['_CHOICE']._serialized_end=1031
-  _globals['_RECEIPT']._serialized_start=1033
-  _globals['_RECEIPT']._serialized_end=1058
+  _globals['_PROPOSAL']._serialized_end=567
+  _globals['_TICKETANSWER']._serialized_start=570
+  _globals['_TICKETANSWER']._serialized_end=706
+  _globals['_ACCEPTANCE']._serialized_start=708
+  _globals['_ACCEPTANCE']._serialized_end=796
+  _globals['_SIGNEDMANIFEST']._serialized_start=798
+  _globals['_SIGNEDMANIFEST']._serialized_end=872
+  _globals['_TABLES']._serialized_start=874
+  _globals['_TABLES']._serialized_end=979
+  _globals['_SHARDREQUEST']._serialized_start=981
+  _globals['_SHARDREQUEST']._serialized_end=1044
+  _globals['_SHARDPART']._serialized_start=1046
+  _globals['_SHARDPART']._serialized_end=1071
+  _globals['_PLAN']._serialized_start=1073
+  _globals['_PLAN']._serialized_end=1122
+  _globals['_CHOICE']._serialized_start=1124
+  _globals['_CHOICE']._serialized_end=1185
+  _globals['_RECEIPT']._serialized_start=1187
+  _globals['_RECEIPT']._serialized_end=1229
 # @@protoc_insertion_point(module_scope)

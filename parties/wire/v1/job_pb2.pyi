@@ -14,11 +14,28 @@ class Way(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WAY_MATCH: _ClassVar[Way]
     WAY_INQUIRE: _ClassVar[Way]
     WAY_LIST: _ClassVar[Way]
+    WAY_TICKET: _ClassVar[Way]
+
+class TicketState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TICKET_STATE_UNSPECIFIED: _ClassVar[TicketState]
+    TICKET_STATE_WAITING: _ClassVar[TicketState]
+    TICKET_STATE_APPROVED: _ClassVar[TicketState]
+    TICKET_STATE_REFUSED: _ClassVar[TicketState]
+    TICKET_STATE_EXPIRED: _ClassVar[TicketState]
+    TICKET_STATE_REVOKED: _ClassVar[TicketState]
 WAY_UNSPECIFIED: Way
 WAY_COUNT: Way
 WAY_MATCH: Way
 WAY_INQUIRE: Way
 WAY_LIST: Way
+WAY_TICKET: Way
+TICKET_STATE_UNSPECIFIED: TicketState
+TICKET_STATE_WAITING: TicketState
+TICKET_STATE_APPROVED: TicketState
+TICKET_STATE_REFUSED: TicketState
+TICKET_STATE_EXPIRED: TicketState
+TICKET_STATE_REVOKED: TicketState
 
 class Column(_message.Message):
     __slots__ = ("name", "type")
@@ -55,7 +72,7 @@ class Standing(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., normaliser_version: _Optional[str] = ..., normaliser_digest: _Optional[bytes] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., max_elements: _Optional[int] = ..., protocols: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Proposal(_message.Message):
-    __slots__ = ("standing", "way", "caller_receives", "both_learn", "sets", "tables", "ticket", "inputs")
+    __slots__ = ("standing", "way", "caller_receives", "both_learn", "sets", "tables", "ticket", "inputs", "about")
     STANDING_FIELD_NUMBER: _ClassVar[int]
     WAY_FIELD_NUMBER: _ClassVar[int]
     CALLER_RECEIVES_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +81,7 @@ class Proposal(_message.Message):
     TABLES_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
     standing: Standing
     way: Way
     caller_receives: bool
@@ -72,7 +90,20 @@ class Proposal(_message.Message):
     tables: bytes
     ticket: bytes
     inputs: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ..., tables: _Optional[bytes] = ..., ticket: _Optional[bytes] = ..., inputs: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    about: str
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., way: _Optional[_Union[Way, str]] = ..., caller_receives: _Optional[bool] = ..., both_learn: _Optional[bool] = ..., sets: _Optional[_Iterable[_Union[IdentifierSet, _Mapping]]] = ..., tables: _Optional[bytes] = ..., ticket: _Optional[bytes] = ..., inputs: _Optional[_Iterable[bytes]] = ..., about: _Optional[str] = ...) -> None: ...
+
+class TicketAnswer(_message.Message):
+    __slots__ = ("standing", "state", "reason", "ticket")
+    STANDING_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    standing: Standing
+    state: TicketState
+    reason: str
+    ticket: bytes
+    def __init__(self, standing: _Optional[_Union[Standing, _Mapping]] = ..., state: _Optional[_Union[TicketState, str]] = ..., reason: _Optional[str] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class Acceptance(_message.Message):
     __slots__ = ("standing", "sizes", "inputs")
@@ -135,7 +166,9 @@ class Choice(_message.Message):
     def __init__(self, plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("signed",)
+    __slots__ = ("signed", "padding")
     SIGNED_FIELD_NUMBER: _ClassVar[int]
+    PADDING_FIELD_NUMBER: _ClassVar[int]
     signed: bytes
-    def __init__(self, signed: _Optional[bytes] = ...) -> None: ...
+    padding: bytes
+    def __init__(self, signed: _Optional[bytes] = ..., padding: _Optional[bytes] = ...) -> None: ...

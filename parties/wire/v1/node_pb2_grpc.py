@@ -77,7 +77,7 @@ class NodeServicer:
         """Carries one dialogue in which the caller has said all before it hears anything: one Flight
         there and one back, both of the caller's session. There are no heartbeats, so it is for what is
         answered at once: an inquiry whose Proposal names the tables that the caller knows, and that
-        requests no file. A node takes nothing else in it. Nothing of the answer is sent before the
+        requests no file; and a Proposal about a ticket. A node takes nothing else in it. Nothing of the answer is sent before the
         answering end's dialogue is over, but for the metadata "greenlane-taken" when it has
         taken the Flight, before its dialogue begins. It recognises its caller before it takes the
         Flight. Errors are told as by Converse.

@@ -16,12 +16,11 @@ ROLE_RECEIVER: Role
 ROLE_SENDER: Role
 
 class Message(_message.Message):
-    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "confirmation", "decoy_seed", "decoy_tags", "transcript_digest", "base_ot_offer", "base_ot_choice", "cot_trees", "vole_request", "vole_correction", "masked_bin", "tag_counts", "tag_bin", "vole_check", "vole_proof", "proven_bin")
+    __slots__ = ("hello", "blinded_bin", "evaluated_bin", "entry_bin", "decoy_seed", "decoy_tags", "transcript_digest", "base_ot_offer", "base_ot_choice", "cot_trees", "vole_request", "vole_correction", "masked_bin", "tag_counts", "tag_bin", "vole_check", "vole_proof", "proven_bin")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     BLINDED_BIN_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_BIN_FIELD_NUMBER: _ClassVar[int]
     ENTRY_BIN_FIELD_NUMBER: _ClassVar[int]
-    CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
     DECOY_SEED_FIELD_NUMBER: _ClassVar[int]
     DECOY_TAGS_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -40,7 +39,6 @@ class Message(_message.Message):
     blinded_bin: BlindedBin
     evaluated_bin: EvaluatedBin
     entry_bin: EntryBin
-    confirmation: Confirmation
     decoy_seed: DecoySeed
     decoy_tags: DecoyTags
     transcript_digest: TranscriptDigest
@@ -55,7 +53,7 @@ class Message(_message.Message):
     vole_check: VoleCheck
     vole_proof: VoleProof
     proven_bin: ProvenBin
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., confirmation: _Optional[_Union[Confirmation, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ..., base_ot_offer: _Optional[_Union[BaseOtOffer, _Mapping]] = ..., base_ot_choice: _Optional[_Union[BaseOtChoice, _Mapping]] = ..., cot_trees: _Optional[_Union[CotTrees, _Mapping]] = ..., vole_request: _Optional[_Union[VoleRequest, _Mapping]] = ..., vole_correction: _Optional[_Union[VoleCorrection, _Mapping]] = ..., masked_bin: _Optional[_Union[MaskedBin, _Mapping]] = ..., tag_counts: _Optional[_Union[TagCounts, _Mapping]] = ..., tag_bin: _Optional[_Union[TagBin, _Mapping]] = ..., vole_check: _Optional[_Union[VoleCheck, _Mapping]] = ..., vole_proof: _Optional[_Union[VoleProof, _Mapping]] = ..., proven_bin: _Optional[_Union[ProvenBin, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., blinded_bin: _Optional[_Union[BlindedBin, _Mapping]] = ..., evaluated_bin: _Optional[_Union[EvaluatedBin, _Mapping]] = ..., entry_bin: _Optional[_Union[EntryBin, _Mapping]] = ..., decoy_seed: _Optional[_Union[DecoySeed, _Mapping]] = ..., decoy_tags: _Optional[_Union[DecoyTags, _Mapping]] = ..., transcript_digest: _Optional[_Union[TranscriptDigest, _Mapping]] = ..., base_ot_offer: _Optional[_Union[BaseOtOffer, _Mapping]] = ..., base_ot_choice: _Optional[_Union[BaseOtChoice, _Mapping]] = ..., cot_trees: _Optional[_Union[CotTrees, _Mapping]] = ..., vole_request: _Optional[_Union[VoleRequest, _Mapping]] = ..., vole_correction: _Optional[_Union[VoleCorrection, _Mapping]] = ..., masked_bin: _Optional[_Union[MaskedBin, _Mapping]] = ..., tag_counts: _Optional[_Union[TagCounts, _Mapping]] = ..., tag_bin: _Optional[_Union[TagBin, _Mapping]] = ..., vole_check: _Optional[_Union[VoleCheck, _Mapping]] = ..., vole_proof: _Optional[_Union[VoleProof, _Mapping]] = ..., proven_bin: _Optional[_Union[ProvenBin, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("parameters", "nonce", "role", "elements", "entries", "label_width")
@@ -98,12 +96,6 @@ class EntryBin(_message.Message):
     bin: int
     entries: bytes
     def __init__(self, bin: _Optional[int] = ..., entries: _Optional[bytes] = ...) -> None: ...
-
-class Confirmation(_message.Message):
-    __slots__ = ("entries",)
-    ENTRIES_FIELD_NUMBER: _ClassVar[int]
-    entries: int
-    def __init__(self, entries: _Optional[int] = ...) -> None: ...
 
 class DecoySeed(_message.Message):
     __slots__ = ("seed",)

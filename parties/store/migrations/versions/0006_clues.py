@@ -10,8 +10,8 @@ from typing import Final
 import sqlalchemy as sql
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 
 REFUSAL: Final = "the history of a clue is never changed"
 

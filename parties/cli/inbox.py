@@ -1,0 +1,189 @@
+"""`greenlane inbox`: tickets that peers have submitted, for people of this node to decide on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parties.cli.acting import As, admitted, admitted_to_sign
+from parties.cli.asking import AsJson, SettingsPath
+from parties.cli.output import give
+from parties.cli.tickets import CertificatePath, KeyPath, StageName, operator_files, packs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from parties.inbox import Entry, State
+    from parties.settings import Settings
+    from parties.store import Connection, Store
+    from parties.tickets import Key
+
+    Decide = Callable[[Connection, datetime, Entry], Entry]
+
+_Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the ticket.")]
+_Peer = Annotated[
+    str | None, typer.Option("--peer", help="Who has submitted it, if several have one of this id.")
+]
+
+
+def list_tickets(
+    settings: SettingsPath,
+    every: Annotated[
+        bool, typer.Option("--all", help="Those too on which nobody has to decide any more.")
+    ] = False,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists tickets that wait, the oldest first."""
+    from parties import inbox
+    from parties.settings_file import load
+
+    loaded = load(settings)
+    admitted(loaded, "inbox list", as_)
+    with _opened(loaded) as (store, gone), store.reading() as connection:
+        at = store.now(connection)
+        found = [(each, inbox.state_of(each, at, gone)) for each in inbox.find_all(connection)]
+    shown = [(entry, state) for entry, state in found if every or state == "waiting"]
+    lines = [
+        f"{entry.signed.ticket.id}  {entry.came:%Y-%m-%d %H:%M}  {entry.peer}  {state}: "
+        f"{entry.signed.ticket.purpose}"
+        for entry, state in shown
+    ]
+    values = {"tickets": [_values(loaded, entry, state) for entry, state in shown]}
+    give(values, lines or ["no ticket waits"], as_json=as_json)
+
+
+def show(
+    ticket: _Id,
+    settings: SettingsPath,
+    peer: _Peer = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shows what a ticket allows, who has signed it, and how it stands."""
+    from parties import inbox
+    from parties.settings_file import load
+    from parties.tickets.telling import as_json as values_of
+    from parties.tickets.telling import lines as lines_of
+
+    loaded = load(settings)
+    admitted(loaded, "inbox show", as_)
+    with _opened(loaded) as (store, gone), store.reading() as connection:
+        entry = inbox.one_of(connection, ticket, peer)
+        state = inbox.state_of(entry, store.now(connection), gone)
+    packs = packs_of(entry.signed.ticket.rules)
+    values = values_of(entry.signed) | {"packs": packs} | _values(loaded, entry, state)
+    said = lines_of(entry.signed, packs) + _lines(loaded, entry, state)
+    give(values, said, as_json=as_json)
+
+
+def approve(
+    ticket: _Id,
+    settings: SettingsPath,
+    key: KeyPath,
+    certificate: CertificatePath,
+    stage: Annotated[StageName, typer.Option(help="For a run, or for detail to be told.")],
+    approval: Annotated[str, typer.Option(help="Number of the approval, of an approver.")] = "",
+    peer: _Peer = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Signs a ticket for a stage, as the duty that the certificate names; read it by `show`."""
+    from parties import inbox
+    from parties.settings_file import load
+    from parties.tickets import revoked
+
+    loaded = load(settings)
+    secret, chain = operator_files(key, certificate)
+    admitted_to_sign(loaded, "inbox approve", secret, chain, as_)
+    gone = revoked(loaded)
+
+    def decide(connection: Connection, at: datetime, entry: Entry) -> Entry:
+        return inbox.approve(
+            connection, at, loaded, entry, stage.value, secret, chain, gone, approval
+        )
+
+    _decide(loaded, ticket, peer, decide, as_json=as_json)
+
+
+def refuse(
+    ticket: _Id,
+    settings: SettingsPath,
+    key: KeyPath,
+    certificate: CertificatePath,
+    reason: Annotated[str, typer.Option(help="Why, in words that the peer gets.")],
+    peer: _Peer = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Refuses a ticket, for good."""
+    from parties import inbox
+    from parties.settings_file import load
+    from parties.tickets import revoked
+
+    loaded = load(settings)
+    secret, chain = operator_files(key, certificate)
+    admitted_to_sign(loaded, "inbox refuse", secret, chain, as_)
+    gone = revoked(loaded)
+
+    def decide(connection: Connection, at: datetime, entry: Entry) -> Entry:
+        return inbox.refuse(connection, at, loaded, entry, reason, secret, chain, gone)
+
+    _decide(loaded, ticket, peer, decide, as_json=as_json)
+
+
+def _decide(
+    settings: Settings, ticket: str, peer: str | None, decide: Decide, *, as_json: bool
+) -> None:
+    from parties import audit, inbox
+
+    with _opened(settings) as (store, gone), store.writing() as connection:
+        audit.begin(connection, settings.node.name)
+        at = store.now(connection)
+        entry = decide(connection, at, inbox.one_of(connection, ticket, peer))
+        state = inbox.state_of(entry, at, gone)
+    give(_values(settings, entry, state), _lines(settings, entry, state), as_json=as_json)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Store, frozenset[str]]]:
+    """The store, and what was revoked at this node."""
+    from parties.store import Store
+    from parties.tickets import revoked
+
+    with closing(Store(settings.store.url)) as store:
+        yield store, revoked(settings)
+
+
+def _values(settings: Settings, entry: Entry, state: State) -> dict[str, Any]:
+    ticket = entry.signed.ticket
+    return {
+        "id": ticket.id,
+        "peer": entry.peer,
+        "came": entry.came.isoformat(),
+        "state": state,
+        "reason": entry.reason,
+        "purpose": ticket.purpose,
+        "case": ticket.case,
+        "lacks": [key._asdict() for key in _lacks(settings, entry, state)],
+    }
+
+
+def _lines(settings: Settings, entry: Entry, state: State) -> list[str]:
+    told = [f"{entry.peer} submitted it at {entry.came:%Y-%m-%d %H:%M} UTC: {state}"]
+    if entry.reason:
+        told.append(f"reason: {entry.reason}")
+    return told + [f"to be signed by {key}" for key in _lacks(settings, entry, state)]
+
+
+def _lacks(settings: Settings, entry: Entry, state: State) -> list[Key]:
+    """The signatures of our people for what the peer's have signed for."""
+    from parties.operators.roles import other
+
+    us = settings.node.role
+    asked = entry.signed.signed_by(other(us)) if state == "waiting" else ()
+    return [key for key in entry.signed.missing() if key.party == us and key.stage in asked]

@@ -1,0 +1,157 @@
+"""Fills the joined tables from files, and says what was left out.
+
+Cells go as Arrow batches from a source into DuckDB. An identifier is normalised on the way, as it
+was before it was matched, so that one vehicle has one spelling. A cell that is no such identifier,
+or does not fit its type, is null and is counted; no value is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from parties.errors import SettingsError, SourceError
+from parties.models.cells import Cells
+from parties.models.mapping import SUFFIXES, Filled, Taken
+from parties.models.tables import KEYS, TABLES
+from parties.settings import SourceSettings
+from parties.sources import ArrowSource, Source, open_source
+
+INCOMING: Final = "greenlane_incoming"
+"""Name under which DuckDB sees a batch while it is put in."""
+
+
+class Held(NamedTuple):
+    """A joined table that was filled.
+
+    Attributes:
+        columns: that it has, the others a node does not have or no rule needs.
+        rows: how many it has.
+        left_out: column -> cells that are no such identifier or do not fit their type; `rows` ->
+            rows without a key; `repeated` -> rows whose key, or all of which, an earlier row has.
+    """
+
+    columns: frozenset[str]
+    rows: int
+    left_out: Mapping[str, int]
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, Filled],
+    needed: Mapping[str, Collection[str]],
+    line: str,
+) -> dict[str, Held]:
+    """Makes the joined tables and fills them.
+
+    Args:
+        connection: shut in; the tables are made in it.
+        tables: from what.
+        needed: table -> columns that are asked for; no other is read.
+        line: of business; claims of another are left out, if it is known of which a claim is.
+
+    Raises:
+        SettingsError: a file has no format that can be read.
+        SourceError: a file is missing or bad, or has no such column.
+        duckdb.Error: memory or time is over.
+    """
+    return {
+        name: _fill(connection, name, tables[name], needed[name], line)
+        for name in needed
+        if name in tables
+    }
+
+
+def opened(files: tuple[Path, ...]) -> Source:
+    """Opens files as one source.
+
+    Raises:
+        SettingsError: they have no format that can be read.
+        SourceError: one is missing or bad.
+    """
+    suffix = files[0].suffix
+    match suffix:
+        case ".arrow":
+            return _arrow(files)
+        case ".parquet":
+            return open_source(SourceSettings("parquet", files))
+        case ".csv":
+            return open_source(SourceSettings("csv", files))
+    raise SettingsError(f"{files[0].name}: must end in one of {', '.join(SUFFIXES)}")
+
+
+def _arrow(files: tuple[Path, ...]) -> Source:
+    label = files[0].name
+    try:
+        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
+        return ArrowSource(pa.concat_tables(tables), label)
+    except (OSError, pa.ArrowException):
+        pass  # raised below, outside of the handler: Arrow's text may quote a value
+    raise SourceError(f"{label}: cannot be read as a file of Arrow")
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    filled: Filled,
+    needed: Collection[str],
+    line: str,
+) -> Held:
+    source = opened(filled.files)
+    picked = _picked(name, filled, needed, source.schema.names)
+    cells = Cells(name, picked, line)
+    terms = ", ".join(f"{cells.term(column)} AS {column}" for column in picked)
+    with cells.read(source) as reader:
+        connection.register(INCOMING, reader)
+        connection.execute(f"CREATE TABLE {name} AS SELECT {terms} FROM {INCOMING}")  # noqa: S608
+        connection.unregister(INCOMING)
+    left_out = cells.left_out
+    for column, there in cells.there.items():
+        left_out[column] += there - _number(connection, f"SELECT count({column}) FROM {name}")  # noqa: S608
+    if key := KEYS.get(name):
+        left_out["rows"] = _number(connection, f"DELETE FROM {name} WHERE {key} IS NULL")  # noqa: S608
+        left_out["repeated"] = _number(connection, _REPEATED.format(table=name, key=key))
+    else:
+        left_out["repeated"] = _number(
+            connection, _REPEATED.format(table=name, key=", ".join(picked))
+        )
+    rows = _number(connection, f"SELECT count(*) FROM {name}")  # noqa: S608
+    return Held(frozenset(picked), rows, {key: n for key, n in sorted(left_out.items()) if n})
+
+
+_REPEATED: Final = """
+DELETE FROM {table} WHERE rowid IN (
+    SELECT rowid FROM (
+        SELECT rowid, row_number() OVER (PARTITION BY {key} ORDER BY rowid) AS number
+        FROM {table}
+        WHERE ({key}) IN (SELECT ({key}) FROM {table} GROUP BY {key} HAVING count(*) > 1)
+    )
+    WHERE number > 1
+)
+"""
+"""Keeps of each key the first row, and looks only at keys that have more."""
+
+
+def _picked(
+    name: str, filled: Filled, needed: Collection[str], there: Collection[str]
+) -> dict[str, Taken]:
+    """Returns what is read: what rules need, the key, and of which line a claim is."""
+    columns = filled.columns
+    if columns is None:
+        columns = {column: Taken(column) for column in TABLES[name] if column in there}
+    wanted = {*needed, "line", KEYS.get(name, "")}
+    picked = {one: columns[one] for one in TABLES[name] if one in columns and one in wanted}
+    if not picked:
+        raise SourceError(
+            f"{filled.files[0].name}: has no column of {name} that a rule needs "
+            f"({', '.join(sorted(needed))})"
+        )
+    return picked
+
+
+def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    return int(connection.execute(sql).fetchall()[0][0])

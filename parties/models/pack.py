@@ -1,0 +1,115 @@
+"""A pack of rules as a value, and the digest by which a ticket names it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from parties import canonical
+from parties.models.units import Value, typed
+
+
+class Parameter(NamedTuple):
+    """A number of a rule that its operator may set.
+
+    Attributes:
+        unit: one of `units.UNITS`.
+        default: what it is if nobody sets it.
+        least, most: between which it may be set, both included.
+        meaning: what it bounds, in words.
+        source: what gives the default; empty if no source does, so that it is the operator's to
+            set.
+    """
+
+    unit: str
+    default: int
+    least: int
+    most: int
+    meaning: str
+    source: str
+
+
+class Rule(NamedTuple):
+    """A rule: what it looks for, and how it says what it found.
+
+    Attributes:
+        name: within its pack.
+        version: goes up with each change.
+        title: what it looks for, in one line.
+        dimensions: what it ties claims together by.
+        needs: columns that its SQL reads, as table.column.
+        subject: column of the result -> dimension: what the lead is about.
+        sql: one SELECT. Its result has a row for each lead, and the columns `claims` (numbers),
+            `amount`, those of the subject, maybe `records`, and others for the reason.
+        reason: why, in words, with {columns} of the result and {parameters}.
+        innocent: what would make it innocent.
+        source: what was published.
+        parameters: by name, as in the SQL after a $.
+    """
+
+    name: str
+    version: int
+    title: str
+    dimensions: tuple[str, ...]
+    needs: tuple[str, ...]
+    subject: Mapping[str, str]
+    sql: str
+    reason: str
+    innocent: str
+    source: str
+    parameters: Mapping[str, Parameter]
+
+    def numbers(self, changed: Mapping[str, int]) -> dict[str, int]:
+        """What each parameter is.
+
+        Args:
+            changed: those that are not at their default.
+        """
+        return {name: changed.get(name, each.default) for name, each in self.parameters.items()}
+
+    def values(self, changed: Mapping[str, int]) -> dict[str, Value]:
+        """The parameters as DuckDB gets them.
+
+        Args:
+            changed: those that are not at their default.
+        """
+        numbers = self.numbers(changed)
+        return {name: typed(numbers[name], each.unit) for name, each in self.parameters.items()}
+
+
+class Pack(NamedTuple):
+    """A pack of rules for one line of business.
+
+    Attributes:
+        name: of the pack.
+        version: goes up with each change.
+        line: one of `tables.LINES`.
+        title: what it is, in one line.
+        columns: table -> column -> (type, unit), which its rules need.
+        rules: in order of names.
+    """
+
+    name: str
+    version: int
+    line: str
+    title: str
+    columns: Mapping[str, Mapping[str, tuple[str, str]]]
+    rules: tuple[Rule, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that the pack says, hexadecimal; it changes if anything does."""
+        return hashlib.sha256(canonical.encode(self._told())).hexdigest()
+
+    def _told(self) -> dict[str, Any]:
+        rules = [
+            rule._asdict()
+            | {"parameters": {name: each._asdict() for name, each in rule.parameters.items()}}
+            for rule in self.rules
+        ]
+        return self._asdict() | {"format": FORM, "rules": rules}
+
+
+FORM = 1
+"""Of a pack; a part of its digest."""
