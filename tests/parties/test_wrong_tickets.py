@@ -46,6 +46,8 @@ NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 SESSION = "ab" * 16
 PLATES = ["浙A12345", "粤B00001", "京C99999"]
 RECORDS = "record_no,record_type,id_no,plate,vin,phone\nr1,a,,浙A12345,,\nr2,b,,沪D11111,,\n"
+LOGGED = ("audit", "clock", "alembic", "sqlite", "noted", "refusals", "ticket_ends")
+"""Tables of the log, of what was noted of tickets or refused, of the clock; all others count."""
 VALID = {"begin": NOW - YEAR, "end": NOW + YEAR}
 
 
@@ -223,7 +225,7 @@ class Nodes:
             return {
                 name: rows
                 for name in names
-                if not name.startswith(("audit", "clock", "alembic", "sqlite"))
+                if not name.startswith(LOGGED)
                 and (rows := store.execute(f"SELECT * FROM {name}").fetchall())
             }
 
@@ -251,7 +253,8 @@ class Case(NamedTuple):
         seen: whether an asker that looks sees it too.
         opens: whether the holder must know which columns it has to see it.
         reads: whether it must know its rows.
-        begun: whether a run was charged when it was seen: what depends on data has been said.
+        begun: whether the run was charged when it is seen: what a node refuses after it has begun
+            to look at what it holds may tell of that.
     """
 
     code: str
@@ -411,12 +414,18 @@ WRONG = {
         way="match",
         seen=False,
         opens=True,
+        begun=True,
     ),
     "it is spent": Case("ticket-spent", {"runs": 1}, before=once, inquired=False, seen=False),
     "it is replayed": Case("replayed", before=once, inquired=False, seen=False),
     "a stage comes before": Case("ticket-stage", way="match", seen=False),
     "another set than was counted is brought": Case(
-        "ticket-other-input", way="match", before=once_with_others, seen=False, reads=True
+        "ticket-other-input",
+        way="match",
+        before=once_with_others,
+        seen=False,
+        reads=True,
+        begun=True,
     ),
     "the asker's set is larger": Case(
         "ticket-too-large",
@@ -433,6 +442,7 @@ WRONG = {
         inquired=False,
         seen=False,
         reads=True,
+        begun=True,
     ),
     "its inquiries are spent": Case(
         "ticket-spent", {"inquiries": 4}, way="inquire", before=inquired_once, seen=False
