@@ -53,6 +53,7 @@ FACTS: dict[str, Any] = {
     "purpose": "核查重复理赔",
     "records": 4,
     "recovered": 100_000,
+    "refusals": 12,
     "role": "insurer",
     "rule": "vehicle-many-claims",
     "said_bytes": 20,
