@@ -22,11 +22,11 @@ from parties.operators.roles import other
 from parties.settings import PeerSettings, Settings
 from parties.tickets import (
     Asked,
-    SignedTicket,
     Verified,
     permits,
     revoked,
     suits,
+    ticket_in,
     trust_in,
     verify,
 )
@@ -157,7 +157,7 @@ def find(
     for each in paths:
         try:
             data = read_ticket(each)
-            suits(SignedTicket.decode(data).ticket, asked)  # before signatures, which take longer
+            suits(ticket_in(data), asked)  # before signatures, which take longer
             found.append(cover(settings, peer, job, data, at, ours=ours, protocols=protocols))
         except TicketRefused as error:
             refused.append(error)

@@ -42,7 +42,6 @@ def received(connection: Connection, at: datetime, peer: str, ticket: Ticket, di
         ticket: that was verified.
         digest: of the ticket, hexadecimal.
     """
-    retaining.end(connection, ticket.id, ticket.not_after)
     facts = {"ticket": ticket.id, "digest": digest, "peer": peer, "purpose": ticket.purpose}
     return _once(connection, at, RECEIVED, _key(peer, digest), facts)
 
@@ -77,6 +76,8 @@ def decided(
         return line  # as of most runs, and each question after the first
     ticket, stages = verified.ticket, stages_of(way, columns=columns)
     received(connection, at, peer, ticket, verified.digest)
+    # Not when it comes: a peer alone would say when what others' tickets have left is erased.
+    retaining.end(connection, ticket.id, ticket.not_after)
     facts = {
         "peer": peer,
         "ticket": ticket.id,

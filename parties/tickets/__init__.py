@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from parties.tickets.permitting import Asked, permits, suits
 from parties.tickets.revoking import revoked
-from parties.tickets.signing import Key, SignedTicket
+from parties.tickets.signing import Key, SignedTicket, ticket_in
 from parties.tickets.ticket import Stage, Ticket, TicketSet, Way
 from parties.tickets.trust import Side, Trust, peer_of, trust_in
 from parties.tickets.verifying import Signer, Verified, verify
@@ -30,6 +30,7 @@ __all__ = [
     "permits",
     "revoked",
     "suits",
+    "ticket_in",
     "trust_in",
     "verify",
 ]

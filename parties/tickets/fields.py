@@ -91,7 +91,7 @@ class Fields:
         text = self._values[name]
         if isinstance(text, str) and _TIME.fullmatch(text):
             try:
-                return datetime.strptime(text, _TIME_FORM).replace(tzinfo=UTC)
+                return datetime.fromisoformat(text)
             except ValueError:
                 pass  # a day that no calendar has: raised below
         raise self._wrong(name, "must be a time like 2026-11-30T07:00:00Z")

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from people import BODY, DAY, NODES, YEAR, Authority, People, Person
 
-from parties import audit, canonical, inbox
+from parties import audit, canonical, inbox, retaining
 from parties.errors import CertificateError, LocalFault, PartyError, SettingsError, TicketRefused
 from parties.inbox import Entry, entries
 from parties.inbox.states import STATES
@@ -280,6 +280,18 @@ def test_another_ticket_of_the_same_id_is_refused(office: Office) -> None:
     with refused("ticket-twice"):
         merged(entry.signed, SignedTicket.decode(other))
     assert entry.signed.ticket.purpose == BODY["purpose"]
+
+
+def test_what_a_peer_submits_ends_no_ticket_under_which_something_was_left(
+    office: Office,
+) -> None:
+    ticket, end = os.urandom(16).hex(), NOW + 30 * DAY
+    with office.store.writing() as connection:
+        retaining.end(connection, ticket, end)
+    office.submit(office.ticket(id=ticket))
+    with office.store.reading() as connection:
+        assert retaining.ended(connection, end) == []
+        assert retaining.ended(connection, end + DAY) == [ticket]
 
 
 def test_tickets_of_one_id_of_two_peers_are_two(office: Office) -> None:

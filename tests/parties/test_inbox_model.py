@@ -252,7 +252,7 @@ def test_no_order_of_things_breaks_the_inbox(pool: Pool) -> None:
 @pytest.mark.study
 def test_no_order_of_very_many_things_breaks_the_inbox(pool: Pool) -> None:
     many = settings(
-        max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=SLOW
+        max_examples=100, stateful_step_count=60, deadline=None, suppress_health_check=SLOW
     )
     SEEN.clear()
     run_state_machine_as_test(machine(pool), settings=many)
