@@ -52,7 +52,7 @@ MOST_DAILY: Final = 1 << 40
 """The largest bound of a day: a thousand sets of the largest size, which is more than any machine
 works through in a day."""
 MOST_DAILY_CLUES: Final = 100_000
-"""The largest bound that can be set: each is up to 256 KiB in the store."""
+"""The largest bound that can be set: each is up to 1 MiB in the store."""
 
 MOST_DAYS: Final = 36_500
 """A century: longer than any limitation of actions."""

@@ -70,12 +70,15 @@ def books_of(settings: Settings) -> Iterator[Books]:
 @contextmanager
 def at_the_desk(
     books: Books, names: list[str]
-) -> Iterator[tuple[Connection, datetime, list[Clue]]]:
-    """Gives one transaction that writes, its time, and the clues that a person names in it."""
+) -> Iterator[tuple[Connection, datetime, Iterator[Clue]]]:
+    """Gives one transaction that writes, its time, and the clues that a person names in it.
+
+    Each is read when it is its turn: what was done with those before may have changed it.
+    """
     from parties.clues.clue import named
 
     with books.writing() as (connection, at):
-        yield connection, at, [named(connection, name) for name in names]
+        yield connection, at, (named(connection, name) for name in names)
 
 
 def posted(settings: Settings, books: Books) -> tuple[dict[str, Any], list[str]]:

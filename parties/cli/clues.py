@@ -83,9 +83,8 @@ def comment(
     loaded = load(settings)
     who, role = acting(loaded, "clues comment", as_), loaded.node.role
     with books_of(loaded) as books, at_the_desk(books, names) as (connection, at, clues):
-        for each in clues:
-            ledger.comment(connection, at, role, who, each, text)
-    told(clues, as_json=as_json)
+        done = [ledger.comment(connection, at, role, who, each, text) for each in clues]
+    told(done, as_json=as_json)
 
 
 def review(

@@ -26,8 +26,8 @@ MOST_KEYS: Final = 16
 """Columns that say what a lead is about; rules have at most four."""
 LONGEST_KEY: Final = 128
 """Characters of what stands in one: an address is some 60."""
-MOST_ROWS: Final = 256
-"""Claims, and records: a ring of the largest published cases had 89 claims."""
+MOST_ROWS: Final = 1_000
+"""Claims, and records: the largest published rings had some 400 claims."""
 LONGEST_ROW: Final = 64
 """Characters of the number of a claim or record."""
 

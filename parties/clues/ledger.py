@@ -129,7 +129,7 @@ def assign(
 
 def comment(
     connection: Connection, at: datetime, party: Party, who: Who, clue: Clue, text: str
-) -> None:
+) -> Clue:
     """Writes a comment, which stays on this node; arguments as of `assign`, and its text.
 
     Raises:
@@ -139,6 +139,7 @@ def comment(
     if why := words.why_not(text):
         raise ClueRefused("clue-words", f"what is written about a clue {why}")
     note(connection, at, clue, "comment", who, text=text)
+    return clue
 
 
 def review(

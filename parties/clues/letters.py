@@ -27,9 +27,9 @@ from parties.tickets.fields import Fields, Malformed
 FORM: Final = 1
 MOST_LETTERS: Final = 64
 """About one clue in one direction: six tell all that becomes of it, four more each merge."""
-LETTER: Final = Domain(b"greenlane/clues/1/letter\n", 1 << 18, "a letter about a clue")
-"""Bytes: 16 entries of 192 characters, 512 rows of 64 and three texts of 2,000, of 6 bytes each
-in ASCII, are 240,000 at the most; certificate and signature in base 64 some 4 KiB."""
+LETTER: Final = Domain(b"greenlane/clues/1/letter\n", 1 << 20, "a letter about a clue")
+"""Bytes: 16 entries of 192 characters, 2,000 rows of 64 and three texts of 2,000, of 6 bytes each
+in ASCII, are 830,000 at the most; certificate and signature in base 64 at most 23,000."""
 RECEIPT: Final = Domain(b"greenlane/clues/1/receipt\n", 1 << 16, "the receipt of a letter")
 """Bytes: a certificate of 16 KiB and a signature in base 64, and 1 KiB for the rest."""
 KINDS: Final[Mapping[Party, tuple[str, ...]]] = {

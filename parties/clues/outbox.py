@@ -14,7 +14,7 @@ from parties import audit, canonical
 from parties.clues import clue as clues
 from parties.clues.clue import Clue
 from parties.clues.letters import MOST_LETTERS, Letter, digest_of
-from parties.errors import ClueRefused
+from parties.errors import ClueRefused, SettingsError
 from parties.store import Connection, Values, microseconds
 
 AGAIN: Final = timedelta(seconds=30)
@@ -77,6 +77,19 @@ class Names(NamedTuple):
     ours: str
     peers: Mapping[str, str]
 
+    def of(self, peer: str) -> str:
+        """Returns the name of a peer's node.
+
+        Raises:
+            SettingsError: the settings do not name the peer any more.
+        """
+        if peer not in self.peers:
+            raise SettingsError(
+                f"no peer [peers.{peer}], with which there are clues; put it back, or what becomes "
+                "of them cannot be told"
+            )
+        return self.peers[peer]
+
 
 def put(
     connection: Connection,
@@ -101,11 +114,12 @@ def put(
 
     Raises:
         ClueRefused: `clue-limit`, there have been too many about this clue.
+        SettingsError: the settings do not name the peer any more.
     """
     clue = clue._replace(said=clue.said + 1)
     if clue.said > MOST_LETTERS:
         raise ClueRefused("clue-limit", f"more than {MOST_LETTERS} letters about one clue")
-    letter = Letter(kind, names.ours, names.peers[clue.peer], clue.id, clue.said, body)
+    letter = Letter(kind, names.ours, names.of(clue.peer), clue.id, clue.said, body)
     data = canonical.encode(letter.values())
     row: Values = {
         "place": connection.execute(_PLACE, {}).fetchone()[0],

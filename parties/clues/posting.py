@@ -28,6 +28,7 @@ from parties.errors import (
     PeerLost,
     PeerRefused,
     PeerUnreachable,
+    SettingsError,
     code_of,
 )
 from parties.settings import Settings
@@ -94,7 +95,10 @@ def post(settings: Settings, books: Books, *, due_only: bool = False) -> Posted:
     why: list[str] = []
     sent = 0
     for name in dict.fromkeys(each.peer for each in letters):
-        done, reasons = _post_to(settings, books, name, letters, held)
+        try:
+            done, reasons = _post_to(settings, books, name, letters, held)
+        except SettingsError as unknown:  # a peer that was taken out, or has no pin; others have
+            done, reasons = 0, [str(unknown)]
         sent += done
         why += reasons
     with store.reading() as connection:

@@ -161,6 +161,8 @@ def test_a_clue_goes_from_a_file_of_leads_to_the_report(run: Run, tmp_path: Path
 def test_who_may_not_is_told_and_nothing_is_done(run: Run, tmp_path: Path) -> None:
     (clue,) = added(run, tmp_path, lead())
     left = run("review", "lin", clue, "--json")
+    assert (left.status, left.json["error"]["code"]) == (10, "operator-not-allowed")
+    left = run("transfer", "wu", clue, "--json")
     assert (left.status, left.json["error"]["code"]) == (7, "clue-role")
     # The police's people are none of the insurer's node.
     settings = ("--settings", str(tmp_path / "insurer" / FILE))
@@ -168,7 +170,7 @@ def test_who_may_not_is_told_and_nothing_is_done(run: Run, tmp_path: Path) -> No
     assert left.status in (5, 7)
     (tmp_path / "wu/operator.key").write_bytes((tmp_path / "sun/operator.key").read_bytes())
     left = run("comment", "wu", clue, "--text", "x", "--json")
-    assert (left.status, left.json["error"]["code"]) == (5, "certificate")
+    assert (left.status, left.json["error"]["code"]) == (10, "operator-forged")
     assert run("list", "insurer", "--json").json["clues"][0]["state"] == "draft"
     assert len(run("show", "insurer", clue, "--json").json["history"]) == 1
 
@@ -180,6 +182,16 @@ def test_a_command_of_several_clues_does_all_or_none(run: Run, tmp_path: Path) -
     assert (left.status, left.json["error"]["code"]) == (7, "clue-state")
     states = {each["id"]: each["state"] for each in run("list", "insurer", "--json").json["clues"]}
     assert states == {one: "reviewed", two: "draft"}
+
+
+def test_a_clue_that_is_named_twice_is_not_done_twice(run: Run, tmp_path: Path) -> None:
+    one, two = added(run, tmp_path, lead(1), lead(2))
+    left = run("review", "sun", one, two, one[:10], "--json")
+    assert (left.status, left.json["error"]["code"]) == (7, "clue-state")
+    assert {each["state"] for each in run("list", "insurer", "--json").json["clues"]} == {"draft"}
+    assert run("comment", "wu", one, one, "--text", "seen twice").status == 0
+    history = run("show", "insurer", one, "--json").json["history"]
+    assert [each["text"] for each in history] == ["", "seen twice", "seen twice"]
 
 
 @pytest.mark.parametrize("name", ["abc", "zzzzzz", "000000", "%%%%%%", "______"])

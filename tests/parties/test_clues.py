@@ -30,7 +30,7 @@ from parties.clues.amounts import UNKNOWN, fen_of, flags, yuan
 from parties.clues.clue import content_of
 from parties.clues.erasing import erase
 from parties.clues.leads import read_leads
-from parties.clues.letters import MOST_LETTERS
+from parties.clues.letters import LETTER, MOST_LETTERS
 from parties.clues.merging import LEFT
 from parties.clues.words import why_not
 from parties.errors import ClueRefused, SourceError
@@ -188,7 +188,7 @@ def test_a_lead_makes_one_clue_however_often_its_file_is_read(three: Desks) -> N
         ({"subject": {"plate": "x" * 129}}, "subject of lead 1"),
         ({"subject": {"Plate!": "x"}}, "a name in subject"),
         ({"claims": []}, "claims of lead 1"),
-        ({"claims": ["C"] * 257}, "claims of lead 1"),
+        ({"claims": ["C"] * 1001}, "claims of lead 1"),
         ({"claims": [7]}, "claims of lead 1"),
         ({"reason": ""}, "reason of lead 1"),
         ({"reason": "x" * 2001}, "reason of lead 1"),
@@ -406,7 +406,7 @@ def changed(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("body.claimed", -2, "clue-malformed"),
         ("body.claimed", 10**15 + 1, "clue-malformed"),
         ("body.content.subject", {f"k{n}": "x" for n in range(17)}, "clue-malformed"),
-        ("body.content.claims", ["x"] * 257, "clue-malformed"),
+        ("body.content.claims", ["x"] * 1001, "clue-malformed"),
         ("body.content.reason", "骗保", "clue-malformed"),
         ("body.content.salt", "", "clue-malformed"),
         ("body.content", [], "clue-malformed"),
@@ -431,7 +431,7 @@ def test_a_letter_is_signed_by_the_node_that_hands_it_over(quick: Desks) -> None
         (b"", "clue-malformed"),
         (b"{}", "clue-malformed"),
         (b"[" * 100_000, "clue-malformed"),
-        (b"x" * ((1 << 18) + 1), "clue-malformed"),
+        (b"x" * (LETTER.longest + 1), "clue-malformed"),
         (quick.insurer.signed(values)[:-2], "clue-malformed"),
     ):
         got = refused(quick.police.hear, quick.insurer, data)
@@ -440,7 +440,7 @@ def test_a_letter_is_signed_by_the_node_that_hands_it_over(quick: Desks) -> None
 
 
 def test_the_largest_clue_fits_into_a_letter(quick: Desks) -> None:
-    rows = [f"{n:03}{'浙' * 61}" for n in range(256)]
+    rows = [f"{n:04}{'浙' * 60}" for n in range(1000)]
     subject = {f"k{n:02}{'x' * 61}": "浙" * 128 for n in range(16)}
     texts = dict.fromkeys(("reason", "innocent", "source"), "浙" * 2000)
     (clue,) = quick.insurer.transferred(lead(subject=subject, claims=rows, records=rows, **texts))

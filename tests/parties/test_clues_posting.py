@@ -16,11 +16,11 @@ from parties.channel import Identity, Node, Peer
 from parties.channel.flights import write_flight
 from parties.channel.frames import LONGEST_MESSAGE
 from parties.channel.options import HAND_CLUE
-from parties.clues.letters import RECEIPT
+from parties.clues.letters import LETTER, RECEIPT
 from parties.clues.posting import Postman, post
 from parties.clues.sealed import seal
 from parties.credentials import read_credentials
-from parties.errors import PartyError, PeerRefused
+from parties.errors import PartyError, PeerRefused, SettingsError
 from parties.wire.v1 import clue_pb2 as wire
 from psi import Dialogue
 from psi.dialogue import HEAR
@@ -90,6 +90,25 @@ def test_what_a_peer_that_is_away_must_know_waits(three: Desks) -> None:
         assert sent_by(knowing(three.insurer, "police", port)).sent == 1
 
 
+def test_a_peer_that_was_taken_out_of_the_settings_holds_up_no_other(three: Desks) -> None:
+    (ours,) = three.insurer.transferred(lead())
+    (theirs,) = three.rival.transferred(lead())
+    three.carry()
+    three.police.act(ours, "accept")
+    three.police.act(theirs, "accept")
+    with serving(three.rival) as port:
+        police = knowing(three.police, "rival", port)
+        left = tuple(each for each in police.settings.peers if each.name == "rival")
+        police = Desk(police.settings._replace(peers=left), police.books)
+        posted = sent_by(police)
+        with pytest.raises(SettingsError, match=r"peers\.insurer"):
+            police.act(ours, "file")
+    assert (posted.sent, posted.waiting) == (1, 1)
+    assert "peers.insurer" in posted.why[0]
+    assert three.rival.find(theirs).state == "accepted"
+    assert three.police.find(ours).state == "accepted"
+
+
 def test_a_letter_that_is_refused_holds_up_its_own_clue_and_no_other(three: Desks) -> None:
     one, other = three.insurer.transferred(lead(1), lead(2))
     three.carry()
@@ -146,7 +165,7 @@ def saying(*messages: bytes) -> Dialogue[None]:
         ((), "unexpected-message"),
         ((b"\xff",), "malformed-message"),
         ((b"",), "clue-malformed"),
-        ((wire.Hand(letter=bytes(1 << 20)).SerializeToString(),), "clue-malformed"),
+        ((wire.Hand(letter=bytes(LETTER.longest + 1)).SerializeToString(),), "clue-malformed"),
         ((wire.Hand(letter=b"{}").SerializeToString(),), "clue-malformed"),
     ],
 )
