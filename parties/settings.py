@@ -78,6 +78,8 @@ class PeerSettings(NamedTuple):
             learns, all sets together; None for `DAILY_SETS` of the largest.
         operators: PEM file of the authority that issues its operators' certificates; None for that
             of `ca`.
+        sweep_share: percent of a block of numbers about which our own operators may ask it in a
+            day (UTC).
     """
 
     name: str
@@ -96,6 +98,7 @@ class PeerSettings(NamedTuple):
     daily_sets: int = 24
     daily_elements: int | None = None
     operators: Path | None = None
+    sweep_share: int = 50
 
     @property
     def partner(self) -> str:

@@ -216,6 +216,7 @@ def _peer(table: _Table) -> PeerSettings:
             "daily_elements", lambda key: table.number(key, 0, MOST_DAILY, default=0)
         ),
         operators=table.optional("operators", table.file),
+        sweep_share=table.number("sweep_share", 1, 100, default=50),
     )
     table.finish()
     if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:

@@ -7,7 +7,7 @@ from typing import Any
 
 STORE = (
     *("asked", "brought", "clock", "differences", "inputs", "questions", "runs", "spent"),
-    "stages",
+    *("stages", "swept"),
 )
 """Tables that change; those of the log only grow."""
 AUDIT = ("audit_heads", "audit_lines", "audit_log", "audit_receipts")

@@ -327,7 +327,7 @@ class Machine(RuleBasedStateMachine):
         elif asked.whose == "theirs":
             self.books.inquiry(peer, job, clearance, asked.elements, ())
         else:
-            self.books.inquiry_asked(peer, job, clearance, asked.elements)
+            self.books.inquiry_asked(peer, job, clearance, asked.elements, {})
 
     @rule(questions=st.lists(questions, min_size=1, max_size=9))
     def ask(self, questions: list[Charge]) -> None:

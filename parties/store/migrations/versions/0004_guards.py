@@ -34,6 +34,16 @@ def upgrade() -> None:
         sql.PrimaryKeyConstraint("peer", "set", "whole", name="pk_differences"),
     )
     op.create_table(
+        "swept",
+        sql.Column("peer", sql.String(), nullable=False),
+        sql.Column("set", sql.String(), nullable=False),
+        sql.Column("day", sql.String(), nullable=False),
+        sql.Column("block", sql.LargeBinary(), nullable=False),
+        sql.Column("asked", sql.BigInteger(), nullable=False),
+        sql.PrimaryKeyConstraint("peer", "set", "day", "block", name="pk_swept"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "inputs",
         sql.Column("peer", sql.String(), nullable=False),
         sql.Column("set", sql.String(), nullable=False),
