@@ -8,7 +8,7 @@ process that was killed leaves a run that was begun and has no end.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -57,14 +57,14 @@ class Side(NamedTuple):
         inputs: its commitments to its sets, in the order of the job.
         largest: how many identifiers or records its largest set has; None if only it knows.
         digests: of its sets, where it counts with them; only it knows them.
-        blocks: of numbers, by set, as of `parties.jobs.Prepared`; likewise.
+        blocks: of numbers, for each set, as of `parties.jobs.Prepared`; likewise.
     """
 
     columns: Sequence[Column]
     inputs: Sequence[bytes]
     largest: int | None = None
     digests: Sequence[Digest] = ()
-    blocks: Sequence[Mapping[Block, int]] = ()
+    blocks: Sequence[Mapping[Block, Set[int]]] = ()
 
 
 class Facts(NamedTuple):
@@ -164,7 +164,7 @@ class Books:
         job: Job,
         clearance: Clearance,
         asked: Mapping[str, int],
-        blocks: Mapping[str, Mapping[Block, int]],
+        blocks: Mapping[str, Mapping[Block, Set[int]]],
     ) -> None:
         """Counts what this node inquires and writes it down: it keeps to the ticket by itself.
 
@@ -173,7 +173,7 @@ class Books:
             job: the inquiry.
             clearance: under which ticket.
             asked: about how many identifiers of each set.
-            blocks: how many of which block of numbers, by set. Secret.
+            blocks: which of which block of numbers, by set. Secret.
 
         Raises:
             TicketRefused: the ticket does not cover it, by the clock of the store.
@@ -188,7 +188,7 @@ class Books:
             self.limits.charge(connection, charge, allowed)
             sweeps = Sweeps(self._settings, peer)
             for name, each in blocks.items():
-                sweeps.count(connection, name, each, at)
+                sweeps.keep(connection, name, each, at)
             facts = {"peer": peer.name, "session": job.session, "elements": dict(asked)}
             audit.append(connection, at, "inquiry_asked", facts | _under(job, clearance, ()))
 
@@ -227,8 +227,8 @@ class Books:
         with store.reading() as connection:
             _must_be_apart(connection, peer, job, clearance, ours)
             at = store.now(connection)
-            for spec, blocks, mark in zip(job.sets, ours.blocks, ours.inputs, strict=False):
-                sweeps.look(connection, spec.name, blocks, at, mark)
+            for spec, blocks in zip(job.sets, ours.blocks, strict=False):
+                sweeps.look(connection, spec.name, blocks, at)
 
     @contextmanager
     def run(self, peer: PeerSettings, job: Job, clearance: Clearance) -> Iterator[Run]:
@@ -377,8 +377,8 @@ class Run:
             for name, digest in zip(self._names, own.digests, strict=False):
                 differences.keep(connection, peer.partner, name, digest, at)
             sweeps = Sweeps(self._settings, peer)
-            for name, blocks, mark in zip(self._names, own.blocks, own.inputs, strict=False):
-                sweeps.count(connection, name, blocks, at, mark)
+            for name, blocks in zip(self._names, own.blocks, strict=False):
+                sweeps.keep(connection, name, blocks, at)
             if job.they_learn:
                 for name, commitment in zip(self._names, other_side.inputs, strict=True):
                     differences.count_input(

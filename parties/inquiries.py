@@ -8,7 +8,7 @@ only fetches. One that has heard the manifests before goes by them (`parties/ask
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -50,12 +50,12 @@ class Question(NamedTuple):
     Attributes:
         spec: of the set.
         elements: that are asked about. Secret.
-        blocks: of numbers, and how many of each are asked about. Secret.
+        blocks: of numbers, and which of each are asked about. Secret.
     """
 
     spec: IdentifierSettings
     elements: Elements
-    blocks: Mapping[Block, int] = MappingProxyType({})
+    blocks: Mapping[Block, Set[int]] = MappingProxyType({})
 
 
 class Answer(NamedTuple):

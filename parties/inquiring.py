@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,7 +145,7 @@ class Inquirer:
         job: Job,
         clearance: Clearance,
         counts: Mapping[str, int],
-        blocks: Mapping[str, Mapping[Block, int]],
+        blocks: Mapping[str, Mapping[Block, Set[int]]],
     ) -> None:
         if counts:
             self._books.inquiry_asked(self._peer, job, clearance, counts, blocks)

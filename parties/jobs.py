@@ -6,7 +6,7 @@ Both ends run this file; which of them called makes no difference any more.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,7 +40,7 @@ class Prepared(NamedTuple):
         sets: its identifiers, one for each set of the job.
         columns: what it discloses of its records of matches.
         rejected: how many cells were rejected.
-        blocks: of numbers, and how many identifiers of each there are, for each set; empty where
+        blocks: of numbers, and which identifiers of each there are, for each set; empty where
             that is not looked at. Secret.
     """
 
@@ -48,7 +48,7 @@ class Prepared(NamedTuple):
     sets: tuple[IdentifiedSet, ...]
     columns: tuple[Column, ...]
     rejected: int
-    blocks: tuple[Mapping[Block, int], ...] = ()
+    blocks: tuple[Mapping[Block, Set[int]], ...] = ()
 
 
 class Learnt(NamedTuple):

@@ -6,14 +6,15 @@ people that have to do with a case does not.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
 from typing import Final, NamedTuple
 
 TAILS: Final = {"phone": 4, "plate": 3}
 """Characters in which the identifiers of a block differ, by kind: the ten thousand telephone
 numbers that an operator is given at a time, and a thousand plates that follow one another."""
-LETTERS: Final = 24
+DIGITS: Final = "0123456789"
+LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Of a plate: all but I and O."""
 SMALLEST: Final = 100
 """Identifiers of the smallest block that is looked at: of fewer a few are a large share."""
@@ -61,25 +62,25 @@ class Asked:
             if self.is_full:
                 self._texts.clear()
 
-    def blocks(self) -> Mapping[Block, int]:
-        """How many of each block there are; none if the set is too large to be looked at."""
-        if self.is_full:
-            return {}
-        found = Counter(block_of(self._kind, text) for text in self._texts)
-        return {block: count for block, count in found.items() if block.size >= SMALLEST}
+    def blocks(self) -> Mapping[Block, Set[int]]:
+        """Which of each block there are; none if the set is too large to be looked at."""
+        found = defaultdict[Block, set[int]](set)
+        if not self.is_full:
+            for text in self._texts:
+                block, place = block_of(self._kind, text)
+                if block.size >= SMALLEST:
+                    found[block].add(place)
+        return found
 
 
-def block_of(kind: str, text: str) -> Block:
-    """Returns the block of a normalised identifier of a kind that has some."""
+def block_of(kind: str, text: str) -> tuple[Block, int]:
+    """Returns the block of a normalised identifier of a kind that has some, and its place in it."""
     tail = TAILS[kind]
-    name, size = [text[:-tail]], 1
+    name, size, place = [text[:-tail]], 1, 0
     for sign in text[-tail:]:
-        if sign.isdecimal() and sign.isascii():
-            name.append("#")
-            size *= 10
-        elif sign.isalpha() and sign.isascii():
-            name.append("@")
-            size *= LETTERS
-        else:
-            name.append(sign)
-    return Block("".join(name), size)
+        for signs, stands in ((DIGITS, "#"), (LETTERS, "@")):
+            if sign in signs:
+                size, place = size * len(signs), place * len(signs) + signs.index(sign)
+                sign = stands  # in none of the signs
+        name.append(sign)
+    return Block("".join(name), size), place

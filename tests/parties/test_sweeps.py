@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +42,9 @@ PEER = PeerSettings("police", "127.0.0.1:1", "police")
 def test_a_block_is_what_differs_in_the_last_characters(
     kind: str, text: str, name: str, size: int
 ) -> None:
-    assert block_of(kind, text) == Block(name, size)
+    block, place = block_of(kind, text)
+    assert block == Block(name, size)
+    assert 0 <= place < size
 
 
 @given(st.lists(st.sampled_from([f"浙A{n:05}" for n in range(0, 3000, 7)] + [None]), max_size=90))
@@ -50,7 +52,7 @@ def test_each_identifier_counts_once(texts: list[str | None]) -> None:
     asked = Asked("plate")
     for start in range(0, len(texts), 10):
         asked.add(texts[start : start + 10])
-    assert sum(asked.blocks().values()) == len({*texts} - {None})
+    assert sum(map(len, asked.blocks().values())) == len({*texts} - {None})
 
 
 def test_kinds_without_blocks_and_large_sets_are_not_looked_at() -> None:
@@ -61,7 +63,7 @@ def test_kinds_without_blocks_and_large_sets_are_not_looked_at() -> None:
         assert asked.blocks() == {}
     asked = Asked("phone")
     asked.add(f"+861380013{number:04}" for number in range(10))
-    assert asked.blocks() == {Block("+861380013####", 10_000): 10}
+    assert asked.blocks() == {Block("+861380013####", 10_000): {*range(10)}}
     asked.add([None] * LARGEST)
     assert asked.blocks() == {}
 
@@ -80,11 +82,12 @@ class Counting:
         self.sweeps = Sweeps(settings, PEER._replace(**peer))
         self.at = NOW
 
-    def ask(self, blocks: Mapping[Block, int], mark: bytes = b"", name: str = "plate") -> str:
+    def ask(self, blocks: Mapping[Block, Iterable[int]], name: str = "plate") -> str:
         refused = None
         try:
             with self.store.writing() as connection:
-                self.sweeps.count(connection, name, blocks, self.at, mark)
+                asked = {block: {*places} for block, places in blocks.items()}
+                self.sweeps.keep(connection, name, asked, self.at)
         except Refusal as refusal:
             refused = refusal
         assert "浙A" not in str(refused), "a block is as personal as its identifiers"
@@ -99,40 +102,49 @@ def settings(tmp_path: Path) -> Settings:
 def test_more_than_the_share_of_a_block_in_a_day_is_refused(url: str, settings: Settings) -> None:
     counting, block = Counting(url, settings), Block("浙A12###", 1000)
     with closing(counting.store):
-        assert counting.ask({block: 501}) == "sweep"
-        for _ in range(5):
-            assert counting.ask({block: 100, Block("浙A13###", 1000): 3}) == ""
-        assert counting.ask({block: 1}) == "sweep"
-        assert counting.ask({Block("浙A14###", 1000): 400}) == "", "another block"
-        assert counting.ask({block: 400}, name="other") == "", "another set"
+        assert counting.ask({block: range(501)}) == "sweep"
+        for start in range(0, 1000, 200):
+            more = range(start, start + 100)
+            assert counting.ask({block: more, Block("浙A13###", 1000): range(3)}) == ""
+        assert counting.ask({block: [150]}) == "sweep"
+        assert counting.ask({Block("浙A14###", 1000): range(400)}) == "", "another block"
+        assert counting.ask({block: range(400)}, name="other") == "", "another set"
         counting.at += timedelta(days=1)
-        assert counting.ask({block: 500}) == "", "another day"
+        assert counting.ask({block: range(500)}) == "", "another day"
         others = Counting(url, settings, san="other")
-        assert others.ask({block: 500}) == "", "another partner"
+        assert others.ask({block: range(500)}) == "", "another partner"
         others.store.close()
 
 
-def test_the_same_set_counts_once_a_day(url: str, settings: Settings) -> None:
-    counting, block = Counting(url, settings), Block("浙A12###", 1000)
+def test_what_is_asked_again_counts_once(url: str, settings: Settings) -> None:
+    counting, block = Counting(url, settings), Block("浙A1B###", 1000)
     with closing(counting.store):
-        for _ in range(3):
-            assert counting.ask({block: 300}, mark=b"1" * 32) == ""
-        assert counting.ask({block: 300}, mark=b"2" * 32) == "sweep"
-        assert counting.ask({block: 200}, mark=b"2" * 32) == ""
+        for start in (0, 100, 200, 0):
+            assert counting.ask({block: range(start, start + 300)}) == ""
+        assert counting.ask({block: [999]}) == "sweep"
+
+
+@given(st.sampled_from([100, 576, 1000, 2400, 10_000, 24**3]), st.text("AB#", min_size=1))
+def test_every_number_of_a_block_has_a_place_of_its_own(size: int, name: str) -> None:
+    sweeps = Sweeps(None, PEER)  # type: ignore[arg-type]
+    sweeps._key = bytes(32)
+    _, first, step = sweeps._hidden(Block(name, size))
+    assert len({(first + step * each) % size for each in range(size)}) == size
 
 
 def test_what_is_kept_names_no_block_and_is_forgotten(url: str, settings: Settings) -> None:
     counting = Counting(url, settings)
-    many = {Block(f"浙A{number:04}##", 1000): 1 for number in range(MOST_BLOCKS + 50)}
+    many = {Block(f"浙A{number:04}##", 1000): [1] for number in range(MOST_BLOCKS + 50)}
     with closing(counting.store) as store:
-        assert counting.ask(many | {Block("浙A12###", 1000): 9}) == ""
+        assert counting.ask(many | {Block("浙A12###", 1000): range(9)}) == ""
         with store.reading() as connection:
             kept = rows(connection, "swept")
         assert len(kept) == MOST_BLOCKS
-        assert max(row.asked for row in kept) == 9
-        assert {len(bytes(row.block)) for row in kept} == {16}
+        assert max(int.from_bytes(row.seen).bit_count() for row in kept) == 9
+        assert {(len(bytes(row.block)), len(bytes(row.seen))) for row in kept} == {(16, 125)}
+        assert len({bytes(row.seen) for row in kept}) > 500, "the same place is hidden in each"
         counting.at += timedelta(days=9)
-        counting.ask({Block("浙A12###", 1000): 1})
+        counting.ask({Block("浙A12###", 1000): [1]})
         with store.reading() as connection:
             assert len(rows(connection, "swept")) == 1
     key = settings.tickets.folder / "commitments" / "sweeps"
@@ -164,13 +176,15 @@ def test_a_list_that_sweeps_a_block_is_refused_before_anything_is_said(tmp_path:
         answered.close()
     assert len(pair.lines(pair.theirs, "run_begun")) == 1
     with opened(pair.ours) as store, store.reading() as connection:
-        assert sum(row.asked for row in rows(connection, "swept")) == 900
+        seen = [int.from_bytes(row.seen) for row in rows(connection, "swept")]
+    assert sum(bits.bit_count() for bits in seen) == 900
 
 
 def test_inquiries_that_sweep_a_block_are_not_answered(pair: Holder) -> None:
     pair.changes["daily_inquiries"] = 9999
     pair.prepare("plate")
-    assert pair.ask(plate=[f"浙A12{n:03}" for n in range(300)]).told
+    for _ in range(2):
+        assert pair.ask(plate=[f"浙A12{n:03}" for n in range(300)]).told
     with pytest.raises(Refusal) as refused:
         pair.ask(plate=[f"浙A12{n:03}" for n in range(300, 600)])
     assert refused.value.code == "sweep"

@@ -39,9 +39,8 @@ def upgrade() -> None:
         sql.Column("set", sql.String(), nullable=False),
         sql.Column("day", sql.String(), nullable=False),
         sql.Column("block", sql.LargeBinary(), nullable=False),
-        sql.Column("asked", sql.BigInteger(), nullable=False),
+        sql.Column("seen", sql.LargeBinary(), nullable=False),
         sql.PrimaryKeyConstraint("peer", "set", "day", "block", name="pk_swept"),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "inputs",
