@@ -194,12 +194,12 @@ def _converse(
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         data, now, told = clearance.data, datetime.now(UTC), proposed.theirs.columns
         cover(settings, peer, job, data, now, ours=columns, theirs=told)
-        ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
+        ours = prepare(source, job.sets, columns, folder, we_learn=job.we_learn)  # 2, 3 elements
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
         inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
         digests = digests_of(settings, ours.sets) if job.we_count else ()
-        brought = Side(columns, inputs, largest(job, ours), digests)
+        brought = Side(columns, inputs, largest(job, ours), digests, ours.blocks)
         begun.bring(brought, proposed.theirs)
         terms = yield from tally.of(accept(settings, peer, proposed, brought, said))
         begun.count(terms.ours, terms.theirs)

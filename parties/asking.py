@@ -128,7 +128,7 @@ def ask(
                 path=question.ticket,
             )
             must_be_another(question.acting, clearance, settings.node.role)
-        ours = prepare(source, job.sets, columns, folder)  # 2 identifiers, 3 elements
+        ours = prepare(source, job.sets, columns, folder, we_learn=job.we_learn)  # 2, 3 elements
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):
             learnt = node.call(dialogue, job.session)  # 4, 5
@@ -169,8 +169,8 @@ def _converse(
     exact, tally = not settings.node.pad_sizes, Tally()
     inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
     digests = digests_of(settings, ours.sets) if job.we_count else ()
-    brought = Side(ours.columns, inputs, largest(job, ours), digests)
-    books.must_be_apart(peer, job, clearance, brought)
+    brought = Side(ours.columns, inputs, largest(job, ours), digests, ours.blocks)
+    books.may_ask(peer, job, clearance, brought)
     accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))
     with books.run(peer, job, clearance) as begun:
         begun.bring(brought, accepted.theirs)

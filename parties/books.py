@@ -8,7 +8,7 @@ process that was killed leaves a run that was begun and has no end.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from parties.errors import (
     TicketRefused,
     code_of,
 )
+from parties.identifiers import Block
 from parties.job import Job
 from parties.limits import Allowance, Charge, Limits, Whose
 from parties.operators import Party
@@ -38,6 +39,7 @@ from parties.operators.roles import other
 from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
 from parties.store import Connection, Store
+from parties.sweeps import Sweeps
 from parties.tickets.ticket import stages_of
 from psi import PsiError
 from psi.errors import ApiMisuse
@@ -60,12 +62,14 @@ class Side(NamedTuple):
         inputs: its commitments to its sets, in the order of the job.
         largest: how many identifiers or records its largest set has; None if only it knows.
         digests: of its sets, where it counts with them; only it knows them.
+        blocks: of numbers, for each set, as of `parties.jobs.Prepared`; likewise.
     """
 
     columns: Sequence[Column]
     inputs: Sequence[bytes]
     largest: int | None = None
     digests: Sequence[Digest] = ()
+    blocks: Sequence[Mapping[Block, Set[int]]] = ()
 
 
 class Facts(NamedTuple):
@@ -205,7 +209,12 @@ class Books:
             retaining.leave(connection, session, ticket.id, path)
 
     def inquiry_asked(
-        self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
+        self,
+        peer: PeerSettings,
+        job: Job,
+        clearance: Clearance,
+        asked: Mapping[str, int],
+        blocks: Mapping[str, Mapping[Block, Set[int]]],
     ) -> None:
         """Counts what this node inquires and writes it down: it keeps to the ticket by itself.
 
@@ -214,10 +223,11 @@ class Books:
             job: the inquiry.
             clearance: under which ticket.
             asked: about how many identifiers of each set.
+            blocks: which of which block of numbers, by set. Secret.
 
         Raises:
             TicketRefused: the ticket does not cover it, by the clock of the store.
-            Refusal: `ticket-spent` or `ticket-twice`.
+            Refusal: `ticket-spent`, `ticket-twice` or `sweep`.
             LocalFault: it cannot be written.
         """
         sizes = {self._settings.node.role: sum(asked.values())}
@@ -226,6 +236,9 @@ class Books:
             cover(self._settings, peer, job, clearance.data, at, sizes=sizes)
             allowed = Allowance(inquiries=clearance.verified.ticket.inquiries)
             self.limits.charge(connection, charge, allowed)
+            sweeps = Sweeps(self._settings, peer)
+            for name, each in blocks.items():
+                sweeps.keep(connection, name, each, at)
             facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
             facts["elements"] = dict(asked)
             facts |= self.by
@@ -257,16 +270,19 @@ class Books:
             names = [spec.name for spec in job.sets]
             stages.must_have_ended(connection, ticket, job.way, names)
 
-    def must_be_apart(self, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side) -> None:
-        """Looks whether we may count with our sets, after those of before, and writes nothing.
+    def may_ask(self, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side) -> None:
+        """Looks whether we may ask with our sets, after those of before, and writes nothing.
 
         Raises:
-            Refusal: `difference`.
+            Refusal: `difference` or `sweep`.
             LocalFault: the store cannot be read.
         """
-        if ours.digests:
-            with self.limits.store.reading() as connection:
-                _must_be_apart(connection, peer, job, clearance, ours)
+        store, sweeps = self.limits.store, Sweeps(self._settings, peer)
+        with store.reading() as connection:
+            _must_be_apart(connection, peer, job, clearance, ours)
+            at = store.now(connection)
+            for spec, blocks in zip(job.sets, ours.blocks, strict=False):
+                sweeps.look(connection, spec.name, blocks, at)
 
     @contextmanager
     def run(self, peer: PeerSettings, job: Job, clearance: Clearance) -> Iterator[Run]:
@@ -424,7 +440,7 @@ class Run:
             theirs: of the peer's.
 
         Raises:
-            Refusal: `over-limit`, `ticket-spent` or `difference`.
+            Refusal: `over-limit`, `ticket-spent`, `difference` or `sweep`.
             LocalFault: it cannot be written.
         """
         job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
@@ -438,10 +454,12 @@ class Run:
             asked.append(("ours", ours, us, None))
         own, other_side = self._sides
         with self._books.writing() as (connection, at):
-            if own.digests:
-                _must_be_apart(connection, peer, job, self._clearance, own)
-                for name, digest in zip(self._names, own.digests, strict=True):
-                    differences.keep(connection, peer.partner, name, digest, at)
+            _must_be_apart(connection, peer, job, self._clearance, own)
+            for name, digest in zip(self._names, own.digests, strict=False):
+                differences.keep(connection, peer.partner, name, digest, at)
+            sweeps = Sweeps(self._settings, peer)
+            for name, blocks in zip(self._names, own.blocks, strict=False):
+                sweeps.keep(connection, name, blocks, at)
             if job.they_learn:
                 for name, commitment in zip(self._names, other_side.inputs, strict=True):
                     differences.count_input(
@@ -592,7 +610,7 @@ def _must_be_apart(
     connection: Connection, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side
 ) -> None:
     floor = clearance.verified.ticket.floor
-    for spec, digest in zip(job.sets, ours.digests, strict=True):
+    for spec, digest in zip(job.sets, ours.digests, strict=False):  # none, unless we count
         differences.must_be_apart(connection, peer.partner, spec.name, digest, floor)
 
 

@@ -8,8 +8,9 @@ only fetches. One that has heard the manifests before goes by them (`parties/ask
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from parties.agreement import Proposed
@@ -17,7 +18,7 @@ from parties.books import Books
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
 from parties.errors import TableRefused
-from parties.identifiers import domain
+from parties.identifiers import Block, domain
 from parties.job import Job
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
@@ -49,10 +50,12 @@ class Question(NamedTuple):
     Attributes:
         spec: of the set.
         elements: that are asked about. Secret.
+        blocks: of numbers, and which of each are asked about. Secret.
     """
 
     spec: IdentifierSettings
     elements: Elements
+    blocks: Mapping[Block, Set[int]] = MappingProxyType({})
 
 
 class Answer(NamedTuple):

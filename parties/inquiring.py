@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from parties.errors import (
     TicketRefused,
 )
 from parties.few import match_few
+from parties.identifiers import Block
 from parties.inquiries import Answer, Question, ask
 from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, question_of
 from parties.job import Job
@@ -111,7 +112,8 @@ class Inquirer:
             clearance = self._clearance(job)
             # The disk takes as long as the peer: both at once. It is written before anything that
             # was learnt is given to anybody, and if it cannot be, nothing is.
-            noted = self._noting.submit(self._note, job, clearance, counts)
+            blocks = {each.spec.name: each.blocks for each in questions}
+            noted = self._noting.submit(self._note, job, clearance, counts, blocks)
             try:
                 node = self._taken() or self._connected()
                 try:
@@ -146,9 +148,15 @@ class Inquirer:
             seconds=round(time.monotonic() - began, 3),
         )
 
-    def _note(self, job: Job, clearance: Clearance, counts: Mapping[str, int]) -> None:
+    def _note(
+        self,
+        job: Job,
+        clearance: Clearance,
+        counts: Mapping[str, int],
+        blocks: Mapping[str, Mapping[Block, Set[int]]],
+    ) -> None:
         if counts:
-            self._books.inquiry_asked(self._peer, job, clearance, counts)
+            self._books.inquiry_asked(self._peer, job, clearance, counts, blocks)
 
     def _take_back(self, job: Job, clearance: Clearance, counts: Mapping[str, int]) -> None:
         if counts:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from arro3.core import Array, DataType
 
 from parties.errors import PartyError, SettingsError, SourceError, code_of, exit_code
+from parties.identifiers import Asked as Blocked
 from parties.identifiers import domain
 from parties.identifiers.sets import WARNING
 from parties.inquiries import MOST_ASKED, Question
@@ -156,4 +157,6 @@ def question_of(spec: IdentifierSettings, values: Sequence[str]) -> tuple[list[A
         place = None if text is None else places.setdefault(text, len(places))
         reason = texts[code].removeprefix(WARNING) or ("empty" if text is None else "")
         asked.append(Asked(spec.name, value, place, reason))
-    return asked, Question(spec, Elements.hash(list(places), domain(spec)))
+    looked = Blocked(spec.kind)
+    looked.add(places)
+    return asked, Question(spec, Elements.hash(list(places), domain(spec)), looked.blocks())

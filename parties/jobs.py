@@ -6,7 +6,7 @@ Both ends run this file; which of them called makes no difference any more.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ from arro3.core import RecordBatch
 from parties.agreement import Terms
 from parties.books import Facts
 from parties.disclosure import Column, records, table
-from parties.identifiers import IdentifiedSet, RejectReport, identify
+from parties.identifiers import Asked, Block, IdentifiedSet, RejectReport, identify
 from parties.job import Chosen, Job
 from parties.joining import Format, Hits, check_names, join, masked, write
 from parties.refusals import Refusal
@@ -40,12 +40,15 @@ class Prepared(NamedTuple):
         sets: its identifiers, one for each set of the job.
         columns: what it discloses of its records of matches.
         rejected: how many cells were rejected.
+        blocks: of numbers, and which identifiers of each there are, for each set; empty where
+            that is not looked at. Secret.
     """
 
     source: Source
     sets: tuple[IdentifiedSet, ...]
     columns: tuple[Column, ...]
     rejected: int
+    blocks: tuple[Mapping[Block, Set[int]], ...] = ()
 
 
 class Learnt(NamedTuple):
@@ -77,21 +80,35 @@ def prepare(
     sets: Sequence[IdentifierSettings],
     columns: Sequence[Column],
     folder: Path,
+    *,
+    we_learn: bool = False,
 ) -> Prepared:
     """Reads the identifiers of all sets of a job; rejects, if any, go to a report in the folder.
+
+    Args:
+        source: the rows.
+        sets: which columns hold identifiers.
+        columns: what is disclosed.
+        folder: of the report.
+        we_learn: whether it is looked at how much of which block of numbers is asked about.
 
     Raises:
         SourceError: the source is wrong, or a set has no identifier.
         LocalFault: the report cannot be written.
     """
     report = RejectReport(folder)
+    asked = [Asked(spec.kind if we_learn else "") for spec in sets]
     try:
         with report:
-            identified = tuple(identify(source, spec, report) for spec in sets)
+            identified = tuple(
+                identify(source, spec, report, asked=each)
+                for spec, each in zip(sets, asked, strict=True)
+            )
     finally:
         if not report.counted:
             report.path.unlink(missing_ok=True)
-    return Prepared(source, identified, tuple(columns), report.counted)
+    blocks = tuple(each.blocks() for each in asked)
+    return Prepared(source, identified, tuple(columns), report.counted, blocks)
 
 
 def sizes(job: Job, ours: Prepared, most: int, *, exact: bool) -> list[int]:

@@ -25,6 +25,7 @@ SENTENCES: Final = {
     "over-limit": "lets us ask less than that today; its `daily_inquiries`, `daily_sets` or "
     "`daily_elements` says how much",
     "difference": "has counted with a set before that differs by too few identifiers from this one",
+    "sweep": "does not ask about most numbers of a block; its `sweep_share` says about how many",
     "ticket-floor": "lets nobody learn of as few hits under this ticket",
     "ticket-stage": "has not ended the stage of the ticket that comes before this; "
     "begin with `count`",

@@ -81,6 +81,8 @@ class PeerSettings(NamedTuple):
         operators: PEM file of the authority that issues its operators' certificates; None for that
             of `ca`.
         daily_clues: how many clues it may hand over to us in a day (UTC).
+        sweep_share: percent of a block of numbers about which our own operators may ask it in a
+            day (UTC).
     """
 
     name: str
@@ -100,6 +102,7 @@ class PeerSettings(NamedTuple):
     daily_elements: int | None = None
     operators: Path | None = None
     daily_clues: int = 0
+    sweep_share: int = 50
 
     @property
     def partner(self) -> str:

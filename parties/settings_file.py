@@ -270,6 +270,7 @@ def _peer(table: _Table) -> PeerSettings:
         ),
         operators=table.optional("operators", table.file),
         daily_clues=table.number("daily_clues", 0, MOST_DAILY_CLUES, default=0),
+        sweep_share=table.number("sweep_share", 1, 100, default=50),
     )
     table.finish()
     if [peer.ca, peer.certificate, peer.fingerprint].count(None) != 2:

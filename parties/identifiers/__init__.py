@@ -11,6 +11,7 @@ Elements are as sensitive as the identifiers they are hashed from: they stay in 
 
 from __future__ import annotations
 
+from parties.identifiers.blocks import Asked, Block
 from parties.identifiers.passes import reread
 from parties.identifiers.rejects import RejectReport
 from parties.identifiers.sets import NOWHERE, IdentifiedSet, Places, elements_of, identify
@@ -18,6 +19,8 @@ from parties.identifiers.specs import columns_of, domain, kinds_of
 
 __all__ = [
     "NOWHERE",
+    "Asked",
+    "Block",
     "IdentifiedSet",
     "Places",
     "RejectReport",

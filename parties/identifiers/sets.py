@@ -12,6 +12,7 @@ from typing import TypeAlias
 from arro3.core import Array, RecordBatch
 
 from parties.errors import SourceError
+from parties.identifiers.blocks import Asked
 from parties.identifiers.rejects import RejectReport
 from parties.identifiers.specs import columns_of, domain, kinds_of
 from parties.identifiers.texts import as_text, check_type
@@ -73,6 +74,7 @@ def identify(
     report: RejectReport | None = None,
     *,
     may_be_empty: bool = False,
+    asked: Asked | None = None,
 ) -> IdentifiedSet:
     """Reads a source once and returns its identifiers for one set.
 
@@ -84,6 +86,7 @@ def identify(
         spec: which columns hold the identifiers.
         report: takes the rejected cells.
         may_be_empty: whether no row need give an identifier.
+        asked: takes the identifiers, as long as they may be looked at by blocks.
 
     Raises:
         SettingsError: the kind is unknown, or parts and columns do not fit each other.
@@ -109,7 +112,11 @@ def identify(
             if report is not None:
                 shown = read.rejected(report.room)
                 report.add(source, rows, column, kind, read.given, shown, refused)
-        grouping.add(texts(cells, spec))
+        ways = texts(cells, spec)
+        grouping.add(ways)
+        if asked is not None and not asked.is_full:
+            for way in ways:
+                asked.add(way.to_pylist())
         rows += batch.num_rows
     named = grouping.named()
     rejected = {text: n for text, n in by_reason.items() if not text.startswith(WARNING)}

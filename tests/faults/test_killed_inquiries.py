@@ -35,6 +35,7 @@ def green(two: Any) -> Any:
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (two.insurer.folder / "tables.pem").write_bytes(pem)
     two.insurer.change('may = ["count", "match"]', 'daily_inquiries = 1000000\nmay = ["inquire"]')
+    two.police.change('may = ["count", "match"]', 'sweep_share = 100\nmay = ["count", "match"]')
     with two.insurer.file.open("a", encoding="utf-8") as file:
         file.write('[tables]\nwrapping_key = "tables.pem"\n')
     two.told = {plate(n): [f"C-{n}"] for n in range(RECORDS)}

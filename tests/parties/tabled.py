@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from functools import lru_cache
 from typing import Any
 
 STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
-STORE += ("differences", "inputs")
+STORE += ("differences", "inputs", "swept")
 STORE += ("refusals", "results", "ticket_ends")
 STORE += ("inbox", "noted", "submissions")
 STORE += ("clues", "clue_contents", "clue_heard", "clue_history")
@@ -24,5 +25,10 @@ def driver_of(connection: Any) -> Any:
 def rows(connection: Any, table: str) -> list[Any]:
     """Returns all rows of a table, each a tuple with names."""
     cursor = connection.execute(f"SELECT * FROM {table}")
-    row = namedtuple("row", [column[0] for column in cursor.description])  # type: ignore[misc]
+    row = _named(tuple(column[0] for column in cursor.description))
     return [row(*values) for values in cursor.fetchall()]
+
+
+@lru_cache
+def _named(columns: tuple[str, ...]) -> Any:
+    return namedtuple("row", columns)  # type: ignore[misc]

@@ -89,7 +89,7 @@ class Pair:
         (spec,) = sets = settings.sets(("plate",))
         source, peer = ArrowSource(pa.table(self.claims), "claims"), settings.peers[0]
         job = Job(session, way, sets, we_receive=True)
-        prepared = asking.prepare(source, (spec,), (), settings.node.results)
+        prepared = asking.prepare(source, (spec,), (), settings.node.results, we_learn=True)
         clearance = find(settings, peer, job, datetime.now(UTC))
         books, meter = Books(settings), Meter()
         asked = asking._converse(settings, peer, job, prepared, clearance, "dh", books, meter)

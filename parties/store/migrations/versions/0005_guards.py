@@ -34,6 +34,15 @@ def upgrade() -> None:
         sql.PrimaryKeyConstraint("peer", "set", "whole", name="pk_differences"),
     )
     op.create_table(
+        "swept",
+        sql.Column("peer", sql.String(), nullable=False),
+        sql.Column("set", sql.String(), nullable=False),
+        sql.Column("day", sql.String(), nullable=False),
+        sql.Column("block", sql.LargeBinary(), nullable=False),
+        sql.Column("seen", sql.LargeBinary(), nullable=False),
+        sql.PrimaryKeyConstraint("peer", "set", "day", "block", name="pk_swept"),
+    )
+    op.create_table(
         "inputs",
         sql.Column("peer", sql.String(), nullable=False),
         sql.Column("set", sql.String(), nullable=False),
