@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Final
+
+from parties.judgements import judges
 
 LONGEST: Final = 2_000
 """Characters of a reason or a comment: a page."""
-NEVER: Final = ("fraud", "欺诈", "诈骗", "骗保")
-"""Words that stand on no clue, in whatever letters. A hit is a lead: whether something was done,
-and what, others find."""
 
 
 def why_not(text: object, longest: int = LONGEST) -> str | None:
@@ -18,7 +16,6 @@ def why_not(text: object, longest: int = LONGEST) -> str | None:
         return f"must be a text of 1 to {longest:,} characters, without space around it"
     if not text.isprintable():
         return "must be printable characters in one line"
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    if any(word in folded for word in NEVER):
+    if judges(text):
         return "says more than a clue may: write what was seen, which is a lead and no judgement"
     return None

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from parties.errors import PackRefused
+from parties.judgements import judges
 from parties.models.pack import Pack, Parameter, Rule
 from parties.models.tables import DIMENSIONS, LINES, TABLES
 from parties.models.units import MOST, MOST_OF_ALL, UNITS
-from parties.models.wording import forbidden
 from parties.tickets.fields import Fields, Malformed
 
 OURS: Final = Path(__file__).parent / "packs"
@@ -96,7 +96,7 @@ def document(path: Path, where: str) -> dict[str, Any]:
         raise PackRefused(f"{where}: is not TOML in UTF-8: {fault}") from None
     if len(data) > LONGEST:
         raise PackRefused(f"{where}: is longer than {LONGEST} bytes")
-    if forbidden(text):
+    if judges(text):
         raise PackRefused(
             f"{where}: names an offence, which no rule may; a hit is a lead, so say what was seen"
         )

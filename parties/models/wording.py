@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import string
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
-NEVER: Final = Path(__file__).with_name("never.txt")
-"""Words, one a line, that stand in no rule. A hit is a lead: whether something was done, and what,
-others find. They are in a file, so that no text of the program has them."""
 SHOWN: Final = 6
 """Names of a list that a reason shows; how many more there are is said."""
-
-
-def forbidden(text: str) -> bool:
-    """Whether a text says a word that a rule may not say, in whatever letters."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return any(word in folded for word in NEVER.read_text(encoding="utf-8").split())
 
 
 def fields_of(template: str) -> list[str]:

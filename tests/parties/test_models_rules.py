@@ -8,10 +8,10 @@ import duckdb
 import pytest
 from scenes import FOLDER, edited, found, scene
 
+from parties.judgements import WORDS, judges
 from parties.models.loading import OURS, load, names
 from parties.models.pack import Pack, Rule
 from parties.models.sandbox import CHECKING, opened
-from parties.models.wording import NEVER, forbidden
 
 PACKS = {name: load(OURS / name) for name in names()}
 RULES = [(pack, rule) for pack in PACKS.values() for rule in pack.rules]
@@ -91,9 +91,9 @@ def test_a_rule_tells_apart_what_is_nearly_the_same(
 
 def test_no_rule_names_an_offence() -> None:
     for path in OURS.glob("*/*.toml"):
-        assert not forbidden(path.read_text(encoding="utf-8")), path.name
+        assert not judges(path.read_text(encoding="utf-8")), path.name
     assert all(
-        map(forbidden, ["Fraud", "ＦＲＡＵＤulent", *NEVER.read_text(encoding="utf-8").split()])
+        map(judges, ["Fraud", "ＦＲＡＵＤulent", *WORDS.read_text(encoding="utf-8").split()])
     )
 
 
