@@ -150,6 +150,11 @@ def _picked(
             f"{filled.files[0].name}: has no column of {name} that a rule needs "
             f"({', '.join(sorted(needed))})"
         )
+    if (key := KEYS.get(name)) is not None and key not in picked:
+        raise SourceError(
+            f"{filled.files[0].name}: has no column `{key}`, by which {name} are told apart; name "
+            "one by a mapping"
+        )
     return picked
 
 

@@ -225,6 +225,9 @@ def test_files_that_are_missing_or_bad_are_named(folder: Path) -> None:
     (folder / "claims.csv").write_text("colour\nred\n", encoding="utf-8")
     with pytest.raises(SourceError, match="has no column of claims that a rule needs"):
         trial(folder)
+    (folder / "claims.csv").write_text("claim_no,plate\nC1,A\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="has no column `claim`, by which claims are told apart"):
+        trial(folder)
     (folder / "claims.csv").write_text("claim,plate\nC1,A,B\n", encoding="utf-8")
     with pytest.raises(SourceError, match=r"claims\.csv"):
         trial(folder)
