@@ -7,7 +7,6 @@ for a week, is how many numbers of how many blocks: which ones is hidden by a ke
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,9 +18,6 @@ from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
 from parties.store import Connection, Values
 
-MOST_BLOCKS: Final = 1024
-"""Of one question that are kept, those of which it has the largest shares: a few milliseconds of
-writing. To hide one in larger questions takes a thousand others with larger shares each time."""
 KEY_NAME: Final = "sweeps"
 """Of the file with the key, among those of commitments."""
 
@@ -84,11 +80,8 @@ class Sweeps:
     ) -> dict[bytes, bytes]:
         """What is to be kept, by the hash of each block."""
         here, share = self._here(name, at), self._peer.sweep_share
-        fullest = heapq.nlargest(
-            MOST_BLOCKS, blocks.items(), key=lambda each: len(each[1]) / each[0].size
-        )
         new = {}
-        for block, asked in fullest:
+        for block, asked in blocks.items():
             place, first, step = self._hidden(block)
             row = connection.execute(_FIND, {**here, "block": place}).fetchone()
             before = 0 if row is None else int.from_bytes(row[0])

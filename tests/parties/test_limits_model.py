@@ -371,13 +371,21 @@ class Machine(RuleBasedStateMachine):
         data=st.data(),
         sizes=st.tuples(*(st.sampled_from([128, 135]),) * 2),
         sets=st.tuples(*(st.integers(0, 3),) * 2),
-        dies=st.booleans(),
+        times=st.integers(0, 4),
     )
-    def bring(self, data: Any, sizes: tuple[int, int], sets: tuple[int, int], dies: bool) -> None:
+    def bring(self, data: Any, sizes: tuple[int, int], sets: tuple[int, int], times: int) -> None:
         """Elements are brought into a run, once or, which no node does, more often."""
         if not self.alive:
             return
         place = data.draw(st.sampled_from(sorted(self.alive)))
+        for _ in range(times):
+            self.bring_once(place, sizes, sets, dies=False)
+        if not times:
+            self.bring_once(place, sizes, sets, dies=True)
+
+    def bring_once(
+        self, place: tuple[str, str], sizes: tuple[int, int], sets: tuple[int, int], *, dies: bool
+    ) -> None:
         its_books, run, begun = self.alive[place]
         asked = begun._replace(elements=dict(zip(SETS, sizes, strict=True)))
         became, expected = "counted", self.model.verdict_of_sets(begun, sets, self.now)
