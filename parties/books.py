@@ -40,7 +40,7 @@ from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
 from parties.store import Connection, Store
 from parties.sweeps import Sweeps
-from parties.tickets.ticket import stages_of
+from parties.tickets.ticket import Ticket, stages_of
 from psi import PsiError
 from psi.errors import ApiMisuse
 from psi.subprotocols.decoys import size_class
@@ -234,7 +234,9 @@ class Books:
         charge = _charge(peer, job, clearance, asked, "ours")
         with self.writing() as (connection, at):
             cover(self._settings, peer, job, clearance.data, at, sizes=sizes)
-            allowed = Allowance(inquiries=clearance.verified.ticket.inquiries)
+            ticket = clearance.verified.ticket
+            most = dict.fromkeys(asked, _in_all(ticket, self._settings.node.role))
+            allowed = Allowance(inquiries=ticket.inquiries, elements=most)
             self.limits.charge(connection, charge, allowed)
             sweeps = Sweeps(self._settings, peer)
             for name, each in blocks.items():
@@ -338,7 +340,9 @@ class Books:
         with self.writing() as (connection, at):
             cover(self._settings, peer, job, clearance.data, at, ours=columns, sizes=sizes)
             charge = _charge(peer, job, clearance, asked, "theirs")
-            allowed = Allowance(daily=peer.daily_inquiries, inquiries=ticket.inquiries)
+            most = dict.fromkeys(asked, _in_all(ticket, us if job.we_receive else other(us)))
+            daily = peer.daily_inquiries
+            allowed = Allowance(daily=daily, inquiries=ticket.inquiries, elements=most)
             self.limits.charge(connection, charge, allowed)
             facts: dict[str, Any] = {"peer": peer.name, "session": job.session}
             facts["elements"] = dict(asked)
@@ -467,10 +471,9 @@ class Run:
                     )
             for whose, sizes, party, most in asked:
                 elements = dict(zip(self._names, sizes, strict=True))
-                # What runs and set sizes come to; the size of a set is seen as its class.
-                in_all = ticket.runs * size_class(ticket.max_elements[party]) + ticket.inquiries
                 charge = _charge(peer, job, self._clearance, elements, whose)
-                allowed = Allowance(daily=most, elements=dict.fromkeys(self._names, in_all))
+                in_all = dict.fromkeys(self._names, _in_all(ticket, party))
+                allowed = Allowance(daily=most, elements=in_all)
                 self._books.limits.bring(connection, charge, allowed)
 
     def end(self, facts: Facts) -> bytes:
@@ -604,6 +607,14 @@ def _charge(
 ) -> Charge:
     ticket, digest = clearance.verified.ticket.id, clearance.verified.digest
     return Charge(peer.partner, job.session, job.way, asked, ticket, digest, whose)
+
+
+def _in_all(ticket: Ticket, party: Party) -> int:
+    """Elements of a set that a party may bring under a ticket: what its other bounds come to.
+
+    The size of a set is seen as its class.
+    """
+    return ticket.runs * size_class(ticket.max_elements[party]) + ticket.inquiries
 
 
 def _must_be_apart(

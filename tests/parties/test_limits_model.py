@@ -193,11 +193,9 @@ class Model:
             more, kind, most = asked.total, "inquiries", INQUIRIES
         if self.spent[asked.peer, asked.ticket, kind] + more > most:
             return "ticket-spent"
-        if is_known:
-            for name, count in asked.elements.items():
-                before = self.brought[asked.peer, asked.ticket, asked.whose, name]
-                if before + count > BROUGHT:
-                    return "ticket-spent"
+        for name, count in asked.elements.items():
+            if self.brought[asked.peer, asked.ticket, asked.whose, name] + count > BROUGHT:
+                return "ticket-spent"
         return "counted"
 
     def verdict_of_sets(self, asked: Charge, sets: tuple[int, int], now: datetime) -> str:
