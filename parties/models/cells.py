@@ -37,14 +37,15 @@ class Cells:
     Args:
         table: of ours.
         picked: our columns, and from what they are filled.
-        line: of business; claims of others are left out, if `line` is among the columns.
+        line: of business; claims of others are left out, if `line` is among the columns. None for
+            all.
 
     Attributes:
         left_out: column -> cells that are no identifier of their kind.
         there: column -> cells that hold something, for columns of which a cell may not fit.
     """
 
-    def __init__(self, table: str, picked: Mapping[str, Taken], line: str) -> None:
+    def __init__(self, table: str, picked: Mapping[str, Taken], line: str | None) -> None:
         self._table, self._picked, self._line = table, picked, line
         self.left_out: Counter[str] = Counter()
         self.there: Counter[str] = Counter()
@@ -89,7 +90,7 @@ class Cells:
 
     def _of_line(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         taken = self._picked.get("line")
-        if taken is None or self._table != "claims":
+        if taken is None or self._line is None or self._table != "claims":
             return batch
         words = [theirs for theirs, ours in taken.words.items() if ours == self._line]
         if self._line not in taken.words:

@@ -44,7 +44,7 @@ def fill(
     connection: duckdb.DuckDBPyConnection,
     tables: Mapping[str, Filled],
     needed: Mapping[str, Collection[str]],
-    line: str,
+    line: str | None,
 ) -> dict[str, Held]:
     """Makes the joined tables and fills them.
 
@@ -52,7 +52,8 @@ def fill(
         connection: shut in; the tables are made in it.
         tables: from what.
         needed: table -> columns that are asked for; no other is read.
-        line: of business; claims of another are left out, if it is known of which a claim is.
+        line: of business; claims of another are left out, if it is known of which a claim is. None
+            for all.
 
     Raises:
         SettingsError: a file has no format that can be read.
@@ -99,7 +100,7 @@ def _fill(
     name: str,
     filled: Filled,
     needed: Collection[str],
-    line: str,
+    line: str | None,
 ) -> Held:
     source = opened(filled.files)
     picked = _picked(name, filled, needed, source.schema.names)

@@ -73,7 +73,7 @@ nothing of anybody else, and are given before there is a store."""
 ANYBODY: Final = frozenset(
     {
         *("init", "bench", "version", "operator show", "ticket show"),
-        *("models check", "models try", "models page", "models window"),
+        *("models check", "models try", "models page", "models window", "models rings"),
     }
 )
 """Commands that open no node: they make a new one, or read what whoever gives them can read."""

@@ -1,0 +1,56 @@
+"""Finds rings in joined tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import duckdb
+
+from parties.errors import LocalFault
+from parties.models.filling import fill
+from parties.models.mapping import Filled
+from parties.models.rings.kinds import NEEDED
+from parties.models.rings.ranking import rank
+from parties.models.rings.ring import Found
+from parties.models.rings.splitting import split
+from parties.models.rings.ties import WIDEST, tie
+from parties.models.sandbox import Bounds, opened
+
+MOST: Final = 20
+"""Rings that are told, unless more are asked for."""
+
+
+def find(
+    tables: Mapping[str, Filled],
+    bounds: Bounds,
+    most: int = MOST,
+    widest: int = WIDEST,
+    *,
+    plain: bool = False,
+) -> Found:
+    """Fills the joined tables, of all lines of business, and finds rings.
+
+    Args:
+        tables: from what they are filled.
+        bounds: of DuckDB; its time is not bounded, for no SQL here is somebody else's.
+        most: rings that are told.
+        widest: number of claims that one thing may tie.
+        plain: whether identifiers are told in full.
+
+    Raises:
+        SettingsError: there are no claims, or nothing that could tie them; or as `filling.fill`.
+        SourceError: as `filling.fill`.
+        LocalFault: it needs too much memory.
+    """
+    with opened(bounds) as connection:
+        try:
+            held = fill(connection, tables, NEEDED, line=None)
+            edges = tie(connection, held, widest)
+            columns = held["claims"].columns
+            number, rings = rank(connection, split(edges), columns, most, plain=plain)
+        except duckdb.OutOfMemoryException:
+            pass  # raised below, outside of the handler: DuckDB's text may quote a value
+        else:
+            return Found(held, number, rings, edges.too_wide, edges.of_houses)
+    raise LocalFault(f"rings need more than {bounds.memory} of memory; give more by --memory")

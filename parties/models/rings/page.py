@@ -1,0 +1,79 @@
+"""Rings as one page that an investigator reads and prints: no script, no network.
+
+All that is filled in is escaped.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from string import Template
+from typing import Final
+
+from parties.models.rings.picture import MOST_CLAIMS, MOST_TIES, drawn
+from parties.models.rings.ring import Found, Ring
+from parties.models.rings.words import INNOCENT, amount_of, left_out, said, score_of
+from parties.models.wording import worded
+
+_PAGE: Final = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Rings</title>
+<style>
+@page { size: A4; margin: 15mm; }
+body { font: 10pt/1.4 "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
+  color: #111; max-width: 265mm; margin: 0 auto; padding: 5mm; }
+h1 { font-size: 16pt; margin: 0 0 3mm; }
+h2 { font-size: 12pt; margin: 8mm 0 2mm; break-after: avoid; }
+li { overflow-wrap: anywhere; }
+svg { width: 100%; height: auto; font-size: 12px; }
+svg text { fill: #111; }
+line { stroke-width: 1; stroke-opacity: 0.6; }
+rect.claim { fill: #fff; stroke: #555; }
+.person { stroke: #1f5fa8; fill: #1f5fa8; }
+.vehicle { stroke: #a8501f; fill: #a8501f; }
+.phone { stroke: #2c7d32; fill: #2c7d32; }
+.account { stroke: #7b1fa2; fill: #7b1fa2; }
+.record { stroke: #b00020; fill: #b00020; }
+.shop, .hospital { stroke: #666; fill: #666; stroke-dasharray: 4 3; }
+</style>
+</head>
+<body>
+<h1>Rings</h1>
+<p>$number; $told told here, those of the highest score first. A ring is a lead: that its claims
+share what is drawn, and nothing more about anybody. It is innocent if $innocent.</p>
+$left
+$rings
+<h2>How to read this page</h2>
+<p>Claims stand in the middle; a line leads from each to what it names. The score is the product of
+how many claims a ring has, how many parties (different persons insured or different vehicles,
+whichever are more) its widest tie is of, how many kinds of ties a quarter of its claims share, and
+how many digits the amount in whole yuan has. Things with broken lines put no claims together:
+people who have nothing in common go to one shop. Of a ring at most $claims claims and $ties things
+a side are drawn.</p>
+</body>
+</html>
+""")
+
+
+def page_of(found: Found) -> str:
+    """Returns the page."""
+    return _PAGE.substitute(
+        number="1 ring was found" if found.number == 1 else f"{found.number:,} rings were found",
+        told=len(found.rings),
+        innocent=escape(INNOCENT),
+        left="\n".join(f"<p>Left out: {escape(line)}.</p>" for line in left_out(found)),
+        rings="\n".join(map(_ring, found.rings)),
+        claims=MOST_CLAIMS,
+        ties=MOST_TIES,
+    )
+
+
+def _ring(ring: Ring) -> str:
+    ties = "\n".join(f"<li>{escape(said(tie))}</li>" for tie in ring.ties)
+    claims = ", ".join(escape(worded(claim)) for claim in ring.claims)
+    return (
+        f"<h2>Ring {ring.rank}: {escape(amount_of(ring))}</h2>\n<p>{escape(score_of(ring))}.</p>\n"
+        f"{drawn(ring)}\n<ul>\n{ties}\n</ul>\n<p>Claims: {claims}.</p>"
+    )
