@@ -148,7 +148,9 @@ def test_the_limit_of_a_day_is_a_sentence(green: Any) -> None:
     prepare(green, "--set", "plate")
     green.insurer.change('may = ["inquire"]', 'may = ["inquire"]\ndaily_inquiries = 1')
     assert answered(green, "--plate", "浙A12345").status == 0
-    answered(green, "--plate", "浙A12345").fails(7, "over-limit", "inquire less than that today")
+    answered(green, "--plate", "浙A12345").fails(
+        7, "over-limit", "lets us ask less than that today"
+    )
     assert "has asked about 1 of the 1 of a day" in why(green, "job_refused")
 
 
@@ -156,7 +158,7 @@ def test_a_peer_that_fails_is_an_object_beside_the_others(green: Any) -> None:
     prepare(green, "--set", "plate")
     with green.police.file.open("a", encoding="utf-8") as file:
         file.write('[peers.other]\naddress = "127.0.0.1:1"\nca = "tls/insurer.pem"\n')
-        file.write('san = "insurer"\n')
+        file.write('san = "other"\n')
     with green.answering(role="insurer"):
         ending = green.program(
             *("inquire", "--settings", str(green.police.file), "--plate", "浙A12345", "--json")
