@@ -278,6 +278,18 @@ def test_the_page_reaches_nothing_and_draws_every_tie(tmp_path: Path) -> None:
     assert min(gaps) >= 20
 
 
+def test_long_names_are_drawn_as_far_as_there_is_room(tmp_path: Path) -> None:
+    shops = ["修" * 60, "w" * 60, "短"]
+    claims = [{**row, "shop": shops[n // 2]} for n, row in enumerate(one_driver())]
+    page = page_of(found(write(tmp_path, claims)))
+    assert sorted(re.findall(r">(shop \d: .*?)</text>", page)) == [
+        f"shop 1: {'修' * 15}…",
+        f"shop 2: {'w' * 31}…",
+        "shop 3: 短",
+    ]
+    assert f"shop 1 ({'修' * 60})" in page
+
+
 def test_neither_words_nor_page_name_an_offence(tmp_path: Path) -> None:
     links = [{"claim": f"D{n}", "record": "R", "dimension": "person"} for n in range(3)]
     result = found(write(tmp_path, [*one_driver(), *one_house()], links))
