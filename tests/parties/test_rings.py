@@ -127,6 +127,9 @@ def test_a_shop_counts_where_other_things_tie(tmp_path: Path) -> None:
     shop = next(tie for tie in ring.ties if tie.kind == "shop")
     assert (len(shop.claims), shop.elsewhere, shop.joins) == (6, 40, False)
     assert ring.score.kinds == 3
+    page = page_of(found(tmp_path))
+    assert page.count('<line class="shop apart"') == 6
+    assert page.count('<line class="person"') == 6
 
 
 @pytest.mark.parametrize(("widest", "rings"), [(9, 0), (10, 1)])

@@ -81,7 +81,7 @@ def _side(
     )
     anchor = "end" if x < end else "start"
     for tie, y in zip(there, _spread(len(there), height), strict=True):
-        kind = escape(tie.kind)
+        kind = escape(tie.kind if tie.joins else f"{tie.kind} apart")
         lines = [
             f'<line class="{kind}" x1="{x}" y1="{y:.1f}" x2="{end}" y2="{to:.1f}"/>'
             for to in ends[tie.name]
