@@ -55,16 +55,16 @@ def found(folder: Path, most: int = 20, widest: int = 100, *, plain: bool = Fals
     return find(mapped([folder]), BOUNDS, most, widest, plain=plain)
 
 
-def one_driver(number: int = 6) -> list[Row]:
+def one_driver(number: int = 6, of: str = "D", driver: str = "the-driver-of-all") -> list[Row]:
     """One driver in the vehicles of others."""
     return [
         {
-            "claim": f"D{n}",
+            "claim": f"{of}{n}",
             "amount": 1000,
-            "insured": f"owner-{n}",
-            "driver": "the-driver-of-all",
-            "plate": f"plate-{n}",
-            "phone": "13800000000",
+            "insured": f"owner-{of}{n}",
+            "driver": driver,
+            "plate": f"plate-{of}{n}",
+            "phone": "13800000000" if of == "D" else "13900000000",
             "shop": f"shop-{n}",
         }
         for n in range(number)
@@ -88,7 +88,7 @@ def test_claims_of_one_driver_are_a_ring_that_says_what_ties_it(tmp_path: Path) 
         "score 288 = 6 claims x 6 parties in one tie x 2 kinds of ties x 4 digits of the amount"
     )
     assert explained(ring) == [
-        "person 1 (the-*********ll) is driver in 6 claims: D0, D1, D2, D3, D4, D5",
+        "person 1 (the-***********ll) is driver in 6 claims: D0, D1, D2, D3, D4, D5",
         "phone 1 (138*******0) is in 6 claims: D0, D1, D2, D3, D4, D5",
     ]
 
@@ -127,6 +127,9 @@ def test_a_shop_counts_where_other_things_tie(tmp_path: Path) -> None:
     shop = next(tie for tie in ring.ties if tie.kind == "shop")
     assert (len(shop.claims), shop.elsewhere, shop.joins) == (6, 40, False)
     assert ring.score.kinds == 3
+    page = page_of(found(tmp_path))
+    assert page.count('<line class="shop apart"') == 6
+    assert page.count('<line class="person"') == 6
 
 
 @pytest.mark.parametrize(("widest", "rings"), [(9, 0), (10, 1)])
@@ -140,10 +143,7 @@ def test_what_more_claims_name_than_may_be_ties_none(
 
 
 def test_a_hub_does_not_merge_two_rings(tmp_path: Path) -> None:
-    others = [
-        {**row, "claim": f"E{n}", "driver": "another", "phone": "another"}
-        for n, row in enumerate(one_driver())
-    ]
+    others = one_driver(of="E", driver="another")
     claims = [{**row, "account": "everybody's"} for row in [*one_driver(), *others]]
     result = found(write(tmp_path, claims), widest=11)
     assert sorted(ring.claims[0] for ring in result.rings) == ["D0", "E0"]
@@ -281,6 +281,18 @@ def test_the_page_reaches_nothing_and_draws_every_tie(tmp_path: Path) -> None:
     assert min(gaps) >= 20
 
 
+def test_long_names_are_drawn_as_far_as_there_is_room(tmp_path: Path) -> None:
+    shops = ["修" * 60, "w" * 60, "短"]
+    claims = [{**row, "shop": shops[n // 2]} for n, row in enumerate(one_driver())]
+    page = page_of(found(write(tmp_path, claims)))
+    assert sorted(re.findall(r">(shop \d: .*?)</text>", page)) == [
+        f"shop 1: {'修' * 15}…",
+        f"shop 2: {'w' * 31}…",
+        "shop 3: 短",
+    ]
+    assert f"shop 1 ({'修' * 60})" in page
+
+
 def test_neither_words_nor_page_name_an_offence(tmp_path: Path) -> None:
     links = [{"claim": f"D{n}", "record": "R", "dimension": "person"} for n in range(3)]
     result = found(write(tmp_path, [*one_driver(), *one_house()], links))
@@ -288,30 +300,37 @@ def test_neither_words_nor_page_name_an_offence(tmp_path: Path) -> None:
     assert not any(forbidden(line) for ring in result.rings for line in explained(ring))
 
 
+def said(
+    words: Sequence[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, str]:
+    monkeypatch.setattr("sys.argv", ["greenlane", "models", "rings", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0), capsys.readouterr().out
+
+
 def test_the_command_tells_rings_and_writes_the_page(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, page = write(tmp_path, one_driver()), tmp_path / "rings.html"
-    call = ["models", "rings", "--data", str(folder)]
-    assert main([*call, "--page", str(page)]) == 0
-    said = capsys.readouterr().out
-    assert "ring 1, 6,000.00 yuan, score 288" in said
-    assert "  person 1 (the-*********ll) is driver in 6 claims" in said
+    words = ["--data", str(folder / "claims.parquet")]
+    code, text = said([*words, "--page", str(page)], capsys, monkeypatch)
+    assert code == 0
+    assert "ring 1, 6,000.00 yuan, score 288" in text
+    assert "  person 1 (the-***********ll) is driver in 6 claims" in text
     assert page.read_text(encoding="utf-8") == page_of(found(folder))
     assert page.stat().st_mode & 0o077 == 0
-    assert main([*call, "--json"]) == 0
-    value = json.loads(capsys.readouterr().out)
-    assert value["rings"][0]["score"] == 288
-    assert value["rings"][0]["parts"] == {"claims": 6, "parties": 6, "kinds": 2, "digits": 4}
-    assert [tie["name"] for tie in value["rings"][0]["ties"]] == ["person 1", "phone 1"]
-    assert main([*call, "--page", str(tmp_path / "rings.txt")]) == SettingsError.exit_code
+    code, text = said([*words, "--json"], capsys, monkeypatch)
+    (ring,) = json.loads(text)["rings"]
+    assert (code, ring["score"]) == (0, 288)
+    assert ring["parts"] == {"claims": 6, "parties": 6, "kinds": 2, "digits": 4}
+    assert [tie["name"] for tie in ring["ties"]] == ["person 1", "phone 1"]
+    code, _ = said([*words, "--page", str(tmp_path / "rings.txt")], capsys, monkeypatch)
+    assert code == SettingsError.exit_code
 
 
 def test_no_more_rings_are_told_than_asked_for(tmp_path: Path) -> None:
-    others = [
-        {**row, "claim": f"E{n}", "insured": f"o{n}", "driver": "another", "phone": "another"}
-        for n, row in enumerate(one_driver(5))
-    ]
+    others = one_driver(5, "E", "another")
     result = found(write(tmp_path, [*others, *one_driver()]), most=1)
     assert result.number == 2
     assert [ring.claims[0] for ring in result.rings] == ["D0"]

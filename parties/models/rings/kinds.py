@@ -44,6 +44,6 @@ NEEDED: Final = {
         *(column for each in THINGS for column in each.columns),
     ),
     "records": ("record", "kind"),
-    "links": ("claim", "record", "dimension"),
+    "links": ("claim", "record", "dimension", "role"),
 }
 """Columns of the joined tables that are read, where they are there."""

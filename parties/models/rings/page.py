@@ -36,7 +36,8 @@ rect.claim { fill: #fff; stroke: #555; }
 .phone { stroke: #2c7d32; fill: #2c7d32; }
 .account { stroke: #7b1fa2; fill: #7b1fa2; }
 .record { stroke: #b00020; fill: #b00020; }
-.shop, .hospital { stroke: #666; fill: #666; stroke-dasharray: 4 3; }
+.shop, .hospital { stroke: #666; fill: #666; }
+line.apart { stroke-dasharray: 4 3; }
 </style>
 </head>
 <body>

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import accumulate
 from typing import Final
+from unicodedata import east_asian_width
 
 from parties.models.rings.ring import Ring, Tie
+from parties.models.wording import worded
 
 MOST_CLAIMS: Final = 120
 """Claims of a ring that are drawn: three printed pages. The largest published ring with one thing
@@ -23,7 +26,8 @@ WIDTH: Final = 1000
 _LEFT, _CLAIMS, _RIGHT = 310, (430, 570), 690
 """Where things end and begin, and where claims stand between them; 40 letters have room."""
 _LONGEST: Final = 40
-"""Letters of a thing that are drawn; the list under the picture has all."""
+"""Latin letters, or half as many Chinese ones, of a thing that are drawn: 12 high they are some 7
+and 12 wide. The list under the picture has all."""
 _LONGEST_CLAIM: Final = 18
 """Letters of the number of a claim that are drawn, its end, by which numbers differ."""
 
@@ -45,7 +49,7 @@ def drawn(ring: Ring) -> str:
     boxes = [
         f'<rect class="claim" x="{_CLAIMS[0]}" y="{y - 9:.1f}" width="{_CLAIMS[1] - _CLAIMS[0]}" '
         f'height="18" rx="3"/><text x="{middle:.0f}" y="{y + 4:.1f}" text-anchor="middle">'
-        f"{escape(_end(claim))}</text>"
+        f"{escape(_end(worded(claim)))}</text>"
         for claim, y in at.items()
     ]
     title = f"Ring {ring.rank}: {len(ring.claims)} claims and what ties them"
@@ -77,7 +81,7 @@ def _side(
     )
     anchor = "end" if x < end else "start"
     for tie, y in zip(there, _spread(len(there), height), strict=True):
-        kind = escape(tie.kind)
+        kind = escape(tie.kind if tie.joins else f"{tie.kind} apart")
         lines = [
             f'<line class="{kind}" x1="{x}" y1="{y:.1f}" x2="{end}" y2="{to:.1f}"/>'
             for to in ends[tie.name]
@@ -98,7 +102,11 @@ def _spread(number: int, height: int) -> list[float]:
 
 
 def _start(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    """Returns as much of a text as has room."""
+    wide = [*accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in text)]
+    if not wide or wide[-1] <= _LONGEST:
+        return text
+    return text[: sum(each < _LONGEST for each in wide)] + "…"
 
 
 def _end(text: str) -> str:
