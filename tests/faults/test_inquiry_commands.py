@@ -163,10 +163,10 @@ def test_a_peer_that_fails_is_an_object_beside_the_others(green: Any) -> None:
         ending = green.program(
             *("inquire", "--settings", str(green.police.file), "--plate", "浙A12345", "--json")
         )
-    assert ending.status == 6
+    assert ending.status == 7
     answer, failed = ending.report["peers"]
     assert answer["told"][0]["records"] == 1
-    assert failed["error"]["code"] == "peer-unreachable"
+    assert failed["error"]["code"] == "ticket-missing"
 
 
 def test_fetch_tells_which_tables_there_are(green: Any) -> None:
