@@ -57,6 +57,7 @@ bench: build ## figures as JSON; see docs/benchmarks.md
 	$(BIN)/python tests/performance/bench_match.py
 	$(BIN)/python tests/performance/bench_inquiries.py --records 1048576
 	$(BIN)/python tests/performance/bench_audit.py
+	$(BIN)/python tests/performance/bench_checks.py
 	$(BIN)/greenlane bench --protocol dh --receiver 65536 --sender 65536 --threads 1 --in-memory --json
 	$(BIN)/greenlane bench --protocol dh --receiver 65536 --sender 65536 --threads 1 --json
 
