@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= python3
+# Tests wait for disks and processes: one worker more than there are cores, up to four.
+WORKERS := $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4)))
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONPATH PYTHONHOME
 
@@ -18,11 +20,10 @@ build: $(STAMP)/core ## the environment and the core
 demo: build ## two nodes on loopback: count, then match, on a made-up twin of both files
 	$(BIN)/python examples/joint_match.py $(DEMO)
 
-test: build ## all tests, and the linters
-	cd rust && cargo clippy --locked --release --all-targets -- -D warnings
+test: build ## all tests, and the linters of Python
 	cd rust && cargo test --locked --release --lib
 	cd rust && cargo test --locked --release --lib --features portable
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: build ## formatters, linters, types, import contracts, generated code
 	$(BIN)/ruff format --check .

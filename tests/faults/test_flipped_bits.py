@@ -172,7 +172,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rows, Rows]:
     return few, some(records, few, 1)
 
 
-@pytest.fixture(params=["count", "match"])
+@pytest.fixture(params=["match", pytest.param("count", marks=pytest.mark.study)])
 def job(request: pytest.FixtureRequest, two: Any, rows: tuple[Rows, Rows], monkeypatch: Any) -> Job:
     settings = []
     for party, own in zip((two.insurer, two.police), rows, strict=True):

@@ -249,6 +249,7 @@ def test_each_clue_arrives_exactly_once_whatever_is_cut_and_killed(
     suffer(tmp_path, lambda name: f"sqlite:///{tmp_path / name / 'state.db'}", relay_to, 6, 7)
 
 
+@pytest.mark.study
 @pytest.mark.timeout(300)
 def test_and_so_it_does_with_postgresql(tmp_path: Path, relay_to: Any, postgresql: Any) -> None:
     suffer(tmp_path, lambda name: str(postgresql.schema()), relay_to, 2, 11)

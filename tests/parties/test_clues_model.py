@@ -386,6 +386,7 @@ def test_no_order_of_commands_reaches_a_forbidden_state() -> None:
     run(OnSqlite, 15, 40)
 
 
+@pytest.mark.study
 @pytest.mark.usefixtures("certificates")
 def test_nor_does_it_with_postgresql(postgresql: Any) -> None:
     class OnPostgresql(Ledgers):
