@@ -186,6 +186,8 @@ class Spoiling(checks.Sender):
             said[(11 * correlations.CORRECTION + self.block) * 16] ^= 1
         self._said = bytes(said)
         super().expanded(self._said, leaves)
+
+
 @pytest.mark.study
 def test_a_sender_that_guesses_one_bit_of_a_place_passes_half_of_the_time():
     """Whoever does not use the sum of one side uses that of the other."""

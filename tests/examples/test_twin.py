@@ -415,6 +415,8 @@ def test_a_twin_out_of_range_is_refused_before_anything_is_written(
     with pytest.raises(OutOfRange):
         make_twin(tmp_path / "out", claims, records, seed, format, overlap=overlap)
     assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.study
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """Peak memory of a process of its own: Arrow's buffers are invisible to tracemalloc."""

@@ -129,6 +129,8 @@ def test_prepare_killed_at_any_moment_goes_on_and_serves_what_is_right(
     with green.answering(role="insurer"):
         served = asked(green, [plate(n) for n in range(RECORDS + 50)])
     assert served == {at: sorted(numbers) for at, numbers in green.told.items()}, seed
+
+
 @pytest.mark.study
 def test_a_change_killed_at_any_moment_is_made_by_the_same_command(green: Any, start: Any) -> None:
     seed = 23

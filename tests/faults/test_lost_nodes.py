@@ -34,9 +34,9 @@ def test_a_node_that_is_slow_to_prepare_is_waited_for(
     """Three times the patience of both ends: what counts is that it is alive."""
     real = answering.prepare
 
-    def slow(*arguments: Any) -> Any:
+    def slow(*arguments: Any, **named: Any) -> Any:
         time.sleep(3)
-        return real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(answering, "prepare", slow)
     for party in (two.insurer, two.police):

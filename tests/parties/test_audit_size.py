@@ -64,6 +64,8 @@ def check(here: Booked, there: Booked, altered: int, show: Callable[[str, float]
 def test_one_altered_line_of_many_is_found(tmp_path: Path) -> None:
     here, there = pair(tmp_path, 9000, 4)
     check(here, there, 7777, lambda _, __: None)
+
+
 @pytest.mark.study
 def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
     peaks = []

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from parties.cli import main
 from parties.errors import LocalFault, SettingsError
 from parties.joining.masked import mask
+from parties.judgements import judges
 from parties.models.filling import fill
 from parties.models.mapping import mapped
 from parties.models.rings.finding import find
@@ -30,7 +31,6 @@ from parties.models.rings.ring import Found
 from parties.models.rings.ties import tie
 from parties.models.rings.words import explained, score_of
 from parties.models.sandbox import Bounds, opened
-from parties.models.wording import forbidden
 
 BOUNDS = Bounds(60, "1GB", 1)
 Row = Mapping[str, Any]
@@ -296,8 +296,8 @@ def test_long_names_are_drawn_as_far_as_there_is_room(tmp_path: Path) -> None:
 def test_neither_words_nor_page_name_an_offence(tmp_path: Path) -> None:
     links = [{"claim": f"D{n}", "record": "R", "dimension": "person"} for n in range(3)]
     result = found(write(tmp_path, [*one_driver(), *one_house()], links))
-    assert not forbidden(page_of(result))
-    assert not any(forbidden(line) for ring in result.rings for line in explained(ring))
+    assert not judges(page_of(result))
+    assert not any(judges(line) for ring in result.rings for line in explained(ring))
 
 
 def said(
