@@ -151,7 +151,7 @@ def test_what_is_kept_names_no_block_and_is_forgotten(url: str, settings: Settin
         assert len(kept) == 100
         assert max(int.from_bytes(row.seen).bit_count() for row in kept) == 9
         assert {(len(bytes(row.block)), len(bytes(row.seen))) for row in kept} == {(16, 125)}
-        assert len({bytes(row.seen) for row in kept}) > 90, "the same place is hidden in each"
+        assert len({bytes(row.seen) for row in kept}) > 80, "the same place is hidden in each"
         counting.at += timedelta(days=9)
         counting.ask({Block("浙A12###", 1000): [1]})
         with store.reading() as connection:
