@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from parties.founding import found, introduce
 
 PASSPHRASE = "of your own choice, and long"
 
@@ -156,17 +159,19 @@ def test_the_limit_of_a_day_is_a_sentence(green: Any) -> None:
 
 def test_a_peer_that_fails_is_an_object_beside_the_others(green: Any) -> None:
     prepare(green, "--set", "plate")
-    with green.police.file.open("a", encoding="utf-8") as file:
-        file.write('[peers.other]\naddress = "127.0.0.1:1"\nca = "tls/insurer.pem"\n')
-        file.write('san = "other"\n')
+    # A second insurer, where nobody answers; its trial tickets take the place of the first one's.
+    tickets = green.police.settings.tickets.folder
+    shutil.copy(tickets / "trial-inquire.json", tickets / "of-the-first.json")
+    found(green.folder / "C", "insurer", "other", "127.0.0.1:1")
+    introduce(green.folder / "C/greenlane.toml", green.police.file)
     with green.answering(role="insurer"):
         ending = green.program(
             *("inquire", "--settings", str(green.police.file), "--plate", "浙A12345", "--json")
         )
-    assert ending.status == 7
+    assert ending.status == 6
     answer, failed = ending.report["peers"]
     assert answer["told"][0]["records"] == 1
-    assert failed["error"]["code"] == "ticket-missing"
+    assert failed["error"]["code"] == "peer-unreachable"
 
 
 def test_fetch_tells_which_tables_there_are(green: Any) -> None:

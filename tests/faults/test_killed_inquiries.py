@@ -135,7 +135,7 @@ def test_prepare_killed_at_any_moment_goes_on_and_serves_what_is_right(
 def test_a_change_killed_at_any_moment_is_made_by_the_same_command(green: Any, start: Any) -> None:
     seed = 23
     random, kills = Random(seed), 0
-    for turn in range(3):
+    for turn in range(4):
         well(run(start, green.insurer, "prepare", "police", "--whole"))  # room for a change
         before = {at: sorted(numbers) for at, numbers in green.told.items()}
         about = sorted({plate(random.randrange(RECORDS)) for _ in range(20)})
@@ -159,7 +159,7 @@ def test_a_change_killed_at_any_moment_is_made_by_the_same_command(green: Any, s
                 assert asked(green, [plate(n) for n in range(RECORDS)]) == after, f"{seed}, {turn}"
         green.told = {at: numbers for at, numbers in green.told.items() if numbers}
         write(green)
-    assert kills >= 1, f"seed {seed}: only {kills} were killed"
+    assert kills >= 2, f"seed {seed}: only {kills} were killed"
 
 
 def test_fetch_killed_at_any_moment_goes_on(green: Any, start: Any) -> None:

@@ -141,7 +141,11 @@ def test_every_number_of_a_block_has_a_place_of_its_own(size: int, name: str) ->
     assert len({(first + step * each) % size for each in range(size)}) == size
 
 
-def test_what_is_kept_names_no_block_and_is_forgotten(url: str, settings: Settings) -> None:
+def test_what_is_kept_names_no_block_and_is_forgotten(
+    url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By a key that is drawn, some more places may fall together.
+    monkeypatch.setattr("parties.commitments.os.urandom", lambda count: bytes(range(count)))
     counting = Counting(url, settings)
     many = {Block(f"浙B{number:02}###", 1000): [1] for number in range(99)}
     with closing(counting.store) as store:
@@ -151,7 +155,7 @@ def test_what_is_kept_names_no_block_and_is_forgotten(url: str, settings: Settin
         assert len(kept) == 100
         assert max(int.from_bytes(row.seen).bit_count() for row in kept) == 9
         assert {(len(bytes(row.block)), len(bytes(row.seen))) for row in kept} == {(16, 125)}
-        assert len({bytes(row.seen) for row in kept}) > 80, "the same place is hidden in each"
+        assert len({bytes(row.seen) for row in kept}) > 90, "the same place is hidden in each"
         counting.at += timedelta(days=9)
         counting.ask({Block("浙A12###", 1000): [1]})
         with store.reading() as connection:
