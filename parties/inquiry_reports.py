@@ -158,5 +158,5 @@ def question_of(spec: IdentifierSettings, values: Sequence[str]) -> tuple[list[A
         reason = texts[code].removeprefix(WARNING) or ("empty" if text is None else "")
         asked.append(Asked(spec.name, value, place, reason))
     looked = Blocked(spec.kind)
-    looked.add(places)
+    looked.add(normalised)
     return asked, Question(spec, Elements.hash(list(places), domain(spec)), looked.blocks())

@@ -7,8 +7,11 @@ people that have to do with a case does not.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
+from functools import lru_cache
 from typing import Final, NamedTuple
+
+from arro3.core import Array
 
 TAILS: Final = {"phone": 4, "plate": 3}
 """Characters in which the identifiers of a block differ, by kind: the ten thousand telephone
@@ -19,8 +22,8 @@ LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 SMALLEST: Final = 100
 """Identifiers of the smallest block that is looked at: of fewer a few are a large share."""
 LARGEST: Final = 1 << 17
-"""Identifiers, and rows, of the largest set that is looked at: a tenth of a second. A ticket says
-how large a list may be, and one that allows more has allowed whole blocks."""
+"""Identifiers, and rows, of the largest set that is looked at: some tenths of a second. A ticket
+says how large a list may be, and one that allows more has allowed whole blocks."""
 MOST: Final = 1024
 """Beginnings of identifiers that are looked at in a set, those with which most begin: a few
 milliseconds of writing. To hide a block in larger questions takes so many others, each with as many
@@ -48,7 +51,7 @@ class Asked:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._texts: set[str] = set()
+        self._texts: list[Array] = []
         self._rows = 0
 
     @property
@@ -56,40 +59,52 @@ class Asked:
         """Whether more are not looked at."""
         return self._kind not in TAILS or self._rows > LARGEST
 
-    def add(self, texts: Iterable[str | None]) -> None:
-        """Adds normalised identifiers, None for what is missing."""
+    def add(self, texts: Array) -> None:
+        """Adds normalised identifiers, null for what is missing; read when all of them are there.
+
+        So a set that turns out to be too large has cost nothing.
+        """
         if not self.is_full:
-            for text in texts:
-                self._rows += 1
-                if text is not None:
-                    self._texts.add(text)
+            self._rows += len(texts)
+            self._texts.append(texts)
             if self.is_full:
                 self._texts.clear()
 
     def blocks(self) -> Mapping[Block, Set[int]]:
         """Which of each block there are; none if the set is too large to be looked at."""
-        found = defaultdict[Block, set[int]](set)
         if self.is_full:
-            return found
+            return {}
         tail = TAILS[self._kind]
-        begin = Counter(text[:-tail] for text in self._texts)
+        texts = {text for each in self._texts for text in each.to_pylist() if text is not None}
+        begin = Counter(text[:-tail] for text in texts)
         looked = {name for name, _ in begin.most_common(MOST)}
-        for text in self._texts:
-            if text[:-tail] in looked:
-                block, place = block_of(self._kind, text)
-                if block.size >= SMALLEST:
-                    found[block].add(place)
-        return found
+        found = defaultdict[tuple[str, int], set[int]](set)
+        for text in texts:
+            if (name := text[:-tail]) in looked:
+                signs, size, place = _read(text[-tail:])
+                if size >= SMALLEST:
+                    found[name + signs, size].add(place)
+        return {Block(*each): places for each, places in found.items()}
 
 
 def block_of(kind: str, text: str) -> tuple[Block, int]:
     """Returns the block of a normalised identifier of a kind that has some, and its place in it."""
     tail = TAILS[kind]
-    name, size, place = [text[:-tail]], 1, 0
-    for sign in text[-tail:]:
-        for signs, stands in ((DIGITS, "#"), (LETTERS, "@")):
-            if sign in signs:
-                size, place = size * len(signs), place * len(signs) + signs.index(sign)
-                sign = stands  # in none of the signs
-        name.append(sign)
-    return Block("".join(name), size), place
+    signs, size, place = _read(text[-tail:])
+    return Block(text[:-tail] + signs, size), place
+
+
+@lru_cache(maxsize=1 << 16)
+def _read(tail: str) -> tuple[str, int, int]:
+    """What stands for the last characters in a block's name, how many there are, and which it is.
+
+    There are fewer than are remembered.
+    """
+    signs, size, place = "", 1, 0
+    for sign in tail:
+        for among, stands in ((DIGITS, "#"), (LETTERS, "@")):
+            if sign in among:
+                size, place = size * len(among), place * len(among) + among.index(sign)
+                sign = stands  # in none of the others
+        signs += sign
+    return signs, size, place

@@ -114,9 +114,9 @@ def identify(
                 report.add(source, rows, column, kind, read.given, shown, refused)
         ways = texts(cells, spec)
         grouping.add(ways)
-        if asked is not None and not asked.is_full:
+        if asked is not None:
             for way in ways:
-                asked.add(way.to_pylist())
+                asked.add(way)
         rows += batch.num_rows
     named = grouping.named()
     rejected = {text: n for text, n in by_reason.items() if not text.startswith(WARNING)}

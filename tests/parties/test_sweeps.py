@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arro3.core import Array, DataType
 from green import Pair as Holder
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,31 +48,35 @@ def test_a_block_is_what_differs_in_the_last_characters(
     assert 0 <= place < size
 
 
+def array(texts: Iterable[str | None]) -> Array:
+    return Array(list(texts), DataType.large_string())
+
+
 @given(st.lists(st.sampled_from([f"浙A{n:05}" for n in range(0, 3000, 7)] + [None]), max_size=90))
 def test_each_identifier_counts_once(texts: list[str | None]) -> None:
     asked = Asked("plate")
     for start in range(0, len(texts), 10):
-        asked.add(texts[start : start + 10])
+        asked.add(array(texts[start : start + 10]))
     assert sum(map(len, asked.blocks().values())) == len({*texts} - {None})
 
 
 def test_kinds_without_blocks_and_large_sets_are_not_looked_at() -> None:
     for kind in ("", "text", "vin", "composite"):
         asked = Asked(kind)
-        asked.add(["x" * 17])
+        asked.add(array(["x" * 17]))
         assert asked.is_full
         assert asked.blocks() == {}
     asked = Asked("phone")
-    asked.add(f"+861380013{number:04}" for number in range(10))
+    asked.add(array(f"+861380013{number:04}" for number in range(10)))
     assert asked.blocks() == {Block("+861380013####", 10_000): {*range(10)}}
-    asked.add([None] * LARGEST)
+    asked.add(array([None] * LARGEST))
     assert asked.blocks() == {}
 
 
 def test_of_many_blocks_the_fullest_are_looked_at() -> None:
     asked = Asked("phone")
-    asked.add(f"+86138{number:04}0000" for number in range(MOST + 500))
-    asked.add(f"+8613999990{number:03}" for number in range(40))
+    asked.add(array(f"+86138{number:04}0000" for number in range(MOST + 500)))
+    asked.add(array(f"+8613999990{number:03}" for number in range(40)))
     blocks = asked.blocks()
     assert len(blocks) == MOST
     assert len(blocks[Block("+861399999####", 10_000)]) == 40
