@@ -13,7 +13,6 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from parties.books import Side
 from parties.clearance import Clearance, cover
 from parties.disclosure import WIDEST, Column
 from parties.errors import TicketRefused
@@ -21,6 +20,7 @@ from parties.identifiers import domain
 from parties.job import Chosen, Job
 from parties.operators.roles import other
 from parties.refusals import Refusal
+from parties.runs import Side
 from parties.settings import IdentifierSettings, PeerSettings, Settings, Way
 from parties.standing import check_answer, check_standing, hear, own_sets, parse, standing
 from parties.wire.v1 import job_pb2 as wire

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from parties import inquiries, logs, submissions
 from parties.agreement import accept, read_proposal
-from parties.books import Books, Side
+from parties.books import Books
 from parties.channel.codes import TooManyCalls
 from parties.clearance import cover
 from parties.commitments import commit
@@ -36,6 +36,7 @@ from parties.parting import part
 from parties.recipients import named, recipients
 from parties.refusals import Refusal
 from parties.reports import totals
+from parties.runs import Side, must_be_left, running
 from parties.settings import Settings
 from parties.sources import Source, open_source
 from parties.standing import hear, parse
@@ -181,14 +182,14 @@ def _converse(
         return
     writes = job.way != "count" and job.we_learn
     sealed_to = recipients(settings, None, datetime.now(UTC)) if writes else ()
-    node.books.must_be_left(peer, job, clearance)
+    must_be_left(node.books, peer, job, clearance)
     folders = session_folder(settings.node.results, session)
     with (
         _one_of(node.jobs),
         folders as folder,
         _swept(folder),
         # Charged before a row is read: what is refused from then on may tell something of a set.
-        node.books.run(peer, job, clearance) as begun,
+        running(node.books, peer, job, clearance) as begun,
     ):
         source = node.source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()

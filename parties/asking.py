@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from parties import logs
 from parties.agreement import choose, propose
-from parties.books import Books, Side
+from parties.books import Books
 from parties.channel import Identity, Peer
 from parties.clearance import Clearance, find, must_be_another
 from parties.commitments import commit
@@ -40,6 +40,7 @@ from parties.parting import part
 from parties.planning import choices
 from parties.recipients import named, recipients
 from parties.reports import JobReport, set_reports, totals
+from parties.runs import Side, may_ask, running
 from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
 from parties.tally import Tally
@@ -170,9 +171,9 @@ def _converse(
     inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
     digests = digests_of(settings, ours.sets) if job.we_count else ()
     brought = Side(ours.columns, inputs, largest(job, ours), digests, ours.blocks)
-    books.may_ask(peer, job, clearance, brought)
+    may_ask(books, peer, job, clearance, brought)
     accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))
-    with books.run(peer, job, clearance) as begun:
+    with running(books, peer, job, clearance) as begun:
         begun.bring(brought, accepted.theirs)
         own = sizes(job, ours, accepted.most, exact=exact)
         begun.count(own, accepted.sizes)

@@ -14,12 +14,12 @@ from typing import Final, NamedTuple
 from arro3.core import RecordBatch
 
 from parties.agreement import Terms
-from parties.books import Facts
 from parties.disclosure import Column, records, table
 from parties.identifiers import Asked, Block, IdentifiedSet, RejectReport, identify
 from parties.job import Chosen, Job
 from parties.joining import Format, Hits, check_names, join, masked, write
 from parties.refusals import Refusal
+from parties.runs import Facts
 from parties.settings import IdentifierSettings
 from parties.sources import Source
 from parties.tally import Tally

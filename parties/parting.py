@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from parties.books import Run
+from parties.runs import Run
 from parties.standing import hear, parse
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue

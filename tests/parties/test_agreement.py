@@ -14,11 +14,11 @@ from trial import cleared, trial_ticket, with_operators
 
 from parties.agreement import Terms, accept, propose, read_proposal
 from parties.agreement import choose as say_choice
-from parties.books import Side as SideOf
 from parties.disclosure import Column
 from parties.errors import TicketRefused
 from parties.job import Chosen, Job
 from parties.refusals import SENTENCES, Refusal
+from parties.runs import Side as SideOf
 from parties.settings import (
     IdentifierSettings,
     NodeSettings,

@@ -14,11 +14,11 @@ from tabled import rows
 from test_books import Pair, opened
 
 from parties import audit
-from parties.books import DAILY_SETS
 from parties.errors import PeerRefused, PeerUnreachable, SettingsError, TicketRefused
 from parties.inquiring import inquire
 from parties.limits import Limits
 from parties.refusals import Refusal
+from parties.runs import DAILY_SETS
 from parties.settings import Settings
 from parties.settings_file import load
 from parties.store import Store

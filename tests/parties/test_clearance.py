@@ -16,7 +16,6 @@ from people import BODY, DAY, NODES, YEAR, Authority, People, changed
 from parties.agreement import Proposed, read_proposal
 from parties.answering import answers
 from parties.books import Books
-from parties.books import Side as Brought
 from parties.clearance import Clearance, cover, find
 from parties.disclosure import Column
 from parties.errors import LocalFault, SourceError, TicketRefused
@@ -26,6 +25,8 @@ from parties.job import Job
 from parties.operators import Party
 from parties.operators.roles import other
 from parties.refusals import Refusal
+from parties.runs import Side as Brought
+from parties.runs import running
 from parties.settings import (
     IdentifierSettings,
     NodeSettings,
@@ -342,7 +343,7 @@ def test_a_set_of_ours_that_the_ticket_does_not_hold_is_never_shown(
     bound = ALLOWED["max_elements"]["police"]
     for size in (bound, bound + 1):
         ours = Brought((), (bytes(32),), size)
-        run = books.run(police.peers[0], proposed.job, proposed.clearance)
+        run = running(books, police.peers[0], proposed.job, proposed.clearance)
         # What is begun has no end here, and says so.
         with pytest.raises(TicketRefused if size > bound else ApiMisuse) as refused, run as begun:
             begun.bring(ours, proposed.theirs)
@@ -357,7 +358,7 @@ def test_a_column_that_we_would_tell_is_looked_at_before_it_is_said(
         police, proposal(insurer, office.ticket(ways=["inquire", "match"]), MATCH, (CLAIM,))
     )
     ours = Brought((RECORD, AMOUNT), (bytes(32),), 1)
-    run = books.run(police.peers[0], proposed.job, proposed.clearance)
+    run = running(books, police.peers[0], proposed.job, proposed.clearance)
     with pytest.raises(TicketRefused) as refused, run as begun:
         begun.bring(ours, proposed.theirs)
     assert refused.value.code == "ticket-other-columns"

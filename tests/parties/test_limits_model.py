@@ -27,10 +27,10 @@ from hypothesis.stateful import (
 )
 from tabled import STORE, driver_of, rows
 
-from parties import audit, books, counters
+from parties import audit, books, counters, runs
 from parties.audit.reading import StoredLog
 from parties.audit.verifying import verify
-from parties.books import Books, Facts, Run, Side
+from parties.books import Books
 from parties.certificates import create_authority, issue
 from parties.clearance import Clearance
 from parties.credentials import Identity, read_certificates, read_credentials
@@ -39,6 +39,7 @@ from parties.errors import LocalFault
 from parties.job import Job
 from parties.limits import Allowance, Charge, Limits
 from parties.refusals import Refusal
+from parties.runs import Facts, Run, Side
 from parties.settings import (
     IdentifierSettings,
     NodeSettings,
@@ -323,7 +324,7 @@ class Machine(RuleBasedStateMachine):
         """Asks, or answers, as a node does it; the line of the log is within."""
         peer, job, clearance = self.peer(asked), job_of(asked), clearance_of(asked)
         if not asked.inquires:
-            run = Run(self.books, self.settings, peer, job, clearance)
+            run = Run(self.books, peer, job, clearance)
             run.begin()
             self.alive[asked.peer, asked.session] = self.books, run, asked
         elif asked.whose == "theirs":
@@ -577,7 +578,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     authority = Identity(tmp_path / "ca.pem", tmp_path / "ca.key")
     create_authority("insurer", authority)
     issue("insurer", Identity(tmp_path / "node.pem", tmp_path / "node.key"), authority)
-    monkeypatch.setattr(books, "cover", lambda *_, **__: None)
+    for module in (books, runs):
+        monkeypatch.setattr(module, "cover", lambda *_, **__: None)
     return tmp_path
 
 

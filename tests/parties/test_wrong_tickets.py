@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 from people import BODY, DAY, NODES, YEAR, Authority, People, forged
 
-from parties import agreement, answering, asking, books, clearance, inquiries, inquiring
+from parties import agreement, answering, asking, books, clearance, inquiries, inquiring, runs
 from parties.answering import answers
 from parties.asking import Question, ask
 from parties.audit.showing import lines_of
@@ -140,7 +140,7 @@ class Nodes:
                     return Clearance(data, self._verified(honest))
                 raise
 
-        for module in (clearance, agreement, answering, books, inquiries, inquiring):
+        for module in (clearance, agreement, answering, books, inquiries, inquiring, runs):
             patch.setattr(module, "cover", cover)
         read, run = answering.prepare, answering.run
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import statistics
 import sys
 import tempfile
@@ -21,12 +19,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-REPORT = "GREENLANE_BENCH_REPORT"
-"""The variable of the environment with the file into which a side writes what it has timed."""
+REPORT = "checks.json"
+"""The file beside a node's settings into which a side writes what it has timed."""
 
 
 class Timed:
@@ -64,9 +61,7 @@ def side() -> None:
     import parties.sources  # what a job without tickets needs as well
 
     began = time.thread_time()
-    import parties.books as books
-    import parties.clearance as clearance
-    import parties.commitments as commitments
+    from parties import books, clearance, commitments, runs
 
     timed = Timed()
     timed.seconds["imports"] = time.thread_time() - began
@@ -78,6 +73,8 @@ def side() -> None:
         ("tickets", clearance.find),
         ("tickets", clearance.cover),
         ("commitments", commitments.commit),
+        ("books", runs.must_be_left),
+        ("books", runs.may_ask),
     ):
         with_time = timed.add(name, call)
         for module in [each for key, each in sys.modules.items() if key.startswith("parties.")]:
@@ -85,8 +82,8 @@ def side() -> None:
                 if value is call:
                     setattr(module, own, with_time)
     for kind, names in (
-        (books.Run, ("begin", "end", "confirm", "fail")),
-        (books.Books, ("must_be_left", "refused", "close")),
+        (runs.Run, ("begin", "bring", "count", "end", "confirm", "fail")),
+        (books.Books, ("received", "refused", "close")),
     ):
         for name in names:
             setattr(kind, name, timed.add("books", getattr(kind, name)))
@@ -95,50 +92,21 @@ def side() -> None:
         main()
     except SystemExit as left:
         status = left.code
-    Path(os.environ[REPORT]).write_text(json.dumps(timed.seconds), encoding="utf-8")
+    settings = Path(sys.argv[sys.argv.index("--settings") + 1])
+    settings.with_name(REPORT).write_text(json.dumps(timed.seconds), encoding="utf-8")
     sys.exit(status)
 
 
-def run(folder: Path, files: Any) -> dict[str, Any]:
+def run(folder: Path, files: Any) -> dict[str, float]:
     """Runs the job once, and returns CPU seconds: of all, and of each kind of check."""
-    from compare_spu import SETTINGS, free_ports, must_have
-    from watching import Watch
+    from compare_spu import ROLES, run_greenlane
 
-    from parties.settings_file import load
-    from parties.tickets.trial import write_trial
-
-    roles = ("insurer", "police")
-    ports = dict(zip(roles, free_ports(), strict=True))
-    rows = dict(zip(roles, (files.receiver, files.sender), strict=True))
-    settings, reports = {}, {}
-    for role, other in (roles, roles[::-1]):
-        text = SETTINGS.format(
-            role=role, other=other, port=ports[role], other_port=ports[other], rows=rows[role]
-        )
-        settings[role] = folder / role / "greenlane.toml"
-        settings[role].write_text(text, encoding="utf-8")
-        reports[role] = folder / f"{role}.json"
-    write_trial(*(load(settings[role]) for role in roles), datetime.now(UTC))
-    program = (sys.executable, __file__, "side")
-    result = folder / "joined.csv"
-    with Watch(folder) as watch:
-        os.environ[REPORT] = str(reports["police"])
-        sender = watch.start(*program, "serve", "--settings", str(settings["police"]), "--json")
-        watch.until_said(sender, b"listen")
-        os.environ[REPORT] = str(reports["insurer"])
-        receiver = watch.start(
-            *(*program, "match", "--settings", str(settings["insurer"]), "--peer", "police"),
-            *("--json", "--protocol", "vole", "--format", "csv", "--out", str(result)),
-        )
-        watch.until_ended(receiver)
-        os.kill(sender, signal.SIGTERM)
-        watch.until_ended(sender)
-    must_have(result, files.common)
     taken: dict[str, float] = defaultdict(float)
-    for report in reports.values():
-        for name, seconds in json.loads(report.read_text(encoding="utf-8")).items():
+    taken["all"] = sum(run_greenlane(folder, files, "vole", (sys.executable, __file__, "side")).cpu)
+    for role in ROLES:
+        for name, seconds in json.loads((folder / role / REPORT).read_text("utf-8")).items():
             taken[name] += seconds
-    return {"all": sum(watch.run(receiver, sender, None).cpu), **taken}
+    return taken
 
 
 def main() -> None:

@@ -272,8 +272,10 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
 # --- the two programs
 
 
-def run_greenlane(folder: Path, files: Files, protocol: str) -> Run:
-    """Runs `serve` as the sender and `match` as the receiver."""
+def run_greenlane(
+    folder: Path, files: Files, protocol: str, program: Sequence[str] = GREENLANE
+) -> Run:
+    """Runs `serve` as the sender and `match` as the receiver; as another program if told."""
     ports = dict(zip(ROLES, free_ports(), strict=True))
     rows = dict(zip(ROLES, (files.receiver, files.sender), strict=True))
     for role, other in (ROLES, ROLES[::-1]):
@@ -286,10 +288,10 @@ def run_greenlane(folder: Path, files: Files, protocol: str) -> Run:
     insurer, police = (str(folder / role / "greenlane.toml") for role in ROLES)
     result = folder / "joined.csv"
     with Watch(folder) as watch:
-        sender = watch.start(*GREENLANE, "serve", "--settings", police, "--json")
+        sender = watch.start(*program, "serve", "--settings", police, "--json")
         watch.until_said(sender, b"listen")
         receiver = watch.start(
-            *(*GREENLANE, "match", "--settings", insurer, "--peer", "police", "--json"),
+            *(*program, "match", "--settings", insurer, "--peer", "police", "--json"),
             *("--protocol", protocol, "--format", "csv", "--out", str(result)),
         )
         watch.until_ended(receiver)
