@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from parties import audit, logs, retaining
 from parties.books import Books
+from parties.clues.erasing import due
 from parties.clues.erasing import erase as erase_clues
 from parties.errors import LocalFault
 from parties.retaining import Left
@@ -50,7 +51,7 @@ def erase_due(settings: Settings, books: Books) -> Erased:
     with store.reading() as connection:
         now = store.now(connection)
         lefts = retaining.due(connection, now - timedelta(days=kept.results_days))
-        tickets = retaining.ended(connection, now - timedelta(days=kept.clues_days))
+        tickets = due(connection, now - timedelta(days=kept.clues_days))
     sessions = {left.session: _erase(settings, books, left) for left in lefts}
     clues = 0
     for ticket in tickets:

@@ -22,7 +22,6 @@ _DUE: Final = """
 _ONE: Final = "SELECT session, path FROM results WHERE session = :session"
 _OTHERS: Final = "SELECT count(*) FROM results WHERE path = :path AND session <> :session"
 _GONE: Final = "DELETE FROM results WHERE session = :session"
-_ENDED: Final = "SELECT ticket FROM ticket_ends WHERE at < :before ORDER BY ticket"
 
 
 class Left(NamedTuple):
@@ -83,12 +82,6 @@ def is_of_another(connection: Connection, left: Left) -> bool:
 def gone(connection: Connection, session: str) -> None:
     """Forgets what a session has left."""
     connection.execute(_GONE, {"session": session})
-
-
-def ended(connection: Connection, before: datetime) -> list[str]:
-    """Returns the ids of tickets that had ended before a time."""
-    rows = connection.execute(_ENDED, {"before": microseconds(before)}).fetchall()
-    return [ticket for (ticket,) in rows]
 
 
 def _left(session: str, path: str) -> Left:

@@ -18,8 +18,9 @@ _COLUMNS: Final = """
     id, peer, line, rule, version, ticket, state, author, owner, due, claimed, made, digest,
     filed, outcome, suspects, amount, recovered, merge, asked, merged, head, said, heard"""
 _FIND: Final = f"SELECT {_COLUMNS} FROM clues WHERE id = :clue"  # noqa: S608  # our own words
-_BEGIN: Final = f"SELECT {_COLUMNS} FROM clues WHERE id LIKE :clue ORDER BY id LIMIT 2"  # noqa: S608  # our own words
+_BEGIN: Final = f"SELECT {_COLUMNS} FROM clues WHERE id >= :low AND id < :high ORDER BY id LIMIT 2"  # noqa: S608  # our own words
 _ALL: Final = f"SELECT {_COLUMNS} FROM clues ORDER BY made, id"  # noqa: S608  # our own words
+_OF_TICKET: Final = f"SELECT {_COLUMNS} FROM clues WHERE ticket = :ticket ORDER BY made, id"  # noqa: S608  # our own words
 _MEMBERS: Final = f"SELECT {_COLUMNS} FROM clues WHERE head = :clue ORDER BY made, id"  # noqa: S608  # our own words
 _CONTENT: Final = "SELECT data FROM clue_contents WHERE clue = :clue"
 _ADD: Final = f"""
@@ -110,7 +111,8 @@ def named(connection: Connection, name: str) -> Clue:
     """
     rows: list[Any] = []
     if re.fullmatch(rf"[0-9a-f]{{{SHORTEST_BEGINNING},32}}", name):
-        rows = connection.execute(_BEGIN, {"clue": f"{name}%"}).fetchall()
+        # The sign after "f", the last of an id: so the key is used, which it is not for LIKE.
+        rows = connection.execute(_BEGIN, {"low": name, "high": f"{name}g"}).fetchall()
     if len(rows) != 1:
         raise ClueRefused(
             "clue-unknown",
@@ -125,8 +127,16 @@ def every(connection: Connection) -> list[Clue]:
     return [Clue(*row) for row in connection.execute(_ALL, {}).fetchall()]
 
 
+def of_ticket(connection: Connection, ticket: str) -> list[Clue]:
+    """Returns the clues of a ticket, the oldest first."""
+    rows = connection.execute(_OF_TICKET, {"ticket": ticket}).fetchall()
+    return [Clue(*row) for row in rows]
+
+
 def members(connection: Connection, head: Clue) -> list[Clue]:
     """Returns the clues for which this one stands."""
+    if not head.merged:
+        return []
     return [Clue(*row) for row in connection.execute(_MEMBERS, {"clue": head.id}).fetchall()]
 
 

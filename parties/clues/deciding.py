@@ -66,15 +66,13 @@ def act(
     facts = _facts(what, code, case, suspects, amount, recovered)
     merged = clues.members(connection, clue)
     done = step(connection, at, party, who, clue, what, code=code, facts=facts, text=text)
-    for each in (done, *merged):
-        if each is not done:
-            # What the case came to is told once, of the clue that stands for it.
-            told = {name: value for name, value in facts.items() if name in ("case", "outcome")}
-            each = step(connection, at, party, who, each, what, code="merged", facts=told)
-        body = body_of(what, each, code, text)
-        now, _ = outbox.put(connection, at, each, names, what, body)
-        if each is done:
-            done = now
+    done = outbox.put(connection, at, done, names, what, body_of(what, done, code, text))
+    # What the case came to is told once, of the clue that stands for it.
+    told = {name: value for name, value in facts.items() if name in ("case", "outcome")}
+    for each in merged:
+        follower = step(connection, at, party, who, each, what, code="merged", facts=told)
+        body = body_of(what, follower, code, text)
+        outbox.put(connection, at, follower, names, what, body)
     return done
 
 

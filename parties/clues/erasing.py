@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from parties import audit
-from parties.clues.clue import Clue, every
+from parties.clues.clue import Clue, of_ticket
 from parties.clues.history import Who, note
 from parties.store import Connection, Values, microseconds
 
@@ -21,6 +21,22 @@ _TEXTS: Final = "DELETE FROM clue_texts WHERE clue = :clue"
 _LETTERS: Final = """
     UPDATE clue_letters SET sent = :at, data = :none, code = 'erased'
     WHERE clue = :clue AND sent = 0 AND kind IN ('clue', 'return')"""
+
+_DUE: Final = """
+    SELECT DISTINCT clues.ticket FROM clues JOIN ticket_ends ON ticket_ends.ticket = clues.ticket
+    WHERE ticket_ends.at < :before
+      AND (EXISTS (SELECT 1 FROM clue_contents WHERE clue_contents.clue = clues.id)
+           OR EXISTS (SELECT 1 FROM clue_texts WHERE clue_texts.clue = clues.id)
+           OR EXISTS (SELECT 1 FROM clue_letters
+                      WHERE clue_letters.clue = clues.id AND sent = 0
+                        AND kind IN ('clue', 'return')))
+    ORDER BY clues.ticket"""
+
+
+def due(connection: Connection, before: datetime) -> list[str]:
+    """Returns the tickets that had ended before a time, and of whose clues something is there."""
+    rows = connection.execute(_DUE, {"before": microseconds(before)}).fetchall()
+    return [ticket for (ticket,) in rows]
 
 
 def erase(connection: Connection, at: datetime, ticket: str) -> int:
@@ -34,9 +50,7 @@ def erase(connection: Connection, at: datetime, ticket: str) -> int:
     Returns:
         Of how many clues something was erased; a second time of none.
     """
-    erased = sum(
-        _erase(connection, at, each) for each in every(connection) if each.ticket == ticket
-    )
+    erased = sum(_erase(connection, at, each) for each in of_ticket(connection, ticket))
     if erased:
         audit.record_erasure(connection, at, "clues", None, erased)
     return erased

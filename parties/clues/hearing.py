@@ -16,7 +16,7 @@ from parties.channel.pinning import read_pin
 from parties.clues import clue as clues
 from parties.clues import merging
 from parties.clues.clue import Clue
-from parties.clues.content import Content, digest_of_lead
+from parties.clues.content import Content
 from parties.clues.history import PEER, note
 from parties.clues.ledger import keep
 from parties.clues.letters import (
@@ -68,7 +68,7 @@ def hear(settings: Settings, books: Books, peer: PeerSettings, data: bytes) -> b
     """
     names = names_in(settings)
     node = names.peers[peer.name]
-    said = opened(LETTER, data, node, read_pin(peer).why_not)
+    said = opened(LETTER, data, read_pin(peer))
     letter = letter_of(said, other(settings.node.role))
     if (letter.sender, letter.receiver) != (node, names.ours):
         raise ClueRefused("clue-forged", "the letter is from another node, or for another")
@@ -165,6 +165,5 @@ def _receive(
         heard=1,
     )
     clues.add(connection, clue)
-    lead = digest_of_lead(peer.name, clue.rule, clue.ticket, content)
-    keep(connection, clue, lead, content.encode())
+    keep(connection, clue, "", content.encode())  # who drafts clues looks for leads
     note(connection, at, clue, "receive", PEER)

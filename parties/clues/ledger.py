@@ -6,7 +6,6 @@ A step that the table of `states` does not have is refused, whoever asks for it.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
@@ -24,7 +23,6 @@ from parties.operators.roles import Party
 from parties.settings_file import NAME
 from parties.store import Connection, Values, microseconds
 
-_TICKET: Final = re.compile(r"[0-9a-f]{32}")
 _THERE: Final = """
     SELECT count(*) FROM clue_contents t JOIN clues c ON c.id = t.clue
     WHERE t.lead = :lead AND c.state NOT IN ('dropped', 'returned')"""
@@ -58,7 +56,7 @@ def add(
         ClueRefused: `clue-role`, the person may not; `clue-malformed`, the ticket is no id.
     """
     state = after(party, "add", who)
-    if not _TICKET.fullmatch(ticket):
+    if not clues.ID.fullmatch(ticket):
         raise ClueRefused("clue-malformed", "a ticket's id has 32 hexadecimal digits")
     made = []
     for lead in leads:
@@ -193,8 +191,7 @@ def transfer(
         "claimed": clue.claimed,
         "content": content.values(),
     }
-    clue, digest = outbox.put(connection, at, clue, names, "clue", body)
-    return clues.change(connection, clue._replace(digest=digest))
+    return outbox.put(connection, at, clue, names, "clue", body)
 
 
 def _must_be_day(text: str) -> None:

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from parties import canonical
 from parties.clues import words
 from parties.clues.amounts import MOST, UNKNOWN
 from parties.clues.clue import ID
@@ -40,7 +39,6 @@ KINDS: Final[Mapping[Party, tuple[str, ...]]] = {
     ),
 }
 """What each party writes."""
-_TICKET: Final = ID
 _FIELDS: Final = ("body", "clue", "format", "from", "kind", "number", "to")
 
 
@@ -74,11 +72,6 @@ class Letter(NamedTuple):
             "number": self.number,
             "to": self.receiver,
         }
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of what is said, hexadecimal."""
-        return digest_of(canonical.encode(self.values()))
 
 
 def digest_of(data: bytes) -> str:
@@ -131,7 +124,7 @@ def _clue(values: Any) -> dict[str, Any]:
         "line": fields.one("line", LINES),
         "rule": fields.form("rule", RULE),
         "version": fields.number("version", 1, MOST_VERSION),
-        "ticket": fields.form("ticket", _TICKET),
+        "ticket": fields.form("ticket", ID),
         "claimed": fields.number("claimed", UNKNOWN, MOST),
         "content": Content.of(values["content"], "content of body"),
     }

@@ -93,7 +93,7 @@ def propose(
         row: Values = {"merge": merge, "clue": each.id, "head": head.id}
         connection.execute(_ADD, row)
         each = each._replace(merge=merge, asked=OPEN)
-        each, _ = outbox.put(connection, at, each, names, "merge-asked", {"merge": merge})
+        each = outbox.put(connection, at, each, names, "merge-asked", {"merge": merge})
         note(connection, at, each, "merge-asked", who, facts={"merge": merge})
         asked.append(each)
     return asked[0]
@@ -135,7 +135,7 @@ def answer(
     said = AGREED if agrees else REFUSED
     clue = clue._replace(asked=said)
     kind, body = f"merge-{said}", {"merge": clue.merge}
-    clue, _ = outbox.put(connection, at, clue, names, kind, body)
+    clue = outbox.put(connection, at, clue, names, kind, body)
     note(connection, at, clue, kind, who, facts={"merge": clue.merge})
     return clue
 
@@ -189,7 +189,7 @@ def _complete(connection: Connection, at: datetime, merge: str, names: Names) ->
         each = _found(connection, row[0])
         of = "" if each.id == head.id else head.id
         each = each._replace(merge="", asked="", merged=1, head=of)
-        each, _ = outbox.put(connection, at, each, names, "merged", {"merge": merge})
+        each = outbox.put(connection, at, each, names, "merged", {"merge": merge})
         note(connection, at, each, "merged", BY_MERGE, facts={"merge": merge})
         if of:
             _follow(connection, at, each, head, names)
@@ -202,7 +202,7 @@ def _follow(connection: Connection, at: datetime, clue: Clue, head: Clue, names:
             facts = {"case": head.filed} if what == "file" else {}
             clue = step(connection, at, "police", BY_MERGE, clue, what, code="merged", facts=facts)
             body = body_of(what, clue)
-            clue, _ = outbox.put(connection, at, clue, names, what, body)
+            clue = outbox.put(connection, at, clue, names, what, body)
 
 
 def _place(state: str) -> int:
@@ -215,7 +215,7 @@ def _end(
     for row in _rows(connection, merge):
         each = _found(connection, row[0])._replace(merge="", asked="")
         body = {"merge": merge}
-        each, _ = outbox.put(connection, at, each, names, "merge-ended", body)
+        each = outbox.put(connection, at, each, names, "merge-ended", body)
         note(connection, at, each, "merge-ended", who, code=code, facts=body)
 
 

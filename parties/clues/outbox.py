@@ -28,7 +28,8 @@ _PUT: Final = """
     VALUES (:place, :peer, :clue, :number, :kind, :digest, :data, :at, 0, 0, 0, '', :none)"""
 _WAITING: Final = """
     SELECT place, peer, clue, number, kind, digest, tries, next, code FROM clue_letters
-    WHERE sent = 0 ORDER BY place LIMIT :most"""
+    WHERE sent = 0 AND place > :after ORDER BY place LIMIT :most"""
+_COUNT: Final = "SELECT count(*) FROM clue_letters WHERE sent = 0"
 _DATA: Final = "SELECT data FROM clue_letters WHERE place = :place AND sent = 0"
 _SENT: Final = """
     UPDATE clue_letters SET sent = :at, code = '', data = :none, receipt = :receipt
@@ -98,7 +99,7 @@ def put(
     names: Names,
     kind: str,
     body: Mapping[str, Any],
-) -> tuple[Clue, str]:
+) -> Clue:
     """Writes the next letter about a clue, in the transaction of what it tells.
 
     Args:
@@ -110,7 +111,7 @@ def put(
         body: what it says.
 
     Returns:
-        The clue, and the digest of the letter.
+        The clue, with the number of the letter; with its digest if it hands the clue over.
 
     Raises:
         ClueRefused: `clue-limit`, there have been too many about this clue.
@@ -121,24 +122,31 @@ def put(
         raise ClueRefused("clue-limit", f"more than {MOST_LETTERS} letters about one clue")
     letter = Letter(kind, names.ours, names.of(clue.peer), clue.id, clue.said, body)
     data = canonical.encode(letter.values())
+    digest = digest_of(data)
     row: Values = {
         "place": connection.execute(_PLACE, {}).fetchone()[0],
         "peer": clue.peer,
         "clue": clue.id,
         "number": clue.said,
         "kind": kind,
-        "digest": digest_of(data),
+        "digest": digest,
         "data": data,
         "at": microseconds(at),
         "none": b"",
     }
     connection.execute(_PUT, row)
-    return clues.change(connection, clue), letter.digest
+    return clues.change(connection, clue._replace(digest=digest) if kind == "clue" else clue)
 
 
-def waiting(connection: Connection) -> list[Waiting]:
-    """Returns letters that wait, the oldest first, at most `BATCH`."""
-    return [Waiting(*row) for row in connection.execute(_WAITING, {"most": BATCH}).fetchall()]
+def waiting(connection: Connection, after: int = 0) -> list[Waiting]:
+    """Returns letters that wait, the oldest first, at most `BATCH` of those after a place."""
+    rows = connection.execute(_WAITING, {"after": after, "most": BATCH}).fetchall()
+    return [Waiting(*row) for row in rows]
+
+
+def count(connection: Connection) -> int:
+    """Returns how many letters wait."""
+    return int(connection.execute(_COUNT).fetchone()[0])
 
 
 def data_of(connection: Connection, letter: Waiting) -> bytes | None:

@@ -14,21 +14,18 @@ from typing import Final, NamedTuple
 from parties import canonical, logs
 from parties.books import Books
 from parties.channel import Peer
-from parties.channel.pinning import read_pin
+from parties.channel.pinning import Pin, read_pin
 from parties.clues import outbox
-from parties.clues.hearing import hear, names_in
+from parties.clues.hearing import hear
 from parties.clues.letters import LETTER, RECEIPT
 from parties.clues.outbox import Waiting
 from parties.clues.sealed import opened, seal
-from parties.credentials import Identity, read_credentials
+from parties.credentials import Credentials, Identity, read_credentials
 from parties.errors import (
     ClueRefused,
     LocalFault,
     PartyError,
-    PeerLost,
     PeerRefused,
-    PeerUnreachable,
-    SettingsError,
     code_of,
 )
 from parties.settings import Settings
@@ -40,10 +37,8 @@ from psi import Dialogue
 from psi.errors import PeerError, PsiError
 
 EVERY: Final = 15.0
-"""Seconds between two looks of a node that runs at whether letters wait: soon, for people, and one
+"""Seconds between two looks of a node that runs at whether letters wait: soon, for people, and a
 query of an index."""
-_THE_LINE: Final = (PeerLost, PeerUnreachable)
-"""What is wrong with the peer or the line to it, and not with a letter."""
 
 
 class Posted(NamedTuple):
@@ -85,72 +80,81 @@ def post(settings: Settings, books: Books, *, due_only: bool = False) -> Posted:
 
     Raises:
         LocalFault: the store cannot be used.
-        CertificateError: this node's certificate cannot be used now.
     """
-    store = books.limits.store
-    with store.reading() as connection:
-        letters = outbox.waiting(connection)
-        now = microseconds(store.now(connection))
-    held = {each.clue for each in letters if due_only and each.next > now}
-    why: list[str] = []
-    sent = 0
-    for name in dict.fromkeys(each.peer for each in letters):
+    store, going, after = books.limits.store, _Round(settings, books), 0
+    while True:
+        with store.reading() as connection:
+            letters, now = outbox.waiting(connection, after), store.now(connection)
+            left = outbox.count(connection)
+        if not letters:
+            return Posted(going.sent, left, tuple(going.why))
+        if due_only:
+            going.held |= {each.clue for each in letters if each.next > microseconds(now)}
+        for name in dict.fromkeys(each.peer for each in letters):
+            going.tell(name, [each for each in letters if each.peer == name])
+        after = letters[-1].place
+
+
+class _Round:
+    """One go at all letters that wait.
+
+    Attributes:
+        sent: how many were.
+        held: clues whose letters are held up.
+        why: one sentence for each peer that cannot be told, and each letter that was refused.
+    """
+
+    def __init__(self, settings: Settings, books: Books) -> None:
+        self.sent = 0
+        self.held: set[str] = set()
+        self.why: list[str] = []
+        self._settings, self._books = settings, books
+        self._away: set[str] = set()  # peers that are not asked again in this round
+
+    def tell(self, name: str, letters: Collection[Waiting]) -> None:
+        """Sends letters to one peer, but of clues that are held up."""
+        if name in self._away:
+            return
+        node = self._settings.node
+        identity = Identity(node.certificate, node.key)
         try:
-            done, reasons = _post_to(settings, books, name, letters, held)
-        except SettingsError as unknown:  # a peer that was taken out, or has no pin; others have
-            done, reasons = 0, [str(unknown)]
-        sent += done
-        why += reasons
-    with store.reading() as connection:
-        left = len(outbox.waiting(connection))
-    return Posted(sent, left, tuple(why))
+            peer = self._settings.peer(name)
+            pin, credentials = read_pin(peer), read_credentials(identity)
+            with Peer(identity, peer, patience=node.patience) as line:
+                for letter in letters:
+                    if letter.clue not in self.held:
+                        self._tell(line, letter, pin, credentials)
+        except LocalFault:
+            raise
+        except (PartyError, PsiError) as why:  # the line, certificates, or a peer that is not named
+            self._away.add(name)
+            self.why.append(str(why))
+
+    def _tell(self, line: Peer, letter: Waiting, pin: Pin, credentials: Credentials) -> None:
+        try:
+            self.sent += _hand(self._books, line, letter, pin, credentials)
+        except (PeerRefused, ClueRefused, PeerError) as refused:
+            self.held.add(letter.clue)
+            with self._books.writing() as (connection, at):
+                outbox.refused(connection, at, letter, code_of(refused))
+            self.why.append(f"clue {letter.clue}: {refused}")
 
 
-def _post_to(
-    settings: Settings, books: Books, name: str, letters: Collection[Waiting], held: set[str]
-) -> tuple[int, list[str]]:
-    """Sends letters to one peer, but of clues that are held up; adds those that are refused."""
-    why: list[str] = []
-    sent, node = 0, settings.node
-    peer = settings.peer(name)
-    with Peer(Identity(node.certificate, node.key), peer, patience=node.patience) as line:
-        for letter in letters:
-            if letter.peer != name or letter.clue in held:
-                continue
-            try:
-                sent += _hand(settings, books, line, letter)
-            except _THE_LINE as lost:
-                return sent, [*why, str(lost)]
-            except LocalFault:
-                raise
-            except (PartyError, PsiError) as refused:
-                if not isinstance(refused, (PeerRefused, ClueRefused, PeerError)):
-                    return sent, [*why, str(refused)]  # of our side: certificates, settings
-                held.add(letter.clue)
-                with books.writing() as (connection, at):
-                    outbox.refused(connection, at, letter, code_of(refused))
-                why.append(f"clue {letter.clue}: {refused}")
-    return sent, why
-
-
-def _hand(settings: Settings, books: Books, line: Peer, letter: Waiting) -> int:
+def _hand(books: Books, line: Peer, letter: Waiting, pin: Pin, credentials: Credentials) -> int:
     """Hands one letter over, and notes it; returns 0 if it was sent meanwhile."""
     with books.limits.store.reading() as connection:
         data = outbox.data_of(connection, letter)
     if data is None:
         return 0
-    peer = settings.peer(letter.peer)
-    node = names_in(settings).peers[peer.name]
-    credentials = read_credentials(Identity(settings.node.certificate, settings.node.key))
     signed = seal(LETTER, canonical.decode(data), credentials)
     receipt = line.hand_clue(_say(signed), secrets.token_hex(16))
-    said = opened(RECEIPT, receipt, node, read_pin(peer).why_not)
+    said = opened(RECEIPT, receipt, pin)
     if (said.get("digest"), said.get("clue"), said.get("number")) != (
         letter.digest,
         letter.clue,
         letter.number,
     ):
-        raise ClueRefused("clue-other", f"{peer.name} gave the receipt of another letter")
+        raise ClueRefused("clue-other", f"{letter.peer} gave the receipt of another letter")
     with books.writing() as (connection, at):
         outbox.sent(connection, at, letter, receipt)
     return 1

@@ -6,7 +6,6 @@ As receipts of runs (`parties.audit.receipt`), under domains of their own.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from cryptography import x509
@@ -14,12 +13,11 @@ from cryptography import x509
 from parties import canonical
 from parties.audit import signing
 from parties.audit.heads import LONGEST_CERTIFICATE, unpack
+from parties.channel.pinning import Pin
 from parties.credentials import Credentials, read_der
 from parties.errors import ClueRefused
 from parties.signatures import LONGEST
 
-WhyNot = Callable[[x509.Certificate], str | None]
-"""Says why a certificate is not that of the peer, a clause for people; None if it is."""
 _NAMES: Final = {"certificate", "said", "signature"}
 
 
@@ -49,14 +47,13 @@ def seal(domain: Domain, values: dict[str, Any], credentials: Credentials) -> by
     )
 
 
-def opened(domain: Domain, data: bytes, node: str, why_not: WhyNot) -> Any:
+def opened(domain: Domain, data: bytes, pin: Pin) -> Any:
     """Returns what a peer has said; its form is not looked at.
 
     Args:
         domain: which kind of document is due.
         data: what came.
-        node: the name of the peer's node.
-        why_not: judges the certificate.
+        pin: of the peer.
 
     Raises:
         ClueRefused: `clue-malformed`, it is no such document; `clue-forged`, it is not signed by
@@ -70,11 +67,11 @@ def opened(domain: Domain, data: bytes, node: str, why_not: WhyNot) -> Any:
     if parsed is None:
         raise ClueRefused("clue-malformed", f"what should be {domain.words} is none")
     said, signature, certificate = parsed
-    why = why_not(certificate)
+    why = pin.why_not(certificate)
     if why is None and not signing.is_signed(
-        domain.prefix, canonical.encode(said), signature, certificate, node
+        domain.prefix, canonical.encode(said), signature, certificate, pin.san
     ):
-        why = f"is not one of {node} that signed it"
+        why = f"is not one of {pin.san} that signed it"
     if why is not None:
         raise ClueRefused("clue-forged", f"the certificate under {domain.words} {why}")
     return said
