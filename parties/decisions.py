@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from parties import audit, retaining
+from parties import audit, packs_allowed, retaining
 from parties.store import Connection
 from parties.tickets import Signer, Stage, Ticket, Verified, Way
 from parties.tickets.fields import told
@@ -78,6 +78,7 @@ def decided(
     received(connection, at, peer, ticket, verified.digest)
     # Not when it comes: a peer alone would say when what others' tickets have left is erased.
     retaining.end(connection, ticket.id, ticket.not_after)
+    packs_allowed.allow(connection, peer, ticket.id, ticket.rules)
     facts = {
         "peer": peer,
         "ticket": ticket.id,

@@ -210,6 +210,8 @@ class ClueRefused(_Refused):
         "clue-erased",
         "clue-words",
         "clue-limit",
+        "clue-ticket",
+        "clue-pack",
         "clue-malformed",
         "clue-forged",
         "clue-other",

@@ -15,7 +15,7 @@ ID: Final = re.compile(r"[0-9a-f]{32}")
 SHORTEST_BEGINNING: Final = 6
 """Digits by which people may name a clue: of 10,000 clues 24 bits mean 1 in 1,700 for another."""
 _COLUMNS: Final = """
-    id, peer, line, rule, version, ticket, state, author, owner, due, claimed, made, digest,
+    id, peer, line, rule, version, pack, ticket, state, author, owner, due, claimed, made, digest,
     filed, outcome, suspects, amount, recovered, merge, asked, merged, head, said, heard"""
 _FIND: Final = f"SELECT {_COLUMNS} FROM clues WHERE id = :clue"  # noqa: S608  # our own words
 _BEGIN: Final = f"SELECT {_COLUMNS} FROM clues WHERE id >= :low AND id < :high ORDER BY id LIMIT 2"  # noqa: S608  # our own words
@@ -25,9 +25,9 @@ _MEMBERS: Final = f"SELECT {_COLUMNS} FROM clues WHERE head = :clue ORDER BY mad
 _CONTENT: Final = "SELECT data FROM clue_contents WHERE clue = :clue"
 _ADD: Final = f"""
     INSERT INTO clues ({_COLUMNS})
-    VALUES (:id, :peer, :line, :rule, :version, :ticket, :state, :author, :owner, :due, :claimed,
-            :made, :digest, :filed, :outcome, :suspects, :amount, :recovered, :merge, :asked,
-            :merged, :head, :said, :heard)"""  # noqa: S608  # our own words
+    VALUES (:id, :peer, :line, :rule, :version, :pack, :ticket, :state, :author, :owner, :due,
+            :claimed, :made, :digest, :filed, :outcome, :suspects, :amount, :recovered,
+            :merge, :asked, :merged, :head, :said, :heard)"""  # noqa: S608  # our own words
 _CHANGE: Final = """
     UPDATE clues
     SET state = :state, owner = :owner, due = :due, digest = :digest, filed = :filed,
@@ -44,8 +44,9 @@ class Clue(NamedTuple):
         id: 32 hexadecimal digits, drawn by the insurer.
         peer: the other node, as in [peers.NAME].
         line: of insurance.
-        rule: that fired; its version.
+        rule: that fired.
         version: of the rule.
+        pack: SHA-256 of the pack that the rule is of, hexadecimal.
         ticket: under which was matched.
         state: of `states.STEPS`.
         author: who drafted it; empty at the police.
@@ -72,6 +73,7 @@ class Clue(NamedTuple):
     line: str
     rule: str
     version: int
+    pack: str
     ticket: str
     state: str
     author: str
@@ -153,7 +155,7 @@ def add(connection: Connection, clue: Clue) -> None:
 
 def change(connection: Connection, clue: Clue) -> Clue:
     """Writes what has changed of a clue, and returns it."""
-    fixed = ("peer", "line", "rule", "version", "ticket", "author", "claimed", "made")
+    fixed = ("peer", "line", "rule", "version", "pack", "ticket", "author", "claimed", "made")
     values = {name: value for name, value in clue._asdict().items() if name not in fixed}
     connection.execute(_CHANGE, values)
     return clue

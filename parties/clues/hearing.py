@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from parties import audit, canonical
+from parties import audit, canonical, packs_allowed
 from parties.audit.chain import stamp
 from parties.books import Books
 from parties.channel.pinning import read_pin
@@ -147,6 +147,7 @@ def _receive(
             "clue-limit", f"peers.{peer.name}.daily_clues lets no more clues be handed over today"
         )
     body = letter.body
+    packs_allowed.must_allow(connection, peer.name, body["ticket"], body["pack"])
     content: Content = body["content"]
     clue = Clue(
         id=letter.clue,
@@ -154,6 +155,7 @@ def _receive(
         line=body["line"],
         rule=body["rule"],
         version=body["version"],
+        pack=body["pack"],
         ticket=body["ticket"],
         state="received",
         author="",

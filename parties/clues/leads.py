@@ -21,6 +21,8 @@ LINES: Final = ("auto", "accident", "flight_delay")
 """Lines of insurance, each with a pack of rules."""
 RULE: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 """The name of a rule."""
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+"""Of a pack."""
 MOST_VERSION: Final = 1_000_000
 """Of a rule: nobody counts further."""
 LONGEST_LINE: Final = 1 << 28
@@ -41,6 +43,7 @@ class Lead(NamedTuple):
         line: of insurance.
         rule: that fired.
         version: of the rule.
+        pack: SHA-256 of the pack that the rule is of, hexadecimal.
         amount: of the claims, in fen; `UNKNOWN` if none is known.
         content: what it says.
     """
@@ -48,6 +51,7 @@ class Lead(NamedTuple):
     line: str
     rule: str
     version: int
+    pack: str
     amount: int
     content: Content
 
@@ -95,11 +99,12 @@ def _read(data: bytes, where: str, line: str | None) -> list[Lead]:
             raise Malformed(
                 f"pack of {where} is named after no line of insurance; name it by --line"
             ) from None
+    pack = fields.form("digest", DIGEST)
     leads = enumerate(fields.items("leads", MOST_LEADS), 1)
-    return [_lead(each, f"lead {number} of {where}", line) for number, each in leads]
+    return [_lead(each, f"lead {number} of {where}", line, pack) for number, each in leads]
 
 
-def _lead(values: Any, where: str, line: str) -> Lead:
+def _lead(values: Any, where: str, line: str, pack: str) -> Lead:
     fields = Fields(values, where, _LEAD)
     said = {name: values[name] for name in Content._fields if name != "salt"}
     content = Content.of(said | {"salt": "0" * 32}, where)
@@ -109,6 +114,7 @@ def _lead(values: Any, where: str, line: str) -> Lead:
         line=line,
         rule=fields.form("rule", RULE),
         version=fields.number("version", 1, MOST_VERSION),
+        pack=pack,
         amount=_amount(values["amount"], where),
         content=content._replace(salt=""),
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
+from parties import packs_allowed
 from parties.clues import clue as clues
 from parties.clues import outbox, words
 from parties.clues.clue import Clue
@@ -53,11 +54,14 @@ def add(
         The clues, and how many leads were there before.
 
     Raises:
-        ClueRefused: `clue-role`, the person may not; `clue-malformed`, the ticket is no id.
+        ClueRefused: `clue-role`, the person may not; `clue-malformed`, the ticket is no id; or as
+            `packs_allowed.must_allow`.
     """
     state = after(party, "add", who)
     if not clues.ID.fullmatch(ticket):
         raise ClueRefused("clue-malformed", "a ticket's id has 32 hexadecimal digits")
+    for pack in {lead.pack for lead in leads}:
+        packs_allowed.must_allow(connection, peer, ticket, pack)
     made = []
     for lead in leads:
         content = lead.content.salted()
@@ -70,6 +74,7 @@ def add(
             line=lead.line,
             rule=lead.rule,
             version=lead.version,
+            pack=lead.pack,
             ticket=ticket,
             state=state,
             author=who.person,
@@ -187,6 +192,7 @@ def transfer(
         "line": clue.line,
         "rule": clue.rule,
         "version": clue.version,
+        "pack": clue.pack,
         "ticket": clue.ticket,
         "claimed": clue.claimed,
         "content": content.values(),

@@ -15,7 +15,7 @@ from parties.clues import words
 from parties.clues.amounts import MOST, UNKNOWN
 from parties.clues.clue import ID
 from parties.clues.content import Content
-from parties.clues.leads import LINES, MOST_VERSION, RULE
+from parties.clues.leads import DIGEST, LINES, MOST_VERSION, RULE
 from parties.clues.sealed import Domain
 from parties.clues.states import LONGEST_CASE, MOST_SUSPECTS, OUTCOMES, RETURNS
 from parties.errors import ClueRefused
@@ -119,11 +119,13 @@ def receipt_values(letter: Letter, digest: str, at: str) -> dict[str, Any]:
 
 
 def _clue(values: Any) -> dict[str, Any]:
-    fields = Fields(values, "body", ("line", "rule", "version", "ticket", "claimed", "content"))
+    names = ("line", "rule", "version", "pack", "ticket", "claimed", "content")
+    fields = Fields(values, "body", names)
     return {
         "line": fields.one("line", LINES),
         "rule": fields.form("rule", RULE),
         "version": fields.number("version", 1, MOST_VERSION),
+        "pack": fields.form("pack", DIGEST),
         "ticket": fields.form("ticket", ID),
         "claimed": fields.number("claimed", UNKNOWN, MOST),
         "content": Content.of(values["content"], "content of body"),

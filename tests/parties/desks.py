@@ -22,11 +22,13 @@ from parties.clues.sealed import seal
 from parties.credentials import Identity, read_credentials
 from parties.errors import ClueRefused
 from parties.founding import FILE, found, introduce
+from parties.packs_allowed import allow
 from parties.settings import Settings, StoreSettings
 from parties.settings_file import load
 from parties.store import Connection
 
 TICKET = "00112233445566778899aabbccddeeff"
+PACK = "0a" * 32
 WU = Who("wu", "analyst", "0a" * 32)
 LI = Who("li", "analyst", "0b" * 32)
 SUN = Who("sun", "compliance", "0c" * 32)
@@ -53,7 +55,7 @@ def lead(number: int = 1, **changes: Any) -> dict[str, Any]:
 
 def tried(*leads: dict[str, Any], pack: str = "auto") -> bytes:
     """What `models try --json` prints."""
-    values = {"pack": pack, "version": 1, "digest": "0a" * 32, "tables": {}, "rules": []}
+    values = {"pack": pack, "version": 1, "digest": PACK, "tables": {}, "rules": []}
     return (json.dumps(values | {"leads": leads}, ensure_ascii=False) + "\n").encode()
 
 
@@ -214,6 +216,15 @@ class Desks(NamedTuple):
         return codes
 
 
+def books_of(settings: Settings) -> Books:
+    """A node's books, in which stands that it has matched under `TICKET` with each peer."""
+    books = Books(settings)
+    with books.writing() as (connection, _):
+        for peer in settings.peers:
+            allow(connection, peer.name, TICKET, [PACK])
+    return books
+
+
 def settle(folder: Path, url_of: Callable[[str], str]) -> dict[str, Settings]:
     """Founds two insurers and the police; returns their settings, each with a store."""
     for name in ("insurer", "rival", "police"):
@@ -230,7 +241,7 @@ def settle(folder: Path, url_of: Callable[[str], str]) -> dict[str, Settings]:
 @contextmanager
 def desks(folder: Path, url_of: Callable[[str], str]) -> Iterator[Desks]:
     settings = settle(folder, url_of)
-    opened = Desks(*(Desk(each, Books(each)) for each in settings.values()))
+    opened = Desks(*(Desk(each, books_of(each)) for each in settings.values()))
     try:
         yield opened
     finally:

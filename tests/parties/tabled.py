@@ -8,7 +8,7 @@ from typing import Any
 
 STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
 STORE += ("differences", "inputs", "swept")
-STORE += ("refusals", "results", "ticket_ends")
+STORE += ("refusals", "results", "ticket_ends", "ticket_packs")
 STORE += ("inbox", "noted", "submissions")
 STORE += ("clues", "clue_contents", "clue_heard", "clue_history")
 STORE += ("clue_letters", "clue_merges", "clue_texts")

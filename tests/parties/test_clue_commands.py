@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import pytest
-from desks import TICKET, lead, tried
+from desks import TICKET, books_of, lead, tried
 
 from parties import cli
 from parties.answering import answers
@@ -57,6 +57,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     found(tmp_path / "insurer", "insurer", "insurer", "127.0.0.1:1")
     found(tmp_path / "police", "police", "police", "127.0.0.1:1")
     introduce(tmp_path / "insurer" / FILE, tmp_path / "police" / FILE)
+    for node in ("insurer", "police"):
+        books_of(load(tmp_path / node / FILE)).close()
     for person, (node, role) in STAFF.items():
         settings = load(tmp_path / node / FILE)
         issue_operator(settings, person, role, tmp_path / person, WORDS)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from desks import (
     APPROVER,
     INVESTIGATOR,
     LI,
+    PACK,
     SOMEBODY,
     SUN,
     TICKET,
@@ -403,6 +404,9 @@ def changed(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("body.rule", "x" * 65, "clue-malformed"),
         ("body.version", 10**9, "clue-malformed"),
         ("body.ticket", "T", "clue-malformed"),
+        ("body.ticket", "f" * 32, "clue-ticket"),
+        ("body.pack", "0b" * 32, "clue-pack"),
+        ("body.pack", "0a", "clue-malformed"),
         ("body.claimed", -2, "clue-malformed"),
         ("body.claimed", 10**15 + 1, "clue-malformed"),
         ("body.content.subject", {f"k{n}": "x" for n in range(17)}, "clue-malformed"),
@@ -420,6 +424,18 @@ def test_a_letter_that_is_none_is_refused_and_leaves_nothing(
     assert refused(quick.police.hear, quick.insurer, data) == code
     assert quick.police.every() == []
     assert quick.police.ask("SELECT count(*) FROM clue_heard") == [(0,)]
+
+
+def test_no_clue_is_drafted_of_a_pack_or_ticket_that_both_did_not_agree_on(quick: Desks) -> None:
+    desk = quick.insurer
+    file = desk.settings.path.parent / "leads.json"
+    file.write_bytes(tried(lead()) + tried(lead(2)).replace(PACK.encode(), b"0b" * 32))
+    with desk.writing() as (connection, at):
+        for ticket, code in ((TICKET, "clue-pack"), ("f" * 32, "clue-ticket")):
+            leads = read_leads(file)
+            said = (connection, at, "insurer", WU, leads, "police", ticket)
+            assert refused(ledger.add, *said) == code
+    assert desk.every() == []
 
 
 def test_a_letter_is_signed_by_the_node_that_hands_it_over(quick: Desks) -> None:

@@ -21,9 +21,8 @@ from typing import Any
 
 import pytest
 from conftest import Relay
-from desks import Desk, lead, settle
+from desks import Desk, books_of, lead, settle
 
-from parties.books import Books
 from parties.clues.clue import content_of
 from parties.settings_file import load
 
@@ -228,7 +227,7 @@ def suffer(folder: Path, url_of: Any, relay_to: Any, rounds: int, seed: int) -> 
         "daily_clues = 1000 ", "daily_clues = 100000 "
     )
     police.path.write_text(text, encoding="utf-8")
-    desks = {name: Desk(each, Books(each)) for name, each in settings.items()}
+    desks = {name: Desk(each, books_of(each)) for name, each in settings.items()}
     faults = Faults(desks["insurer"], desks["police"], seed)
     print(f"seed {seed}")
     with running(faults, relay_to):

@@ -22,6 +22,7 @@ from desks import (
     TICKET,
     Desk,
     Desks,
+    books_of,
     lead,
     settle,
 )
@@ -38,7 +39,6 @@ from hypothesis.stateful import (
 from parties import audit
 from parties.audit.reading import StoredLog
 from parties.audit.verifying import verify
-from parties.books import Books
 from parties.clues import counting, reporting
 from parties.clues.counting import Counts
 from parties.clues.erasing import erase
@@ -89,7 +89,7 @@ class Ledgers(RuleBasedStateMachine):
             path.parent.mkdir()
             store = StoreSettings(type(self).url_of(self.folder, name))
             changed = each._replace(path=path, store=store)
-            books = Books(changed)
+            books = books_of(changed)
             opened = Store(store.url, machine_time=lambda: self.now)
             with opened.writing() as connection:
                 audit.begin(connection, name)
@@ -456,7 +456,7 @@ def filled(folder: Path) -> Desk:
         path = folder / name / "greenlane.toml"
         path.parent.mkdir()
         store = StoreSettings(f"sqlite:///{folder / name / 'state.db'}")
-        books = Books(each._replace(store=store))
+        books = books_of(each._replace(store=store))
         opened = Store(store.url, machine_time=lambda: START)
         with opened.writing() as connection:
             audit.begin(connection, name)

@@ -47,6 +47,7 @@ SESSION = "ab" * 16
 PLATES = ["浙A12345", "粤B00001", "京C99999"]
 RECORDS = "record_no,record_type,id_no,plate,vin,phone\nr1,a,,浙A12345,,\nr2,b,,沪D11111,,\n"
 LOGGED = ("audit", "clock", "alembic", "sqlite", "noted", "refusals", "ticket_ends")
+LOGGED += ("ticket_packs",)
 """Tables of the log, of what was noted of tickets or refused, of the clock; all others count."""
 VALID = {"begin": NOW - YEAR, "end": NOW + YEAR}
 
