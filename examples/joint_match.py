@@ -4,6 +4,7 @@ Makes a twin of both parties' files, starts two nodes as processes, has a ticket
 by two people of each side, lets the insurer ask first how many and, once all have signed for detail
 too, which, over mutual TLS. Then lets the police inquire a few plates of a table that the insurer
 has prepared, compares the logs of both nodes, and what both learnt with the truth that was planted.
+Last, rules judge what the insurer learnt, people hand clues to the police, and the month is told.
 
     python examples/joint_match.py --claims 100000 --records 100000 --seed 1
 """
@@ -22,6 +23,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from casework import MOST, Casework, follow_up, table
 from pair import DISCLOSED, NodeFailed, Pair
 from pyarrow.dataset import dataset
 from signing import Signers, compare_logs, draft
@@ -57,6 +59,10 @@ class Outcome:
         inquired: plates that the police asked about.
         wrong_answers: of these, with another number of claims than the truth has.
         receipts: signed, of both runs, in the logs of both nodes: each has its own and the other's.
+        clues: that the insurer handed over.
+        cases: that the police filed.
+        rings: that were planted; each is a case.
+        ledgers_differ: whether a month is told otherwise by the other node, or not as it was.
     """
 
     expected: int
@@ -72,12 +78,16 @@ class Outcome:
     inquired: int
     wrong_answers: int
     receipts: int
+    clues: int
+    cases: int
+    rings: int
+    ledgers_differ: bool
 
     @property
     def right(self) -> bool:
         """Whether the insurer learnt the truth and nothing else."""
         wrong = self.missing + self.extra + self.wrong_records + self.wrong_counts
-        wrong += self.wrong_answers
+        wrong += self.wrong_answers + self.ledgers_differ + abs(self.rings - self.cases)
         return not wrong and self.rows == self.expected_rows and self.receipts == RECEIPTS
 
 
@@ -99,7 +109,7 @@ def main() -> None:
         with Pair(folder, twin) as nodes:
             say("an insurer node and a police node run; the insurer asks, over mutual TLS\n")
             signers, file = Signers(nodes, folder / "people"), folder / "ticket.json"
-            ticket = ("--ticket", str(draft(nodes, DISCLOSED["police"], file)))
+            number, ticket = draft(nodes, DISCLOSED["police"], file), ("--ticket", str(file))
             signers.sign(file, "run")
             say("a ticket was drafted, and signed for a run by two people of each side\n")
             count = nodes.ask("insurer", "count", *ticket)
@@ -118,7 +128,12 @@ def main() -> None:
             say(_answers(inquiry))
             receipts = compare_logs(nodes, folder)
             say(f"both logs hold, agree, and have {receipts} signed receipts of both runs\n")
-        outcome = compare(twin, count, match, inquiry, plates, receipts)
+            say(f"rules judge the joined rows; the first {MOST} leads of each become clues, which")
+            say("a second person reviews, and which go to the police: what these find is made up,")
+            say("by what was planted")
+            casework = follow_up(nodes, signers, Path(match["result"]), number)
+            say(table(casework))
+        outcome = compare(twin, count, match, inquiry, plates, receipts, casework)
     except (NodeFailed, OutOfRange, OSError) as error:
         arguments.exit(getattr(error, "code", 2), f"joint_match: {error}\n")
     if given.json:
@@ -151,6 +166,7 @@ def compare(
     inquiry: dict[str, Any],
     plates: dict[str, int],
     receipts: int,
+    casework: Casework,
 ) -> Outcome:
     """Compares what was learnt with the truth, identifier by identifier."""
     checked = check(twin, Path(match["result"]), "insurer")
@@ -161,6 +177,10 @@ def compare(
         seconds=round(count["seconds"] + match["seconds"], 3),
         bytes_sent=sum(each["said_bytes"] + each["heard_bytes"] for each in (count, match)),
         receipts=receipts,
+        clues=casework.reports["police"]["total"]["clues"],
+        cases=len(casework.cases),
+        rings=casework.rings,
+        ledgers_differ=not casework.agree,
         inquired=len(plates),
         wrong_answers=sum(each["records"] != plates[each["value"]] for each in inquiry["told"]),
     )
@@ -245,6 +265,7 @@ def _summary(outcome: Outcome, count: dict[str, Any], match: dict[str, Any], fol
             f"the police sent {heard:,} bytes and learnt how large the insurer's sets are, to 5 %",
             f"{outcome.found:,} in common of {outcome.expected:,} planted: missing "
             f"{outcome.missing}, extra {outcome.extra}; {outcome.rows:,} joined rows; {verdict}",
+            f"the month's report is in {folder / 'police/report.html'}",
             f"all files are in {folder}; joined rows in {match['result']}",
         ]
     )

@@ -154,6 +154,7 @@ class Pair:
                 f'ca = "tls/{other}.pem"',
                 'may = ["count", "match", "inquire"]',
                 f"disclose = {_list(DISCLOSED[role])}",
+                *(["daily_clues = 1000"] if role == "police" else []),
                 "",
             ]
         )

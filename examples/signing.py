@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pair import Pair, run
 
@@ -21,6 +21,8 @@ PEOPLE: Final = {
     "approver": ("police", "zhao"),
 }
 """By role: of which node, and the name."""
+PACKS: Final = ("auto", "accident", "flight_delay")
+"""Packs of rules that come along."""
 APPROVAL: Final = "2026-118"
 """The number under which the approver's office has approved."""
 
@@ -34,7 +36,7 @@ class Signers:
     """
 
     def __init__(self, nodes: Pair, folder: Path) -> None:
-        self._folder = folder
+        self._nodes, self._folder = nodes, folder
         self._passphrases = {role: secrets.token_urlsafe() for role in PEOPLE}
         for role, (node, person) in PEOPLE.items():
             where = ("--settings", str(nodes.settings(node)), "--out", str(folder / role))
@@ -48,20 +50,30 @@ class Signers:
             files = ("--key", str(key), "--certificate", str(certificate), "--stage", stage)
             run("ticket", "sign", str(ticket), *files, *approval, environment=self._for(role))
 
+    def act(self, role: str, *command: str) -> dict[str, Any]:
+        """Gives a command as one of the four, at their node; returns what it printed."""
+        node, _ = PEOPLE[role]
+        who = ("--settings", str(self._nodes.settings(node)), "--as", str(self._folder / role))
+        return run(*command, *who, environment=self._for(role))
+
     def _for(self, role: str) -> dict[str, str]:
         return os.environ | {"GREENLANE_OPERATOR_PASSPHRASE": self._passphrases[role]}
 
 
-def draft(nodes: Pair, get: Sequence[str], file: Path) -> Path:
-    """Drafts a ticket by which the insurer counts, and then learns these columns of the police."""
-    run(
+def draft(nodes: Pair, get: Sequence[str], file: Path) -> str:
+    """Drafts a ticket by which the insurer counts, and then learns these columns of the police.
+
+    Returns its id. The packs of rules that come along may judge what it learns.
+    """
+    report = run(
         *("ticket", "draft", "--settings", str(nodes.settings("insurer")), "--peer", "police"),
         *("--purpose", "staged accidents, joint action of the month", "--case", "2026-11"),
         *("--legal-basis", "Data Security Law, art. 35", "--floor", "0", "--runs", "2"),
         *("--way", "count", "--way", "match", "--out", str(file)),
         *(word for column in get for word in ("--get", column)),
+        *(word for pack in PACKS for word in ("--rules", pack)),
     )
-    return file
+    return str(report["ticket"])
 
 
 def compare_logs(nodes: Pair, folder: Path) -> int:

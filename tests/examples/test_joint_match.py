@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
+from casework import Case, Casework
 from pair import DISCLOSED, ROLES, Pair
 from twin import Twin, make_twin
 
@@ -179,6 +181,10 @@ def test_the_demo_learns_the_truth_and_says_so_in_one_object(tmp_path: Path) -> 
         "inquired",
         "wrong_answers",
         "receipts",
+        "clues",
+        "cases",
+        "rings",
+        "ledgers_differ",
         "seconds",
         "bytes_sent",
         "rows",
@@ -191,7 +197,26 @@ def test_the_demo_learns_the_truth_and_says_so_in_one_object(tmp_path: Path) -> 
     assert outcome["rows"] == outcome["expected_rows"] > 0
     assert outcome["bytes_sent"] > 0
     assert outcome["receipts"] == 8
+    assert outcome["clues"] > outcome["cases"] == outcome["rings"] == 8
+    assert not outcome["ledgers_differ"]
+    for party in ROLES:
+        page = (tmp_path / "demo" / party / "report.html").read_text(encoding="utf-8")
+        assert "Cases filed" in page
     assert [each["name"] for each in outcome["sets"]] == ["person", "plate", "vin", "phone"]
+
+
+def test_a_month_that_is_told_otherwise_is_seen() -> None:
+    def month(clues: int, amount: int) -> dict[str, Any]:
+        row = {"line": "auto", "clues": clues, "cases": 1, "amount": amount}
+        return {"rows": [row], "total": {name: row[name] for name in ("clues", "cases", "amount")}}
+
+    case = Case("a ring", "00" * 16, 3, Decimal("12.50"))
+    for ours, theirs, agree in (
+        (month(2, 1250), month(2, 1250), True),
+        (month(1, 1250), month(2, 1250), False),
+        (month(2, 1200), month(2, 1200), False),
+    ):
+        assert Casework({"insurer": ours, "police": theirs}, 1, [case]).agree == agree
 
 
 def test_the_demo_removes_nothing_that_it_has_not_made(tmp_path: Path) -> None:
