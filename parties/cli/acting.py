@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,14 +17,10 @@ if TYPE_CHECKING:
     from parties.operators.papers import Papers
     from parties.settings import Settings
 
-As = Annotated[
-    Path | None,
-    typer.Option(
-        "--as",
-        help="Who you are: folder or PEM file of your certificate, file of a token, or - for one "
-        "on stdin.",
-    ),
-]
+WHO: Final = (
+    "Who you are: folder or PEM file of your certificate, file of a token, or - for one on stdin."
+)
+As = Annotated[Path | None, typer.Option("--as", help=WHO)]
 
 
 def admitted(

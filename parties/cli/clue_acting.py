@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parties.cli.acting import WHO
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -22,15 +24,8 @@ ClueNames = Annotated[
     list[str],
     typer.Argument(metavar="CLUE...", help="Ids of clues, or six digits or more of each."),
 ]
-As = Annotated[
-    Path,
-    typer.Option(
-        "--as",
-        envvar="GREENLANE_AS",
-        help="Who you are: folder or PEM file of your certificate, file of a token, or - for one "
-        "on stdin.",
-    ),
-]
+As = Annotated[Path, typer.Option("--as", envvar="GREENLANE_AS", help=WHO)]
+"""As `acting.As`, and must be given: who works on a clue shows who they are at any node."""
 
 
 def acting(settings: Settings, command: str, path: Path) -> Who:
