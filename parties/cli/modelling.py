@@ -14,10 +14,6 @@ from parties.cli.output import give
 if TYPE_CHECKING:
     from parties.models.trying import Trial
 
-PackName = Annotated[
-    str, typer.Argument(metavar="PACK", help="A pack that comes along, or a folder.")
-]
-
 
 def check(
     packs: Annotated[
@@ -49,7 +45,9 @@ def check(
 
 
 def try_(
-    pack: PackName,
+    pack: Annotated[
+        str, typer.Argument(metavar="PACK", help="A pack that comes along, or a folder.")
+    ],
     data: Annotated[
         list[Path],
         typer.Option(
@@ -125,7 +123,7 @@ def window(
     """Adds keys to rows, by which a match decides whether a claim is in a window of a record."""
     from parties.errors import SettingsError
     from parties.joining import write
-    from parties.models.filling import opened
+    from parties.models.mapping import opened
     from parties.models.windowing import Windowed
     from parties.models.windows import Window
 

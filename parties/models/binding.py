@@ -11,7 +11,7 @@ import duckdb
 from parties.errors import PackRefused
 from parties.models import shape
 from parties.models.pack import Pack, Rule
-from parties.models.sandbox import Bounds, timed
+from parties.models.sandbox import CHECKING, Bounds, timed
 from parties.models.tables import TABLES
 from parties.models.units import Value
 
@@ -37,7 +37,6 @@ def bound(
     pack: Pack,
     rule: Rule,
     values: Mapping[str, Value],
-    bounds: Bounds,
 ) -> dict[str, str]:
     """Runs a rule over empty tables, and returns names and types of its result.
 
@@ -45,11 +44,11 @@ def bound(
         PackRefused: it does not fit its tables, or does not end.
     """
     try:
-        with timed(connection, bounds.seconds):
+        with timed(connection, CHECKING.seconds):
             result = connection.execute(rule.sql, dict(values))
         told = [(str(name), str(kind)) for name, kind, *_ in result.description or ()]
     except duckdb.Error as fault:
-        why = meaning(fault, bounds)
+        why = meaning(fault, CHECKING)
     else:
         if len(dict(told)) < len(told):
             refuse(pack, rule, "sql", "gives two columns the same name")

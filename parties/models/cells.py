@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from parties.errors import PartyError
 from parties.models.mapping import Taken
-from parties.models.shape import quoted
 from parties.models.tables import DIMENSIONS, RECORD_KINDS, TABLES
 from parties.sources import Source
+from parties.sources.duck import quoted
 from psi import _core
 
 _KNOWN: Final = {("records", "kind"): RECORD_KINDS, ("links", "dimension"): DIMENSIONS[:5]}

@@ -19,7 +19,7 @@ from parties.models import shape
 from parties.models.binding import bound, create, read_columns, refuse
 from parties.models.loading import load, no_column
 from parties.models.pack import Pack, Rule
-from parties.models.sandbox import CHECKING, Bounds, opened, timed
+from parties.models.sandbox import CHECKING, opened, timed
 from parties.models.tables import TABLES
 from parties.models.units import Value
 from parties.models.wording import fields_of
@@ -31,29 +31,26 @@ FIXED: Final = {"claims": LIST, "records": LIST}
 """Columns of a result that lead to rows; `records` may be absent."""
 
 
-def checked(folder: Path, bounds: Bounds = CHECKING) -> Pack:
+def checked(folder: Path) -> Pack:
     """Reads a pack and looks through all of it.
 
     Raises:
         PackRefused: something is not what it must be; says which rule and which entry.
     """
     pack = load(folder)
-    with opened(bounds, plain=True) as connection:
+    with opened(CHECKING, plain=True) as connection:
         for rule in pack.rules:
-            check(connection, pack, rule, bounds)
+            check(connection, pack, rule)
     return pack
 
 
-def check(
-    connection: duckdb.DuckDBPyConnection, pack: Pack, rule: Rule, bounds: Bounds = CHECKING
-) -> None:
+def check(connection: duckdb.DuckDBPyConnection, pack: Pack, rule: Rule) -> None:
     """Looks through a rule.
 
     Args:
         connection: shut in and plain, with nothing in it.
         pack: of the rule.
         rule: to look through.
-        bounds: of the connection.
 
     Raises:
         PackRefused: it is not what it must be; says which entry.
@@ -66,10 +63,10 @@ def check(
         refuse(pack, rule, "sql", str(error))
     if parameters != rule.parameters.keys():
         _refuse_parameters(pack, rule, parameters)
-    columns = bound(connection, pack, rule, rule.values({}), bounds)
+    columns = bound(connection, pack, rule, rule.values({}))
     _check_result(pack, rule, columns)
     _check_needs(connection, pack, rule)
-    _check_amounts(connection, pack, rule, needs, bounds)
+    _check_amounts(connection, pack, rule, needs)
 
 
 def _needed(pack: Pack, rule: Rule) -> dict[str, dict[str, str | None]]:
@@ -99,9 +96,8 @@ def _check_amounts(
     pack: Pack,
     rule: Rule,
     needs: Mapping[str, Mapping[str, str | None]],
-    bounds: Bounds,
 ) -> None:
-    sql = _without_sums(connection, pack, rule, bounds)
+    sql = _without_sums(connection, pack, rule)
     shadow = {
         table: {name: "INTERVAL" if TABLES[table][name].unit == "yuan" else None for name in each}
         for table, each in needs.items()
@@ -112,7 +108,7 @@ def _check_amounts(
         for name, value in rule.values({}).items()
     }
     try:
-        with timed(connection, bounds.seconds):
+        with timed(connection, CHECKING.seconds):
             connection.execute(sql, amounts)
     except duckdb.Error:
         pass  # refused below
@@ -121,12 +117,10 @@ def _check_amounts(
     refuse(pack, rule, "sql", "mixes an amount in yuan with something of another unit")
 
 
-def _without_sums(
-    connection: duckdb.DuckDBPyConnection, pack: Pack, rule: Rule, bounds: Bounds
-) -> str:
+def _without_sums(connection: duckdb.DuckDBPyConnection, pack: Pack, rule: Rule) -> str:
     try:
         sql = shape.without_sums(connection, rule.sql)
-        with timed(connection, bounds.seconds):
+        with timed(connection, CHECKING.seconds):
             connection.execute(sql, rule.values({}))
     except duckdb.Error:
         pass  # refused below

@@ -8,18 +8,14 @@ or does not fit its type, is null and is counted; no value is told.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import duckdb
-import pyarrow as pa
 
-from parties.errors import SettingsError, SourceError
+from parties.errors import SourceError
 from parties.models.cells import Cells
-from parties.models.mapping import SUFFIXES, Filled, Taken
+from parties.models.mapping import Filled, Taken, opened
 from parties.models.tables import KEYS, TABLES
-from parties.settings import SourceSettings
-from parties.sources import ArrowSource, Source, open_source
 
 INCOMING: Final = "greenlane_incoming"
 """Name under which DuckDB sees a batch while it is put in."""
@@ -67,34 +63,6 @@ def fill(
     }
 
 
-def opened(files: tuple[Path, ...]) -> Source:
-    """Opens files as one source.
-
-    Raises:
-        SettingsError: they have no format that can be read.
-        SourceError: one is missing or bad.
-    """
-    suffix = files[0].suffix
-    match suffix:
-        case ".arrow":
-            return _arrow(files)
-        case ".parquet":
-            return open_source(SourceSettings("parquet", files))
-        case ".csv":
-            return open_source(SourceSettings("csv", files))
-    raise SettingsError(f"{files[0].name}: must end in one of {', '.join(SUFFIXES)}")
-
-
-def _arrow(files: tuple[Path, ...]) -> Source:
-    label = files[0].name
-    try:
-        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
-        return ArrowSource(pa.concat_tables(tables), label)
-    except (OSError, pa.ArrowException):
-        pass  # raised below, outside of the handler: Arrow's text may quote a value
-    raise SourceError(f"{label}: cannot be read as a file of Arrow")
-
-
 def _fill(
     connection: duckdb.DuckDBPyConnection,
     name: str,
@@ -115,11 +83,8 @@ def _fill(
         left_out[column] += there - _number(connection, f"SELECT count({column}) FROM {name}")  # noqa: S608
     if key := KEYS.get(name):
         left_out["rows"] = _number(connection, f"DELETE FROM {name} WHERE {key} IS NULL")  # noqa: S608
-        left_out["repeated"] = _number(connection, _REPEATED.format(table=name, key=key))
-    else:
-        left_out["repeated"] = _number(
-            connection, _REPEATED.format(table=name, key=", ".join(picked))
-        )
+    repeated = _REPEATED.format(table=name, key=key or ", ".join(picked))
+    left_out["repeated"] = _number(connection, repeated)
     rows = _number(connection, f"SELECT count(*) FROM {name}")  # noqa: S608
     return Held(frozenset(picked), rows, {key: n for key, n in sorted(left_out.items()) if n})
 

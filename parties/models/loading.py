@@ -87,15 +87,17 @@ def document(path: Path, where: str) -> dict[str, Any]:
         PackRefused: it cannot be read, is too long, is no TOML, or says a word that no rule says.
     """
     try:
-        data = path.read_bytes()
-        text = data.decode()
-        values = tomllib.loads(text)
+        with path.open("rb") as file:
+            data = file.read(LONGEST + 1)
     except OSError as fault:
         raise PackRefused(f"{where}: cannot be read: {fault.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise PackRefused(f"{where}: is not TOML in UTF-8: {fault}") from None
     if len(data) > LONGEST:
         raise PackRefused(f"{where}: is longer than {LONGEST} bytes")
+    try:
+        text = data.decode()
+        values = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise PackRefused(f"{where}: is not TOML in UTF-8: {fault}") from None
     if judges(text):
         raise PackRefused(
             f"{where}: names an offence, which no rule may; a hit is a lead, so say what was seen"

@@ -23,9 +23,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from parties.errors import SettingsError
+from parties.errors import SettingsError, SourceError
 from parties.models.tables import KEYS, TABLES
+from parties.settings import SourceSettings
+from parties.sources import ArrowSource, Source, open_source
 from psi import _core
+from psi.lazily import pa
 
 SUFFIXES: Final = (".parquet", ".csv", ".arrow")
 """Formats that `match` writes."""
@@ -103,6 +106,34 @@ def read(path: Path) -> dict[str, Filled]:
     return {name: _table(path, name, entry) for name, entry in document.items()}
 
 
+def opened(files: tuple[Path, ...]) -> Source:
+    """Opens files as one source.
+
+    Raises:
+        SettingsError: they have no format that can be read.
+        SourceError: one is missing or bad.
+    """
+    suffix = files[0].suffix
+    match suffix:
+        case ".arrow":
+            return _arrow(files)
+        case ".parquet":
+            return open_source(SourceSettings("parquet", files))
+        case ".csv":
+            return open_source(SourceSettings("csv", files))
+    raise SettingsError(f"{files[0].name}: must end in one of {', '.join(SUFFIXES)}")
+
+
+def _arrow(files: tuple[Path, ...]) -> Source:
+    label = files[0].name
+    try:
+        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
+        return ArrowSource(pa.concat_tables(tables), label)
+    except (OSError, pa.ArrowException):
+        pass  # raised below, outside of the handler: Arrow's text may quote a value
+    raise SourceError(f"{label}: cannot be read as a file of Arrow")
+
+
 def _table(path: Path, name: str, entry: Any) -> Filled:
     _only(path, f"[{name}]", entry, ("files", "columns"))
     files, columns = entry.get("files"), entry.get("columns")
@@ -112,15 +143,14 @@ def _table(path: Path, name: str, entry: Any) -> Filled:
     key = KEYS.get(name)
     if key and key not in columns:
         raise SettingsError(f"{path.name}: [{name}.columns] lacks {key}, which is the key")
-    taken = {
-        column: _taken(path, f"{name}.columns.{column}", columns[column]) for column in columns
-    }
+    taken = {column: _taken(path, name, column, columns[column]) for column in columns}
     return Filled(tuple(path.parent / file for file in files), taken)
 
 
-def _taken(path: Path, where: str, entry: Any) -> Taken:
+def _taken(path: Path, table: str, name: str, entry: Any) -> Taken:
     if isinstance(entry, str):
         return Taken(entry)
+    where = f"{table}.columns.{name}"
     _only(path, where, entry, Taken._fields)
     kind, words = entry.get("kind", ""), entry.get("words", {})
     texts = [entry.get("column"), kind, entry.get("up_to", "")]
@@ -134,7 +164,23 @@ def _taken(path: Path, where: str, entry: Any) -> Taken:
     if kind and kind not in _core.kinds():
         known = ", ".join(_core.kinds())
         raise SettingsError(f"{path.name}: {where}.kind must be one of {known}")
-    return Taken(**entry)
+    taken = Taken(**entry)
+    if why := _misfit(taken, table, name):
+        raise SettingsError(f"{path.name}: {where} {why}")
+    return taken
+
+
+def _misfit(taken: Taken, table: str, name: str) -> str | None:
+    """Says which entry would change nothing, a clause for people; None if all would."""
+    column = TABLES[table][name]
+    if column.type != "VARCHAR" and (taken.kind or taken.words or taken.up_to):
+        return f"is of type {column.type}, and has neither kind nor words nor up_to"
+    if taken.kind and (taken.words or taken.up_to):
+        return "has kind, and then neither words nor up_to"
+    if (table, name) == ("claims", "line") and (taken.kind or taken.up_to):
+        # Claims of other lines are left out before there is a table.
+        return "may have words, and neither kind nor up_to"
+    return None
 
 
 def _only(path: Path, where: str, entry: Any, names: Sequence[str] | Mapping[str, Any]) -> None:

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 import duckdb
 
+from parties.sources.duck import SHUT_IN
+
 MEMORY: Final = "3GB"
 """For the joined tables and what rules sort and group: a million claims with all their columns are
 0.6 GB, as many records and links 0.3 GB, and a sort holds another copy of what it sorts. A node
@@ -21,16 +23,6 @@ CHECK_SECONDS: Final = 5.0
 CHECK_MEMORY: Final = "256MB"
 """Empty tables need a few."""
 
-_SHUT_IN: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "python_enable_replacements": "false",
-    "temp_directory": "",
-}
-"""No file, no network, no extension, no variable of this process, nothing spilled to disk in clear;
-and, once it is locked, no way to set any of it otherwise."""
 _READS: Final = "unused_columns"
 """The step of DuckDB's optimiser that leaves to each scan the columns that something reads."""
 
@@ -61,7 +53,7 @@ def opened(bounds: Bounds, *, plain: bool = False) -> Iterator[duckdb.DuckDBPyCo
         plain: whether plans stay as they were bound, but for columns that nothing reads.
     """
     limits = {"memory_limit": bounds.memory, "threads": str(bounds.threads)}
-    connection = duckdb.connect(":memory:", config=_SHUT_IN | limits)
+    connection = duckdb.connect(":memory:", config=SHUT_IN | limits)
     try:
         if plain:
             names = connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()

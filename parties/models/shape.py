@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import duckdb
 
+from parties.sources.duck import quoted
+
 NODES: Final = frozenset(("SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE"))
 """Kinds of query; `RECURSIVE_CTE_NODE`, which need not end, is none of them."""
 SOURCES: Final = frozenset(("BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY"))
@@ -124,11 +126,6 @@ def binds(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
     except duckdb.Error:
         return False
     return True
-
-
-def quoted(name: str) -> str:
-    """Returns a name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def objects(tree: Any) -> Iterator[dict[str, Any]]:

@@ -15,9 +15,9 @@ from parties.models.filling import Held, fill
 from parties.models.mapping import Filled
 from parties.models.pack import Pack, Rule
 from parties.models.sandbox import Bounds, opened, timed
-from parties.models.shape import quoted
 from parties.models.units import worded as parameter_worded
 from parties.models.wording import filled
+from parties.sources.duck import quoted
 
 MOST_LEADS: Final = 10_000
 """Leads of one rule that are told, the largest amounts first: nobody looks at more, and what is
@@ -194,8 +194,8 @@ def _lists(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def lead(rule: Rule, row: Mapping[str, Any], numbers: Mapping[str, int]) -> Lead:
     """Returns a row of a rule's result as a lead."""
     said = {
-        name: parameter_worded(numbers.get(name, each.default), each.unit)
-        for name, each in rule.parameters.items()
+        name: parameter_worded(number, rule.parameters[name].unit)
+        for name, number in rule.numbers(numbers).items()
     }
     return Lead(
         rule=rule.name,

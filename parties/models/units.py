@@ -8,18 +8,10 @@ from typing import Final, TypeAlias
 
 Value: TypeAlias = int | timedelta | Decimal
 
-UNITS: Final = {
-    "count": "BIGINT",
-    "percent": "BIGINT",
-    "hour": "BIGINT",
-    "yuan": "DECIMAL(18,2)",
-    "minutes": "INTERVAL",
-    "hours": "INTERVAL",
-    "days": "INTERVAL",
-}
-"""Unit -> type in which DuckDB gets it. A span of time is an INTERVAL, which DuckDB compares with
-nothing but spans; `hour` is one of the day. All are whole numbers, so that a pack has one encoding
-(`parties.canonical` knows no fractions)."""
+UNITS: Final = ("count", "percent", "hour", "yuan", "minutes", "hours", "days")
+"""DuckDB gets a span of time as an INTERVAL, which it compares with nothing but spans; `hour` is
+one of the day. All are whole numbers, so that a pack has one encoding (`parties.canonical` knows no
+fractions)."""
 MOST: Final = {"percent": 100, "hour": 24, "minutes": 1 << 22, "hours": 1 << 17, "days": 1 << 13}
 """The largest values: about eight to fifteen years for spans; beyond it no window is meant."""
 MOST_OF_ALL: Final = 10**12

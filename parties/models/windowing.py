@@ -16,6 +16,7 @@ from arro3.core import RecordBatch
 from parties.errors import SourceError
 from parties.models.windows import Window
 from parties.sources import Source
+from parties.sources.source import wanted
 
 Side: TypeAlias = Literal["claims", "records"]
 PREFIX: Final = "window_"
@@ -61,7 +62,7 @@ class Windowed(NamedTuple):
         """
         names, rows = self.names(), 0
         times = [self.column] if self.ended is None else [self.column, self.ended]
-        self.source.batches(times)  # a column that is not there is told at the call
+        wanted(self.source.schema, list(dict.fromkeys(times)), self.source.label)
         empty = True
         for batch in self.source.batches():
             yield self._extended(pa.record_batch(batch), names, rows)

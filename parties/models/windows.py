@@ -32,7 +32,7 @@ Times = npt.NDArray[np.int64]
 MICROSECONDS: Final = 1_000_000
 """Of a second. Times are held in microseconds, as DuckDB does."""
 MOST_GRAINS: Final = 1 << 25
-"""Of a window: a year in seconds has 2^24.9. A record then has up to 51 keys and a claim 26."""
+"""Of a window: a year in seconds has 2^24.9. A claim then has 26 keys, and a record some of 51."""
 MOST_SECONDS: Final = 10 * 366 * 86_400
 """From a record to a claim: ten years."""
 
@@ -120,21 +120,6 @@ class Window(NamedTuple):
         # n grains, n < 2^levels, and at each size no more than half were left: here one at most.
         keys.append(self._keys(self.levels - 1, low, missing | ~left))
         return keys
-
-    def meets(self, happened: pa.Array, begun: pa.Array, ended: pa.Array | None = None) -> pa.Array:
-        """Returns exactly which claims meet the record beside them; null where a time is.
-
-        Args:
-            happened: of the claims.
-            begun: of the records.
-            ended: as of `of_records`.
-        """
-        later = pc.subtract(*(pc.cast(each, _TIMES).cast(pa.int64()) for each in (happened, begun)))
-        least, most = self.after * MICROSECONDS, self.until * MICROSECONDS
-        within = pc.and_(pc.greater_equal(later, least), pc.less_equal(later, most))
-        if ended is None:
-            return within
-        return pc.and_(within, pc.fill_null(pc.less(happened, ended), fill_value=True))
 
     def _keys(self, level: int, buckets: Times, missing: npt.NDArray[np.bool_]) -> pa.Array:
         """Returns buckets as texts that no other window has, nor another size of this one."""

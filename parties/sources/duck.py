@@ -36,8 +36,13 @@ SHUT_IN: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    "lock_configuration": "true",
+    "python_enable_replacements": "false",
     "temp_directory": "",
+}
+"""No file, no network, no extension, no variable of this process, nothing spilled to disk in clear;
+and, once it is locked, no way to set any of it otherwise."""
+READING = SHUT_IN | {
+    "lock_configuration": "true",
     "memory_limit": MEMORY,
     "threads": "1",
     "preserve_insertion_order": "true",
@@ -138,7 +143,7 @@ def opened(path: Path, label: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     connection = None
     with suppress(duckdb.Error):
-        connection = duckdb.connect(path, read_only=True, config=SHUT_IN)
+        connection = duckdb.connect(path, read_only=True, config=READING)
     if connection is None:
         raise SourceError(
             f"{label}: cannot be opened as a DuckDB database; is it one, of a version that this "

@@ -14,7 +14,7 @@ from parties.errors import PackRefused
 from parties.models import shape
 from parties.models.binding import create
 from parties.models.checking import checked
-from parties.models.loading import OURS, folder_of, load, names
+from parties.models.loading import LONGEST, OURS, folder_of, load, names
 from parties.models.mapping import mapped
 from parties.models.sandbox import CHECKING, Bounds, opened
 from parties.models.tables import TABLES
@@ -372,10 +372,8 @@ def test_a_pack_has_one_digest_whatever_its_file_looks_like(tmp_path: Path) -> N
 def test_a_digest_changes_with_every_entry_of_a_rule(tmp_path: Path, entry: str) -> None:
     before = load(written(tmp_path / "small"))
     value = getattr(before.rules[0], entry)
-    changed = {**value, "x": "y"} if isinstance(value, dict) else value * 2
-    after = before._replace(
-        rules=(before.rules[0]._replace(**{entry: {} if isinstance(value, dict) else changed}),)
-    )
+    changed: Any = {} if isinstance(value, dict) else value * 2
+    after = before._replace(rules=(before.rules[0]._replace(**{entry: changed}),))
     assert after.digest != before.digest
 
 
@@ -405,6 +403,13 @@ def test_a_folder_that_is_no_pack_is_refused_with_the_packs_that_come_along(tmp_
     (tmp_path / "many.toml").write_text("x = ", encoding="utf-8")
     with pytest.raises(PackRefused, match=r"many\.toml: is not TOML"):
         checked(folder_of(str(tmp_path)))
+
+
+def test_a_file_that_is_too_long_is_not_read_to_its_end(tmp_path: Path) -> None:
+    folder = written(tmp_path / "small")
+    with (folder / "many.toml").open("ab") as file:
+        file.truncate(1 << 40)  # of which no block is on the disk
+    assert refusal(folder) == f"small/many.toml: is longer than {LONGEST} bytes"
 
 
 def test_ours_are_where_the_program_looks() -> None:

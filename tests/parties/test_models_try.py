@@ -207,6 +207,22 @@ def test_no_more_leads_are_told_than_asked_for_and_the_largest_first(tmp_path: P
         ('kind = "plate"', 'kind = "colour"', "claims.columns.plate.kind must be one of"),
         ('up_to = "市"', "up_to = 5", "claims.columns.city must have a text under column"),
         ('up_to = "市"', 'until = "市"', "claims.columns.city has an entry 'until'"),
+        (
+            'kind = "plate"',
+            'kind = "plate", up_to = "5"',
+            "claims.columns.plate has kind, and then",
+        ),
+        (
+            '"plate_no", kind',
+            '"plate_no", words = { a = "b" }, kind',
+            "claims.columns.plate has kind",
+        ),
+        ("words = { motor", 'up_to = "o", words = { motor', "claims.columns.line may have words"),
+        (
+            'amount = "paid"',
+            'amount = { column = "paid", words = { a = "1" } }',
+            r"claims.columns.amount is of type DECIMAL\(18,2\), and has neither kind nor words",
+        ),
         ('"own.csv"', '"own.txt"', "must end in one of"),
         ("[claims]", "[claims", "cannot be read as TOML"),
     ],
