@@ -1,7 +1,6 @@
-"""The log as one page that a compliance officer reads and prints: no script, no network.
+"""The log as one page that a compliance officer reads and prints.
 
-Any browser prints it, to paper or to PDF, in the fonts that the machine has; Chinese names and
-purposes print wherever they are shown. All that is filled in is escaped.
+All that is filled in is escaped.
 """
 
 from __future__ import annotations
@@ -16,32 +15,13 @@ from parties.audit.findings import Report
 from parties.audit.reading import Source
 from parties.audit.summary import MOST_OPEN, UNREADABLE, Month, Summary
 from parties.audit.verifying import verify
+from parties.pages import page
 
-_PAGE: Final = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Audit log of $node</title>
-<style>
-@page { size: A4 landscape; margin: 15mm; }
-body { font: 10pt/1.4 "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
-  color: #111; max-width: 265mm; margin: 0 auto; padding: 5mm; }
-h1 { font-size: 16pt; margin: 0 0 3mm; }
-h2 { font-size: 12pt; margin: 8mm 0 2mm; break-after: avoid; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-thead { display: table-header-group; }
-tr { break-inside: avoid; }
-th, td { border: 0.2mm solid #888; padding: 1mm 1.5mm; text-align: left; vertical-align: top;
-  overflow-wrap: anywhere; }
-th { background: #eee; }
-td.n { text-align: right; white-space: nowrap; }
+_STYLE: Final = """\
 .wrong { border: 0.6mm solid #a00; padding: 2mm 4mm; }
 code { font-size: 8pt; overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<h1>Audit log of $node</h1>
+"""
+_BODY: Final = Template("""\
 $chain
 <h2>Tickets</h2>
 $tickets
@@ -60,8 +40,6 @@ $events
 receipts shows whether it is all: <code>greenlane audit compare</code>. Elements are sizes as the
 peers saw them, rounded up. A hit is a lead: that two files name one thing, and nothing more about
 anybody. Of what a peer alone has learnt this node knows no number.</p>
-</body>
-</html>
 """)
 
 
@@ -69,8 +47,7 @@ def page_of(source: Source) -> str:
     """Returns the page of a log; the log is verified first, and the page says how that ended."""
     report = verify(source)
     summary = Summary(source)
-    return _PAGE.substitute(
-        node=escape(report.node),
+    body = _BODY.substitute(
         chain=_chain(report),
         tickets=_tickets(summary),
         months=_months(summary.months),
@@ -85,6 +62,7 @@ def page_of(source: Source) -> str:
             [(name, n) for name in (*EVENTS, UNREADABLE) if (n := summary.events[name])],
         ),
     )
+    return page(f"Audit log of {report.node}", body, style=_STYLE)
 
 
 def _chain(report: Report) -> str:

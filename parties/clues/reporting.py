@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from parties.clues.amounts import FEN, yuan
 from parties.clues.counting import Counts, Report
+from parties.pages import page
 
 AMOUNTS: Final = ("claimed", "amount", "recovered")
 """Numbers that are amounts in fen."""
@@ -26,28 +27,8 @@ HEADS: Final[Mapping[str, str]] = {
     "amount": "Amount of cases (yuan)",
     "recovered": "Recovered (yuan)",
 }
-_PAGE: Final = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Clues of $month at $node</title>
-<style>
-@page { size: A4 landscape; margin: 15mm; }
-body { font: 10pt/1.4 "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
-  color: #111; max-width: 265mm; margin: 0 auto; padding: 5mm; }
-h1 { font-size: 16pt; margin: 0 0 3mm; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-thead { display: table-header-group; }
-tr { break-inside: avoid; }
-th, td { border: 0.2mm solid #888; padding: 1mm 1.5mm; text-align: left; vertical-align: top; }
-th { background: #eee; }
-td.n { text-align: right; white-space: nowrap; }
-tfoot td { font-weight: bold; }
-</style>
-</head>
-<body>
-<h1>Clues of $month at $node</h1>
+_STYLE: Final = "tfoot td { font-weight: bold; }\n"
+_BODY: Final = Template("""\
 <table>
 <thead><tr><th>Line</th><th>Insurer</th>$heads</tr></thead>
 <tbody>
@@ -58,8 +39,6 @@ $rows
 <p>What happened in the month (UTC), by the ledger of $node. A clue that was merged into another
 counts once: the number of merged ones is to be taken from that of clues. A clue is a lead: that
 somebody should look, and nothing more about anybody.</p>
-</body>
-</html>
 """)
 
 
@@ -91,18 +70,18 @@ def as_csv(report: Report) -> str:
 
 
 def as_page(report: Report) -> str:
-    """The report as a page; no script, nothing loaded."""
+    """The report as a page."""
     rows = "\n".join(
         f"<tr><td>{escape(line)}</td><td>{escape(insurer)}</td>{_row(counts)}</tr>"
         for (line, insurer), counts in report.rows.items()
     )
-    return _PAGE.substitute(
-        month=escape(report.month),
+    body = _BODY.substitute(
         node=escape(report.node),
         heads="".join(f"<th>{escape(HEADS[name])}</th>" for name in Counts._fields),
         rows=rows,
         total=_row(report.total),
     )
+    return page(f"Clues of {report.month} at {report.node}", body, style=_STYLE)
 
 
 def as_lines(report: Report) -> list[str]:

@@ -1,4 +1,4 @@
-"""Rings as one page that an investigator reads and prints: no script, no network.
+"""Rings as one page that an investigator reads and prints.
 
 All that is filled in is escaped.
 """
@@ -13,19 +13,9 @@ from parties.models.rings.picture import MOST_CLAIMS, MOST_TIES, drawn
 from parties.models.rings.ring import Found, Ring
 from parties.models.rings.words import INNOCENT, amount_of, left_out, said, score_of
 from parties.models.wording import worded
+from parties.pages import page
 
-_PAGE: Final = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Rings</title>
-<style>
-@page { size: A4; margin: 15mm; }
-body { font: 10pt/1.4 "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
-  color: #111; max-width: 265mm; margin: 0 auto; padding: 5mm; }
-h1 { font-size: 16pt; margin: 0 0 3mm; }
-h2 { font-size: 12pt; margin: 8mm 0 2mm; break-after: avoid; }
+_STYLE: Final = """\
 li { overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; font-size: 12px; }
 svg text { fill: #111; }
@@ -38,10 +28,8 @@ rect.claim { fill: #fff; stroke: #555; }
 .record { stroke: #b00020; fill: #b00020; }
 .shop, .hospital { stroke: #666; fill: #666; }
 line.apart { stroke-dasharray: 4 3; }
-</style>
-</head>
-<body>
-<h1>Rings</h1>
+"""
+_BODY: Final = Template("""\
 <p>$number; $told told here, those of the highest score first. A ring is a lead: that its claims
 share what is drawn, and nothing more about anybody. It is innocent if $innocent.</p>
 $left
@@ -53,14 +41,12 @@ whichever are more) its widest tie is of, how many kinds of ties a quarter of it
 how many digits the amount in whole yuan has. Things with broken lines put no claims together:
 people who have nothing in common go to one shop. Of a ring at most $claims claims and $ties things
 a side are drawn.</p>
-</body>
-</html>
 """)
 
 
 def page_of(found: Found) -> str:
     """Returns the page."""
-    return _PAGE.substitute(
+    body = _BODY.substitute(
         number="1 ring was found" if found.number == 1 else f"{found.number:,} rings were found",
         told=len(found.rings),
         innocent=escape(INNOCENT),
@@ -69,6 +55,7 @@ def page_of(found: Found) -> str:
         claims=MOST_CLAIMS,
         ties=MOST_TIES,
     )
+    return page("Rings", body, style=_STYLE, size="A4")
 
 
 def _ring(ring: Ring) -> str:
