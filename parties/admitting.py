@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from parties.errors import OperatorRefused
 from parties.operators import read_operator_file
 from parties.operators.acting import Acting
-from parties.operators.keys import read_operator_key
 from parties.operators.papers import AS, TOKEN, Papers, Token
 from parties.operators.proving import proven
 from parties.operators.rights import must_be_given, must_have_right
@@ -28,7 +28,7 @@ def admit(
     settings: Settings,
     command: str,
     papers: Papers | None,
-    passphrase: Callable[[], str],
+    key_of: Callable[[Path], Ed25519PrivateKey],
     at: datetime,
 ) -> Acting:
     """Returns who gives a command, if they may.
@@ -37,13 +37,13 @@ def admit(
         settings: of this node.
         command: of `parties.operators.rights.RIGHTS`.
         papers: what is shown; None if nothing.
-        passphrase: asks for that of a key.
+        key_of: opens the file of a key.
         at: now, UTC.
 
     Raises:
         OperatorRefused: they may not, or have not shown who they are.
-        SettingsError, CertificateError, LocalFault: a file that the settings name cannot be used,
-            or the passphrase is too short.
+        SettingsError, CertificateError, LocalFault: a file that the settings name, or the key,
+            cannot be used.
     """
     must_be_given(command)
     if papers is None:
@@ -56,8 +56,7 @@ def admit(
         acting = _by_token(settings, papers)
     else:
         _, chain = read_operator_file(papers.certificate)
-        key = read_operator_key(papers.key, passphrase())
-        acting = _proven(settings, command, key, chain, at)
+        acting = _proven(settings, command, key_of(papers.key), chain, at)
     must_have_right(acting, command)
     return acting
 

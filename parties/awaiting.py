@@ -23,7 +23,7 @@ from parties.inbox import State
 from parties.operators.roles import other
 from parties.settings import PeerSettings, Settings
 from parties.submissions import Told, ask
-from parties.tickets import SignedTicket, Stage, Ticket, revoked
+from parties.tickets import SignedTicket, Stage, Ticket, revoked, ticket_in
 from parties.tickets.files import SUFFIX, read_ticket, write_ticket
 from parties.tickets.signing import merged
 from parties.tickets.verifying import must_be_signed, must_count
@@ -126,9 +126,9 @@ class Desk:
             return
         name = self._peer.name
         with closing(Books(self._settings)) as books, books.writing() as (connection, at):
-            decisions.received(connection, at, name, ticket, ticket.digest)
+            decisions.received(connection, at, name, ticket)
             if state == "refused":
-                decisions.refused_by_peer(connection, at, name, ticket.id, ticket.digest)
+                decisions.refused_by_peer(connection, at, name, ticket)
         self._noted.add((ticket.id, state))
 
     def _ask(self, **about: Any) -> Told:
@@ -175,11 +175,11 @@ class Desk:
         """The file in the folder of tickets that has a ticket, under whatever name."""
         for path in sorted(self._settings.tickets.folder.glob(f"*{SUFFIX}")):
             try:
-                signed = SignedTicket.decode(read_ticket(path))
+                data = read_ticket(path)
+                if ticket_in(data).id == ticket:
+                    return path, SignedTicket.decode(data)
             except TicketRefused:
                 continue  # `match` says what is wrong with it, if it is asked
-            if signed.ticket.id == ticket:
-                return path, signed
         return None
 
 

@@ -130,7 +130,7 @@ class Books:
             known = decisions.was_received(connection, *place)
         if not known:
             with self.writing() as (connection, at):
-                decisions.received(connection, at, peer.name, verified.ticket, verified.digest)
+                decisions.received(connection, at, peer.name, verified.ticket)
         if len(self._received) >= MOST_REMEMBERED:
             self._received.clear()
         self._received.add(place)

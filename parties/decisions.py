@@ -32,7 +32,7 @@ _FIND: Final = "SELECT line FROM noted WHERE event = :event AND key = :key"
 _KEEP: Final = "INSERT INTO noted (event, key, line) VALUES (:event, :key, :line)"
 
 
-def received(connection: Connection, at: datetime, peer: str, ticket: Ticket, digest: str) -> int:
+def received(connection: Connection, at: datetime, peer: str, ticket: Ticket) -> int:
     """Returns the number of the line that says that a ticket came; written if there is none.
 
     Args:
@@ -40,14 +40,14 @@ def received(connection: Connection, at: datetime, peer: str, ticket: Ticket, di
         at: of the store's clock.
         peer: with whom the ticket is, as this node calls it.
         ticket: that was verified.
-        digest: of the ticket, hexadecimal.
     """
+    digest = ticket.digest
     facts = {"ticket": ticket.id, "digest": digest, "peer": peer, "purpose": ticket.purpose}
     return _once(connection, at, RECEIVED, _key(peer, digest), facts)
 
 
 def was_received(connection: Connection, peer: str, digest: str) -> bool:
-    """Whether there is a line that says that a ticket came; arguments as `received`."""
+    """Whether there is a line that says that the ticket of a digest came; as `received`."""
     return _line(connection, RECEIVED, _key(peer, digest)) is not None
 
 
@@ -75,7 +75,7 @@ def decided(
     if line is not None:
         return line  # as of most runs, and each question after the first
     ticket, stages = verified.ticket, stages_of(way, columns=columns)
-    received(connection, at, peer, ticket, verified.digest)
+    received(connection, at, peer, ticket)
     # Not when it comes: a peer alone would say when what others' tickets have left is erased.
     retaining.end(connection, ticket.id, ticket.not_after)
     packs_allowed.allow(connection, peer, ticket.id, ticket.rules)
@@ -90,11 +90,10 @@ def decided(
     return _once(connection, at, DECIDED, key, facts)
 
 
-def refused_by_peer(
-    connection: Connection, at: datetime, peer: str, ticket: str, digest: str
-) -> int:
+def refused_by_peer(connection: Connection, at: datetime, peer: str, ticket: Ticket) -> int:
     """Returns the number of the line that says that people of a peer refused; as `received`."""
-    facts = {"ticket": ticket, "digest": digest, "code": REFUSED_CODE, "peer": peer}
+    digest = ticket.digest
+    facts = {"ticket": ticket.id, "digest": digest, "code": REFUSED_CODE, "peer": peer}
     return _once(connection, at, REFUSED, _key(peer, digest), facts)
 
 

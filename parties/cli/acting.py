@@ -27,7 +27,7 @@ def admitted(
     settings: Settings,
     command: str,
     path: Path | None,
-    passphrase: Callable[[], str] | None = None,
+    key_of: Callable[[Path], Ed25519PrivateKey] | None = None,
 ) -> Acting | None:
     """Returns who gives a command, after the audit log says so; None where nobody is asked.
 
@@ -37,7 +37,7 @@ def admitted(
         settings: of the node.
         command: of `parties.operators.rights.RIGHTS`.
         path: of `--as`.
-        passphrase: of the key that is shown, where it was asked for; else it is asked for.
+        key_of: opens the file of the key that is shown; by default it asks for the passphrase.
 
     Raises:
         OperatorRefused: they may not, which the log then says.
@@ -53,7 +53,7 @@ def admitted(
         papers = shown(path)
         if papers is None and not settings.operators.required:
             return None
-        acting = _admit(settings, command, papers, passphrase)
+        acting = _admit(settings, command, papers, key_of)
     except OperatorRefused as refused:
         _refused(settings, command, refused)
         raise
@@ -102,14 +102,14 @@ def _admit(
     settings: Settings,
     command: str,
     papers: Papers | None,
-    passphrase: Callable[[], str] | None,
+    key_of: Callable[[Path], Ed25519PrivateKey] | None,
 ) -> Acting:
     from datetime import UTC, datetime
 
     from parties.admitting import admit
-    from parties.cli.operators import passphrase as asked
+    from parties.cli.operators import key_of as asked
 
-    return admit(settings, command, papers, passphrase or asked, datetime.now(UTC))
+    return admit(settings, command, papers, key_of or asked, datetime.now(UTC))
 
 
 def _gave(settings: Settings, command: str, acting: Acting) -> None:

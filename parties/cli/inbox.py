@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,15 +15,10 @@ from parties.cli.output import give
 from parties.cli.tickets import CertificatePath, KeyPath, StageName, operator_files, packs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from parties.inbox import Entry, State
     from parties.settings import Settings
-    from parties.store import Connection, Store
+    from parties.store import Store
     from parties.tickets import Key
-
-    Decide = Callable[[Connection, datetime, Entry], Entry]
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the ticket.")]
 _Peer = Annotated[
@@ -93,21 +89,13 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Signs a ticket for a stage, as the duty that the certificate names; read it by `show`."""
+    from functools import partial
+
     from parties import inbox
-    from parties.settings_file import load
-    from parties.tickets import revoked
 
-    loaded = load(settings)
-    secret, chain = operator_files(key, certificate)
-    admitted_to_sign(loaded, "inbox approve", secret, chain, as_)
-    gone = revoked(loaded)
-
-    def decide(connection: Connection, at: datetime, entry: Entry) -> Entry:
-        return inbox.approve(
-            connection, at, loaded, entry, stage.value, secret, chain, gone, approval
-        )
-
-    _decide(loaded, ticket, peer, decide, as_json=as_json)
+    by = _By(settings, "inbox approve", key, certificate, as_)
+    approved = partial(inbox.approve, stage=stage.value, approval=approval)
+    _decide(by, ticket, peer, approved, as_json=as_json)
 
 
 def refuse(
@@ -121,32 +109,41 @@ def refuse(
     as_json: AsJson = False,
 ) -> None:
     """Refuses a ticket, for good."""
+    from functools import partial
+
     from parties import inbox
-    from parties.settings_file import load
-    from parties.tickets import revoked
 
-    loaded = load(settings)
-    secret, chain = operator_files(key, certificate)
-    admitted_to_sign(loaded, "inbox refuse", secret, chain, as_)
-    gone = revoked(loaded)
+    by = _By(settings, "inbox refuse", key, certificate, as_)
+    _decide(by, ticket, peer, partial(inbox.refuse, reason=reason), as_json=as_json)
 
-    def decide(connection: Connection, at: datetime, entry: Entry) -> Entry:
-        return inbox.refuse(connection, at, loaded, entry, reason, secret, chain, gone)
 
-    _decide(loaded, ticket, peer, decide, as_json=as_json)
+class _By(NamedTuple):
+    """At which node is decided, by which command, and by whom."""
+
+    settings: Path
+    command: str
+    key: Path
+    certificate: Path
+    shown: Path | None
 
 
 def _decide(
-    settings: Settings, ticket: str, peer: str | None, decide: Decide, *, as_json: bool
+    by: _By, ticket: str, peer: str | None, decide: Callable[..., Entry], *, as_json: bool
 ) -> None:
-    from parties import audit, inbox
+    from parties import inbox
+    from parties.cli.noting import writing
+    from parties.settings_file import load
+    from parties.tickets import revoked
 
-    with _opened(settings) as (store, gone), store.writing() as connection:
-        audit.begin(connection, settings.node.name)
-        at = store.now(connection)
-        entry = decide(connection, at, inbox.one_of(connection, ticket, peer))
-        state = inbox.state_of(entry, at, gone)
-    give(_values(settings, entry, state), _lines(settings, entry, state), as_json=as_json)
+    loaded = load(by.settings)
+    key, chain = operator_files(by.key, by.certificate)
+    admitted_to_sign(loaded, by.command, key, chain, by.shown)
+    gone = revoked(loaded)
+    with writing(loaded) as (connection, at):
+        entry = inbox.one_of(connection, ticket, peer)
+        entry = decide(connection, at, loaded, entry, key=key, chain=chain, revoked=gone)
+    state = inbox.state_of(entry, at, gone)
+    give(_values(loaded, entry, state), _lines(loaded, entry, state), as_json=as_json)
 
 
 @contextmanager

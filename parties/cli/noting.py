@@ -7,8 +7,32 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parties.operators import Operator
+    from datetime import datetime
+
     from parties.settings import Settings
+    from parties.store import Connection
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[tuple[Connection, datetime]]:
+    """Gives a transaction that writes into the store of a node, and its time.
+
+    Args:
+        settings: of the node, whose log is begun if it was not.
+
+    Raises:
+        LocalFault: the store cannot be written, or its log is that of another node.
+    """
+    from parties import audit
+    from parties.store import Store
+
+    store = Store(settings.store.url)
+    try:
+        with store.writing() as connection:
+            audit.begin(connection, settings.node.name)
+            yield connection, store.now(connection)
+    finally:
+        store.close()
 
 
 @contextmanager
@@ -21,32 +45,19 @@ def noting(
     store fails at the very end it is done without a line, and the command says that it failed.
 
     Args:
-        settings: of the node whose log it is; begun if it was not.
+        settings: of the node whose log it is.
         signed: whether the node signs where its log then ends.
 
     Raises:
-        LocalFault: the store cannot be written, or its log is that of another node.
+        LocalFault: as `writing`.
         CertificateError: the node's own certificate or key cannot be used now.
     """
     from parties import audit
     from parties.credentials import Identity, read_credentials
-    from parties.store import Store
 
-    store = Store(settings.store.url)
-    try:
-        with store.writing() as connection:
-            audit.begin(connection, settings.node.name)
-            at = store.now(connection)
-            yield lambda event, facts: audit.append(connection, at, event, facts)
-            if signed:
-                node = settings.node
-                credentials = read_credentials(Identity(node.certificate, node.key))
-                audit.sign_head(connection, credentials, at)
-    finally:
-        store.close()
-
-
-def facts_of(operator: Operator) -> dict[str, str]:
-    """Who did something, as lines of the log name people."""
-    certificate = operator.fingerprint.removeprefix("sha256:")
-    return {"operator": operator.person, "role": operator.role, "certificate": certificate}
+    with writing(settings) as (connection, at):
+        yield lambda event, facts: audit.append(connection, at, event, facts)
+        if signed:
+            node = settings.node
+            credentials = read_credentials(Identity(node.certificate, node.key))
+            audit.sign_head(connection, credentials, at)

@@ -22,21 +22,20 @@ def open_result(
     """Opens a file of results that is sealed to you."""
     from functools import cache
 
-    from parties.cli.operators import passphrase
+    from parties.cli.operators import key_of
     from parties.credentials import Identity
     from parties.errors import OperatorRefused
-    from parties.operators.keys import read_operator_key
     from parties.operators.papers import shown
     from parties.recipients import open_sealed
     from parties.settings_file import load
 
-    loaded, asked = load(settings), cache(passphrase)
-    admitted(loaded, "results open", as_, asked)
+    loaded, opened = load(settings), cache(key_of)
+    admitted(loaded, "results open", as_, opened)
     papers = shown(as_)
     if not isinstance(papers, Identity):
         raise OperatorRefused(
             "operator-missing",
             "results are sealed to certificates: show yours, with its key, by --as",
         )
-    size = open_sealed(file, read_operator_key(papers.key, asked()), out)
+    size = open_sealed(file, opened(papers.key), out)
     give({"file": str(out), "bytes": size}, [f"opened into {out}, {size:,} bytes"], as_json=as_json)

@@ -13,6 +13,8 @@ from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from parties.operators import Operator
 
 
@@ -96,6 +98,17 @@ def passphrase(*, new: bool = False) -> str:
         raise SettingsError(f"{PASSPHRASE}: set it, or give the passphrase at a terminal")
     words = "Passphrase of the operator's key"
     return checked(typer.prompt(words, hide_input=True, confirmation_prompt=new, err=True))
+
+
+def key_of(path: Path) -> Ed25519PrivateKey:
+    """Opens the file of an operator's key, for which the passphrase is asked.
+
+    Raises:
+        CertificateError, SettingsError: as `read_operator_key` and `passphrase`.
+    """
+    from parties.operators.keys import read_operator_key
+
+    return read_operator_key(path, passphrase())
 
 
 def _values(operator: Operator) -> dict[str, object]:

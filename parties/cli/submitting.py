@@ -13,7 +13,7 @@ from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import give
 
 if TYPE_CHECKING:
-    from parties.awaiting import Standing
+    from parties.awaiting import Desk, Standing
 
 _PeerName = Annotated[str, typer.Option("--peer", help="Whose people, as in [peers.NAME].")]
 _Wait = Annotated[
@@ -30,12 +30,7 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Submits a ticket, which people of our side have signed, to those of a peer."""
-    from parties.awaiting import Desk
-    from parties.cli.asking import start
-
-    loaded = start(settings)
-    admitted(loaded, "ticket submit", as_)
-    desk = Desk(loaded, peer)
+    desk = _desk(settings, "ticket submit", peer, as_)
     _give(lambda: desk.submit(file), wait=wait, as_json=as_json)
 
 
@@ -48,13 +43,17 @@ def state(
     as_json: AsJson = False,
 ) -> None:
     """Asks how a ticket stands that was submitted, and keeps it once it is signed."""
+    desk = _desk(settings, "ticket state", peer, as_)
+    _give(lambda: desk.state(ticket), wait=wait, as_json=as_json)
+
+
+def _desk(settings: Path, command: str, peer: str, as_: Path | None) -> Desk:
     from parties.awaiting import Desk
     from parties.cli.asking import start
 
     loaded = start(settings)
-    admitted(loaded, "ticket state", as_)
-    desk = Desk(loaded, peer)
-    _give(lambda: desk.state(ticket), wait=wait, as_json=as_json)
+    admitted(loaded, command, as_)
+    return Desk(loaded, peer)
 
 
 def _give(ask: Callable[[], Standing], *, wait: bool, as_json: bool) -> None:

@@ -168,11 +168,12 @@ def sign(
     if loaded is None:
         write_ticket(file, more)
     else:
-        from parties.cli.noting import facts_of, noting
+        from parties.cli.noting import noting
+        from parties.operators.acting import acting_by
 
         with noting(loaded) as note:
             ticket = {"ticket": more.ticket.id, "digest": more.ticket.digest, "stage": stage.value}
-            note("ticket_approved", ticket | facts_of(operator))
+            note("ticket_approved", ticket | acting_by(operator).facts())
             write_ticket(file, more)
     _give(file, more, as_json=as_json)
 
@@ -233,15 +234,16 @@ def revoke(
     """Revokes a ticket, or an operator's certificate, at this node."""
     from datetime import UTC, datetime
 
-    from parties.cli.noting import facts_of, noting
+    from parties.cli.noting import noting
     from parties.operators import operator_of
+    from parties.operators.acting import acting_by
     from parties.settings_file import load
     from parties.tickets.revoking import revoke as write_revocation
 
     loaded = load(settings)
     secret, chain = operator_files(key, certificate)
     admitted_to_sign(loaded, "ticket revoke", secret, chain, as_)
-    who = facts_of(operator_of(chain[0]))
+    who = acting_by(operator_of(chain[0])).facts()
     with noting(loaded) as note:
         path = write_revocation(loaded, revoked, reason, secret, chain, datetime.now(UTC))
         kind, _, digest = revoked.rpartition(":")
@@ -280,12 +282,11 @@ def operator_files(
     Raises:
         CertificateError, SettingsError, LocalFault: a file cannot be read, or opened so.
     """
-    from parties.cli.operators import passphrase
+    from parties.cli.operators import key_of
     from parties.operators import read_operator_file
-    from parties.operators.keys import read_operator_key
 
     _, chain = read_operator_file(certificate)
-    return read_operator_key(key, passphrase()), chain
+    return key_of(key), chain
 
 
 def _give(file: Path, signed: SignedTicket, *, as_json: bool) -> None:

@@ -19,14 +19,15 @@ from parties.errors import CertificateError, SettingsError, TicketRefused
 from parties.inbox import entries
 from parties.inbox.entries import Entry
 from parties.inbox.states import settled, state_of
-from parties.operators import DUTIES, Operator, read_operator
+from parties.operators import DUTIES, Operator
+from parties.operators.acting import acting_by
 from parties.operators.roles import other
 from parties.settings import Settings
 from parties.store import Connection
 from parties.tickets import Stage
 from parties.tickets.signing import sign
 from parties.tickets.ticket import LONGEST_PURPOSE, STAGES
-from parties.tickets.trust import own_side
+from parties.tickets.trust import own_signer
 
 _WORDS: Final = {
     "refused": "was refused, and stays so; another one is to be submitted",
@@ -138,12 +139,8 @@ def _decides(
     revoked: Collection[str],
 ) -> Operator:
     """The operator, if this person decides on tickets of this node."""
-    side, duties = own_side(settings), DUTIES[settings.node.role]
-    operator = read_operator(chain, side.authorities, at)
-    if operator.node != side.node or operator.role not in duties:
-        raise CertificateError(f"only {' and '.join(duties)} of {side.node} decide on its tickets")
-    if operator.key != key.public_key().public_bytes_raw():
-        raise CertificateError("the key is not that of the certificate")
+    duties = DUTIES[settings.node.role]
+    operator = own_signer(settings, key, chain, at, duties, "decide on its tickets")
     if operator.fingerprint in revoked:
         raise CertificateError("the certificate was revoked at this node")
     return operator
@@ -161,10 +158,4 @@ def _must_be_open(entry: Entry, at: datetime, revoked: Collection[str]) -> None:
 
 def _facts(entry: Entry, operator: Operator) -> dict[str, str]:
     ticket = entry.signed.ticket
-    return {
-        "ticket": ticket.id,
-        "digest": ticket.digest,
-        "operator": operator.person,
-        "role": operator.role,
-        "certificate": operator.fingerprint.removeprefix("sha256:"),
-    }
+    return {"ticket": ticket.id, "digest": ticket.digest} | acting_by(operator).facts()

@@ -100,13 +100,14 @@ def one_of(connection: Connection, ticket: str, peer: str | None = None) -> Entr
     return found[0]
 
 
-def must_have_room(connection: Connection, at: datetime, peer: str) -> None:
-    """Checks that a new ticket of a peer could be kept now.
+def must_have_room(connection: Connection, at: datetime, peer: str) -> int:
+    """Checks that a new ticket of a peer could be kept now; returns how many are kept already.
 
     Raises:
         Refusal: `inbox-full`, the peer has as many as it may.
     """
-    _, waiting = _counts(connection, at, peer)
+    here: Values = {"peer": peer, "now": microseconds(at)}
+    kept, waiting = connection.execute(_COUNT, here).fetchone()
     taken = taken_on(connection, at, peer)
     if waiting >= MOST_WAITING or taken >= MOST_A_DAY:
         raise Refusal(
@@ -114,6 +115,7 @@ def must_have_room(connection: Connection, at: datetime, peer: str) -> None:
             f"{waiting} tickets of {peer} wait, of {MOST_WAITING} that may, and {taken} came "
             f"today, of {MOST_A_DAY}; greenlane inbox list shows what is to be decided",
         )
+    return int(kept)
 
 
 def add(connection: Connection, at: datetime, entry: Entry) -> None:
@@ -122,9 +124,7 @@ def add(connection: Connection, at: datetime, entry: Entry) -> None:
     Raises:
         Refusal: as `must_have_room`.
     """
-    must_have_room(connection, at, entry.peer)
-    kept, _ = _counts(connection, at, entry.peer)
-    if kept >= MOST_KEPT:
+    if must_have_room(connection, at, entry.peer) >= MOST_KEPT:
         # One that is settled there is: fewer wait than are kept.
         here: Values = {"peer": entry.peer, "now": microseconds(at)}
         (ticket,) = connection.execute(_OLDEST, here).fetchone()
@@ -147,12 +147,6 @@ def taken_on(connection: Connection, at: datetime, peer: str) -> int:
     here: Values = {"peer": peer, "day": at.date().isoformat()}
     row = connection.execute(_FIND_TAKEN, here).fetchone()
     return 0 if row is None else int(row[0])
-
-
-def _counts(connection: Connection, at: datetime, peer: str) -> tuple[int, int]:
-    """How many tickets of a peer are kept, and how many of them wait."""
-    kept, waiting = connection.execute(_COUNT, {"peer": peer, "now": microseconds(at)}).fetchone()
-    return kept, waiting
 
 
 def _values(entry: Entry) -> dict[str, str | int | bytes]:

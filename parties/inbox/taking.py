@@ -67,5 +67,5 @@ def take(
     must_count(verified, at, revoked)
     entry = Entry(peer, signed, at, settled(signed, us))
     entries.add(connection, at, entry)
-    decisions.received(connection, at, peer, signed.ticket, verified.digest)
+    decisions.received(connection, at, peer, signed.ticket)
     return entry

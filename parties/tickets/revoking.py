@@ -22,13 +22,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from parties import canonical, signatures
 from parties.credentials import Stamp, stamp_of
-from parties.errors import CertificateError, LocalFault, SettingsError, TicketRefused
-from parties.operators import ANSWERING, Party, read_operator
+from parties.errors import LocalFault, SettingsError, TicketRefused
+from parties.operators import ANSWERING, Party
 from parties.operators.chains import MOST_INTERMEDIATES, read_der
 from parties.settings import Settings
 from parties.tickets.fields import Fields, Malformed, bytes_of, text_of, told
 from parties.tickets.ticket import LONGEST_PURPOSE
-from parties.tickets.trust import Side, own_side
+from parties.tickets.trust import Side, own_side, own_signer
 from parties.tickets.verifying import believed
 from parties.whole_files import read_whole, write_whole
 
@@ -134,12 +134,8 @@ def revoke(
             'what is revoked is a ticket\'s id of 32 hexadecimal digits, or "sha256:" and the 64 '
             "of a certificate's fingerprint"
         )
-    side, party = own_side(settings), settings.node.role
-    operator = read_operator(chain, side.authorities, at)
-    if (operator.node, operator.role) != (side.node, ANSWERING[party]):
-        raise CertificateError(f"only {ANSWERING[party]} of {side.node} revokes on this node")
-    if operator.key != key.public_key().public_bytes_raw():
-        raise CertificateError("the key is not that of the certificate")
+    answers = (ANSWERING[settings.node.role],)
+    own_signer(settings, key, chain, at, answers, "revokes on this node")
     certificates = tuple(each.public_bytes(Encoding.DER) for each in chain)
     unsigned = Revocation(revoked, reason, at.replace(microsecond=0), certificates, b"")
     made = unsigned._replace(signature=signatures.sign(unsigned.signed(), key))

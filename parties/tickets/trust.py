@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from parties.credentials import KNOWN, Stamp, is_authority, read_certificates, stamp_of
 from parties.errors import CertificateError, SettingsError, TicketRefused
-from parties.operators import Party
+from parties.operators import Operator, Party, read_operator
 from parties.operators.chains import BROKEN
-from parties.operators.roles import other
+from parties.operators.roles import OperatorRole, other
 from parties.settings import PeerSettings, Settings
 from parties.tickets.ticket import Ticket
 
@@ -65,6 +68,38 @@ def own_side(settings: Settings) -> Side:
             "who sign tickets"
         )
     return Side(settings.node.name, _read(path, stamp_of(path)))
+
+
+def own_signer(
+    settings: Settings,
+    key: Ed25519PrivateKey,
+    chain: Sequence[x509.Certificate],
+    at: datetime,
+    roles: Collection[OperatorRole],
+    does: str,
+) -> Operator:
+    """Returns the operator of this node who signs something.
+
+    Args:
+        settings: of this node.
+        key: with which is signed.
+        chain: the certificate of it, then intermediate authorities.
+        at: when the certificate must hold, UTC.
+        roles: of which the operator must have one.
+        does: what only these do, for the sentence.
+
+    Raises:
+        CertificateError: the certificate does not hold, is of another node or role, or the key is
+            not that of it; or as `trust_in`.
+        SettingsError: as `trust_in`.
+    """
+    side = own_side(settings)
+    operator = read_operator(chain, side.authorities, at)
+    if operator.node != side.node or operator.role not in roles:
+        raise CertificateError(f"only {' and '.join(roles)} of {side.node} {does}")
+    if operator.key != key.public_key().public_bytes_raw():
+        raise CertificateError("the key is not that of the certificate")
+    return operator
 
 
 def authorities_of(settings: Settings, peer: PeerSettings) -> tuple[x509.Certificate, ...]:

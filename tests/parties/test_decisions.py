@@ -119,9 +119,10 @@ def test_a_decision_that_is_not_kept_is_made_anew(store: Store, people: People) 
 
 
 def test_a_refusal_of_the_peer_is_written_once(store: Store, people: People) -> None:
-    digest = held(people).digest
+    ticket = held(people).ticket
     for _ in range(3):
         with store.writing() as connection:
-            decisions.refused_by_peer(connection, AT, "police", "T-1", digest)
+            decisions.refused_by_peer(connection, AT, "police", ticket)
     ((_, event, facts),) = lines(store)
+    assert (facts["ticket"], facts["digest"]) == (ticket.id, ticket.digest)
     assert (event, facts["code"], facts["peer"]) == ("ticket_refused", "ticket-refused", "police")

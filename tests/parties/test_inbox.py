@@ -192,11 +192,6 @@ WRONG: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
         {"without": POLICE},
         {},
     ),
-    "it is for another holder": (
-        "ticket-other-peer",
-        {"without": INSURER[:0]},
-        {"insurer": "other"},
-    ),
     "it was made under other rules": (
         "ticket-other-normaliser",
         {"without": INSURER},
@@ -211,8 +206,9 @@ def test_what_is_no_ticket_of_the_peer_for_us_does_not_come_in(
 ) -> None:
     code, signed, changes = WRONG[way]
     options: dict[str, Any] = {"stages": ("run",), "at": NOW - DAY, **signed, **BASE, **changes}
+    data = people.signed(**options)
     with refused(code):
-        office.check(people.signed(**options))
+        office.check(data)
     assert office.all() == []
 
 
@@ -285,13 +281,14 @@ def test_another_ticket_of_the_same_id_is_refused(office: Office) -> None:
 def test_what_a_peer_submits_ends_no_ticket_under_which_something_was_left(
     office: Office,
 ) -> None:
-    ticket, end = os.urandom(16).hex(), NOW + 30 * DAY
+    ticket, end, session = os.urandom(16).hex(), NOW + 30 * DAY, "5e" * 16
     with office.store.writing() as connection:
         retaining.end(connection, ticket, end)
+        retaining.leave(connection, session, ticket, None)
     office.submit(office.ticket(id=ticket))
     with office.store.reading() as connection:
-        assert retaining.ended(connection, end) == []
-        assert retaining.ended(connection, end + DAY) == [ticket]
+        assert retaining.due(connection, end) == []
+        assert retaining.due(connection, end + DAY) == [(session, None)]
 
 
 def test_tickets_of_one_id_of_two_peers_are_two(office: Office) -> None:

@@ -23,7 +23,7 @@ from parties.errors import OperatorRefused, TicketRefused
 from parties.operators import ROLES, OperatorRole, Party, operator_of, read_operator_file
 from parties.operators import keys as operator_keys
 from parties.operators.acting import Acting, acting_by
-from parties.operators.keys import write_operator_key
+from parties.operators.keys import read_operator_key, write_operator_key
 from parties.operators.papers import AS, LONGEST, TOKEN, Token, shown
 from parties.operators.proving import challenge_of, proven
 from parties.operators.rights import ANYBODY, RIGHTS, UNWRITTEN, action_of, must_have_right
@@ -231,7 +231,11 @@ def folder_of(node: Settings, person: Person) -> Path:
 
 
 def admitted(node: Settings, command: str, path: Path | None) -> Acting:
-    return admit(node, command, shown(path), lambda: WORDS, NOW)
+    return admit(node, command, shown(path), key_of, NOW)
+
+
+def key_of(path: Path) -> Ed25519PrivateKey:
+    return read_operator_key(path, WORDS)
 
 
 def test_a_folder_a_certificate_and_a_token_are_taken_by_file_stdin_and_environment(
@@ -322,7 +326,5 @@ def test_who_has_signed_a_ticket_in_one_role_does_not_ask_under_it_in_another(
 
 def test_where_roles_are_required_nobody_makes_operators(node: Settings) -> None:
     with pytest.raises(OperatorRefused, match="is for nobody") as caught:
-        admit(
-            node, "operator issue", Identity(Path("a"), Path("b")), lambda: WORDS, datetime.now(UTC)
-        )
+        admit(node, "operator issue", Identity(Path("a"), Path("b")), key_of, datetime.now(UTC))
     assert caught.value.code == "operator-not-allowed"
