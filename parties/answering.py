@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -195,7 +196,10 @@ def _converse(
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         data, now, told = clearance.data, datetime.now(UTC), proposed.theirs.columns
         cover(settings, peer, job, data, now, ours=columns, theirs=told)
-        ours = prepare(source, job.sets, columns, folder, we_learn=job.we_learn)  # 2, 3 elements
+        leaves = partial(node.books.leaves, session, clearance)
+        ours = prepare(  # 2, 3 elements
+            source, job.sets, columns, folder, we_learn=job.we_learn, leaves=leaves
+        )
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
         inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
@@ -210,9 +214,8 @@ def _converse(
         receipt = begun.end(facts_of(terms, learnt, tally))
         yield from part(begun, receipt, found_by_both(job, learnt))
         rows = None
-        if ours.rejected or any(each.hits is not None for each in learnt):
-            node.books.leaves(session, clearance)
         if any(each.hits is not None for each in learnt):
+            leaves()
             if job.way == "list":
                 result = named(folder / "list.parquet", sealed_to)
                 rows = deliver_list(learnt, source, result, "parquet", sealed_to)

@@ -7,6 +7,7 @@ import secrets
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,13 +130,15 @@ def ask(
                 path=question.ticket,
             )
             must_be_another(question.acting, clearance, settings.node.role)
-        ours = prepare(source, job.sets, columns, folder, we_learn=job.we_learn)  # 2, 3 elements
+        leaves = partial(books.leaves, job.session, clearance)
+        ours = prepare(  # 2, 3 elements
+            source, job.sets, columns, folder, we_learn=job.we_learn, leaves=leaves
+        )
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):
             learnt = node.call(dialogue, job.session)  # 4, 5
-        if ours.rejected or any(each.hits is not None for each in learnt):
-            books.leaves(job.session, clearance, question.out and named(question.out, sealed_to))
         if any(each.hits is not None for each in learnt):
+            leaves(question.out and named(question.out, sealed_to))
             name = "list" if job.way == "list" else "joined"
             result = named(question.out or folder / f"{name}.{question.format}", sealed_to)
             if job.way == "list":

@@ -6,7 +6,7 @@ Both ends run this file; which of them called makes no difference any more.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -82,6 +82,7 @@ def prepare(
     folder: Path,
     *,
     we_learn: bool = False,
+    leaves: Callable[[], None] | None = None,
 ) -> Prepared:
     """Reads the identifiers of all sets of a job; rejects, if any, go to a report in the folder.
 
@@ -91,22 +92,18 @@ def prepare(
         columns: what is disclosed.
         folder: of the report.
         we_learn: whether it is looked at how much of which block of numbers is asked about.
+        leaves: called before there is a report.
 
     Raises:
         SourceError: the source is wrong, or a set has no identifier.
         LocalFault: the report cannot be written.
     """
-    report = RejectReport(folder)
     asked = [Asked(spec.kind if we_learn else "") for spec in sets]
-    try:
-        with report:
-            identified = tuple(
-                identify(source, spec, report, asked=each)
-                for spec, each in zip(sets, asked, strict=True)
-            )
-    finally:
-        if not report.counted:
-            report.path.unlink(missing_ok=True)
+    with RejectReport(folder, leaves) as report:
+        identified = tuple(
+            identify(source, spec, report, asked=each)
+            for spec, each in zip(sets, asked, strict=True)
+        )
     blocks = tuple(each.blocks() for each in asked)
     return Prepared(source, identified, tuple(columns), report.counted, blocks)
 

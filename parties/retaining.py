@@ -14,7 +14,9 @@ from parties.store import Connection, microseconds
 _END: Final = """
     INSERT INTO ticket_ends (ticket, at) VALUES (:ticket, :at)
     ON CONFLICT (ticket) DO UPDATE SET at = excluded.at"""
-_LEAVE: Final = "INSERT INTO results (session, ticket, path) VALUES (:session, :ticket, :path)"
+_LEAVE: Final = """
+    INSERT INTO results (session, ticket, path) VALUES (:session, :ticket, :path)
+    ON CONFLICT (session) DO UPDATE SET path = excluded.path"""
 _DUE: Final = """
     SELECT results.session, results.path FROM results
     JOIN ticket_ends ON ticket_ends.ticket = results.ticket
@@ -48,7 +50,7 @@ def end(connection: Connection, ticket: str, at: datetime) -> None:
 
 
 def leave(connection: Connection, session: str, ticket: str, path: Path | None) -> None:
-    """Writes down that a session is about to leave something.
+    """Writes down that a session is about to leave something, or more than was said before.
 
     Args:
         connection: in a transaction that writes.

@@ -99,6 +99,7 @@ def _stop(server: Node) -> None:
     stopper.start()
     while stopper.is_alive():
         if signal.sigtimedwait(STOP, LOOK_SECONDS) is not None:
-            # Python would wait for the threads of running jobs. What they write has no name yet.
+            # Python would wait for the threads of running jobs. What they write has no name yet,
+            # or is a report of rejects, which is known to the store.
             print("greenlane: interrupted; nothing was learnt", file=sys.stderr, flush=True)
             os._exit(INTERRUPTED)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -35,34 +35,25 @@ LONGEST = 32
 class RejectReport:
     """Writes rejects.csv into a folder while a source is read; a context manager.
 
-    A report that an earlier run left there is replaced.
+    There is no file until a cell is rejected. A report that an earlier run left there is replaced
+    then.
 
     Args:
         folder: where; it must exist.
+        leaves: called before there is a file, to write down that there will be one.
 
     Attributes:
         path: of the report.
         counted: how many cells were rejected.
         written: how many of them stand in the report, at most `MOST_LINES`.
-
-    Raises:
-        LocalFault: the file cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, leaves: Callable[[], None] | None = None) -> None:
         self.path = folder / NAME
         self.counted = 0
         self.written = 0
-        try:
-            # Not through a link that somebody else put there, and never readable in between.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            number = os.open(self.path, flags, 0o600)
-            os.fchmod(number, 0o600)
-        except OSError as fault:
-            raise LocalFault(f"{NAME} cannot be written: {fault.strerror}") from None
-        self._file: TextIO = os.fdopen(number, "w", encoding="utf-8", newline="")
-        self._lines = csv.writer(self._file)
-        self._write(HEADER)
+        self._leaves = leaves
+        self._file: TextIO | None = None
 
     @property
     def room(self) -> int:
@@ -91,7 +82,7 @@ class RejectReport:
             count: how many there are.
 
         Raises:
-            LocalFault: the disk is full.
+            LocalFault: the file cannot be written, or what `leaves` raises.
         """
         self.counted += count
         for position, reason in rejected:
@@ -105,7 +96,7 @@ class RejectReport:
         Raises:
             LocalFault: the disk is full.
         """
-        if self._file.closed:
+        if self._file is None or self._file.closed:
             return
         if left := self.counted - self.written:
             self._write(("", "", "", "", f"{left} more are counted and not written", ""))
@@ -126,10 +117,25 @@ class RejectReport:
         self.close()
 
     def _write(self, line: Sequence[object]) -> None:
+        if self._file is None:
+            self._file = self._opened()
+            self._write(HEADER)
         try:
-            self._lines.writerow(line)
+            csv.writer(self._file).writerow(line)
         except OSError as fault:
             raise LocalFault(f"{NAME} cannot be written: {fault.strerror}") from None
+
+    def _opened(self) -> TextIO:
+        if self._leaves is not None:
+            self._leaves()
+        try:
+            # Not through a link that somebody else put there, and never readable in between.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            number = os.open(self.path, flags, 0o600)
+            os.fchmod(number, 0o600)
+        except OSError as fault:
+            raise LocalFault(f"{NAME} cannot be written: {fault.strerror}") from None
+        return os.fdopen(number, "w", encoding="utf-8", newline="")
 
 
 def masked(value: str) -> str:

@@ -127,6 +127,22 @@ def test_a_file_that_cannot_be_removed_is_told_and_tried_again(
         assert erase_due(police, books).sessions == {report.session: 2}
 
 
+def test_a_report_of_a_run_that_broke_goes_with_its_ticket(
+    learnt: Any, monkeypatch: pytest.MonkeyPatch, pair: Pair
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise LocalFault("the disk is full")
+
+    monkeypatch.setattr(asking, "run", broken)
+    with pytest.raises(LocalFault, match="the disk is full"):
+        learnt()
+    (report,) = (pair.folder / "police/results").glob("*/*")
+    assert report.name == "rejects.csv"
+    with books_at(pair.police, TRIAL + DAY) as books:
+        assert erase_due(pair.police, books).sessions == {report.parent.name: 1}
+    assert not report.exists()
+
+
 def test_a_run_that_is_killed_before_its_file_is_there_is_not_forgotten(
     learnt: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -367,16 +367,29 @@ def test_the_report_is_for_its_owner_only_even_if_it_was_there_before(tmp_path: 
     path = tmp_path / "rejects.csv"
     path.write_text("old")
     path.chmod(0o644)
-    RejectReport(tmp_path).close()
+    with RejectReport(tmp_path) as report:
+        identify(claims(phone=["13800138000", "x"]), PHONE, report)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "old" not in path.read_text()
+
+
+def test_there_is_no_report_before_a_cell_is_rejected_and_that_it_comes_is_said_first(
+    tmp_path: Path,
+) -> None:
+    there = []
+    with RejectReport(tmp_path, lambda: there.append([*tmp_path.iterdir()])) as report:
+        identify(claims(phone=["13800138000"]), PHONE, report)
+        assert ([*tmp_path.iterdir()], there) == ([], [])
+        for _ in range(2):
+            identify(claims(phone=["13800138000", "x"]), PHONE, report)
+    assert (there, [*tmp_path.iterdir()]) == ([[]], [report.path])
 
 
 def test_the_report_does_not_follow_a_link(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("kept")
     (tmp_path / "rejects.csv").symlink_to(tmp_path / "victim")
-    with pytest.raises(LocalFault):
-        RejectReport(tmp_path)
+    with pytest.raises(LocalFault), RejectReport(tmp_path) as report:
+        identify(claims(phone=["13800138000", "x"]), PHONE, report)
     assert (tmp_path / "victim").read_text() == "kept"
 
 
@@ -402,8 +415,11 @@ def test_a_masked_value_shows_no_character(value: str) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_a_fault_of_this_machine(tmp_path: Path) -> None:
-    with pytest.raises(LocalFault, match=r"rejects\.csv cannot be written"):
-        RejectReport(tmp_path / "nothing")
+    with (
+        pytest.raises(LocalFault, match=r"rejects\.csv cannot be written"),
+        RejectReport(tmp_path / "nothing") as report,
+    ):
+        identify(claims(phone=["13800138000", "x"]), PHONE, report)
 
 
 FULL = """
