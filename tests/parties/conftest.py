@@ -54,6 +54,14 @@ def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parties.tables.sealing.COST", 1 << 4)
 
 
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command as the program would: run("ticket", "show", file)."""
+    from commands import runner
+
+    return runner(monkeypatch, capsys)
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Any]:
     """A PostgreSQL server; without one on the machine, a sentence says what to install."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from commands import Left, Run
 from green import Pair
 from issuer import AUDIENCE, ISSUER, Issuer
 
@@ -23,7 +22,6 @@ from parties.audit.showing import lines_of
 from parties.errors import TicketRefused
 from parties.founding import FILE, found, introduce
 from parties.inquiring import inquire
-from parties.operators import keys as operator_keys
 from parties.operators import read_operator_file
 from parties.operators.acting import Acting
 from parties.operators.keys import PASSPHRASE
@@ -44,37 +42,10 @@ PEOPLE = {
 }
 
 
-class Left(NamedTuple):
-    """How a command left, and what it printed."""
-
-    status: int
-    values: Any
-    err: str
-
-    @property
-    def code(self) -> Any:
-        return self.values["error"]["code"]
-
-
-Run = Callable[..., Left]
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command as the program would, with --json."""
-    monkeypatch.setattr(operator_keys, "ROUNDS", 1000)
-    monkeypatch.setenv(PASSPHRASE, "correct horse battery")
-    monkeypatch.delenv(AS, raising=False)
-    monkeypatch.delenv(TOKEN, raising=False)
-
-    def run(*words: object) -> Left:
-        monkeypatch.setattr(sys, "argv", ["greenlane", *map(str, words), "--json"])
-        with pytest.raises(SystemExit) as leave:
-            cli.main()
-        said = capsys.readouterr()
-        return Left(int(leave.value.code or 0), json.loads(said.out), said.err)
-
-    return run
+def run(run: Run) -> Run:
+    """Each with --json."""
+    return lambda *words: run(*words, "--json")
 
 
 @pytest.fixture
@@ -267,12 +238,13 @@ def test_whom_a_node_takes_somebody_for_is_told_to_them(
     command = police(office, "operator", "whoami")
     left = run(*command, "--as", office / "auditor")
     assert left.status == 0
-    may = left.values.pop("may")
-    assert left.values == facts_of(office, "auditor")
+    who = left.json
+    may = who.pop("may")
+    assert who == facts_of(office, "auditor")
     assert {"ticket verify", "audit show", "audit export"} < {*may}
     assert {"match", "ticket sign", "serve", "operator issue"}.isdisjoint(may)
     monkeypatch.setenv(TOKEN, Issuer(office).token())
-    told = run(*command).values
+    told = run(*command).json
     assert told["operator"] == "0117"
     monkeypatch.setattr(sys, "argv", ["greenlane", *map(str, command)])
     with pytest.raises(SystemExit):
@@ -358,7 +330,7 @@ def test_check_says_what_it_finds_of_people(run: Run, office: Path) -> None:
     as_ = ("--as", office / "administrator")
     found = {
         (each["where"], each["level"])
-        for each in run(*police(office, "check"), *as_).values["findings"]
+        for each in run(*police(office, "check"), *as_).json["findings"]
     }
     assert ("operators.required", "fine") in found
     assert ("operators.authority", "doubt") in found  # its key is on this machine
@@ -368,13 +340,13 @@ def test_check_says_what_it_finds_of_people(run: Run, office: Path) -> None:
     settings.write_text(text.replace('"approver" }', '"compliance" }'), "utf-8")
     (office / "keys.json").write_text("{}")
     left = run(*police(office, "check"), *as_)
-    found = {(each["where"], each["level"]) for each in left.values["findings"]}
+    found = {(each["where"], each["level"]) for each in left.json["findings"]}
     assert ("operators.oidc.keys", "wrong") in found
     assert ("operators.oidc.roles.gl-approvers", "wrong") in found
     keys = ('keys = "../keys.json"', 'keys_url = "https://localhost:1/keys"')
     settings.write_text(text.replace(*keys), "utf-8")
     left = run(*police(office, "check"), *as_)
-    found = {(each["where"], each["level"]) for each in left.values["findings"]}
+    found = {(each["where"], each["level"]) for each in left.json["findings"]}
     assert ("operators.oidc.keys_url", "fine") in found
 
 
@@ -436,7 +408,7 @@ def test_two_nodes_that_require_roles_and_seal_match_by_the_program(
     def program(*words: object) -> Left:
         command = [sys.executable, "-m", "parties", *map(str, words), "--json"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-        return Left(done.returncode, json.loads(done.stdout), done.stderr)
+        return Left(done.returncode, done.stdout, done.stderr)
 
     assert program("init", "insurer", tmp_path / "a", "--listen", listen).status == 0
     assert program("init", "police", tmp_path / "b", "--peer", tmp_path / "a").status == 0
@@ -467,9 +439,9 @@ def test_two_nodes_that_require_roles_and_seal_match_by_the_program(
             node.send_signal(signal.SIGTERM)
         node.communicate(timeout=60)
     assert node.returncode == 0
-    assert left.values["result"].endswith("joined.parquet.age")
+    assert left.json["result"].endswith("joined.parquet.age")
     out = tmp_path / "joined.parquet"
-    opening = ("results", "open", left.values["result"], *b, "--out", out)
+    opening = ("results", "open", left.json["result"], *b, "--out", out)
     assert program(*opening, "--as", tmp_path / "b/investigator").status == 0
     assert out.read_bytes().startswith(b"PAR1")
     named = [

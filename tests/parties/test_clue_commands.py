@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import pytest
+from commands import WORDS, Left, Run
 from desks import TICKET, books_of, lead, tried
 
-from parties import cli
 from parties.answering import answers
 from parties.channel import Identity, Node
 from parties.cli.clue_deciding import Outcome, ReturnCode
 from parties.clues.states import OUTCOMES, RETURNS, STEPS
 from parties.founding import FILE, found, introduce
 from parties.operators import DUTIES, OperatorRole
-from parties.operators import keys as operator_keys
 from parties.operators.issuing import issue_operator
-from parties.operators.keys import PASSPHRASE
 from parties.settings_file import load
 
-WORDS = "correct horse battery"
 STAFF = {
     "wu": ("insurer", "analyst"),
     "sun": ("insurer", "compliance"),
@@ -34,29 +29,12 @@ STAFF = {
 }
 
 
-class Left(NamedTuple):
-    """How a command left."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Left]
-
-
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, run: Run) -> Run:
     """Runs `greenlane clues WORD` of a node as a person: run("add", "wu", ...).
 
     The node is the person's, or that of `at`; a node in place of a person is nobody there.
     """
-    monkeypatch.setattr(operator_keys, "ROUNDS", 1000)
-    monkeypatch.setenv(PASSPHRASE, WORDS)
     found(tmp_path / "insurer", "insurer", "insurer", "127.0.0.1:1")
     found(tmp_path / "police", "police", "police", "127.0.0.1:1")
     introduce(tmp_path / "insurer" / FILE, tmp_path / "police" / FILE)
@@ -66,17 +44,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         settings = load(tmp_path / node / FILE)
         issue_operator(settings, person, role, tmp_path / person, WORDS)  # type: ignore[arg-type]
 
-    def run(command: str, person: str, *words: object, at: str = "") -> Left:
+    def clues(command: str, person: str, *words: object, at: str = "") -> Left:
         node = at or STAFF.get(person, (person,))[0]
-        who = ["--as", str(tmp_path / person)] if person in STAFF else []
-        said = ["clues", command, *map(str, words), "--settings", str(tmp_path / node / FILE), *who]
-        monkeypatch.setattr(sys, "argv", ["greenlane", *said])
-        with pytest.raises(SystemExit) as leave:
-            cli.main()
-        told = capsys.readouterr()
-        return Left(int(leave.value.code or 0), told.out, told.err)
+        who = ["--as", tmp_path / person] if person in STAFF else []
+        return run("clues", command, *words, "--settings", tmp_path / node / FILE, *who)
 
-    return run
+    return clues
 
 
 def listening(folder: Path, node: str, at: str) -> Node:
@@ -166,15 +139,15 @@ def test_a_clue_goes_from_a_file_of_leads_to_the_report(run: Run, tmp_path: Path
 def test_who_may_not_is_told_and_nothing_is_done(run: Run, tmp_path: Path) -> None:
     (clue,) = added(run, tmp_path, lead())
     left = run("review", "lin", clue, "--json")
-    assert (left.status, left.json["error"]["code"]) == (10, "operator-not-allowed")
+    assert (left.status, left.code) == (10, "operator-not-allowed")
     left = run("transfer", "wu", clue, "--json")
-    assert (left.status, left.json["error"]["code"]) == (7, "clue-role")
+    assert (left.status, left.code) == (7, "clue-role")
     # The police's people are certified by an authority that is not the insurer's.
     left = run("review", "0117", clue, "--json", at="insurer")
-    assert (left.status, left.json["error"]["code"]) == (10, "operator-forged")
+    assert (left.status, left.code) == (10, "operator-forged")
     (tmp_path / "wu/operator.key").write_bytes((tmp_path / "sun/operator.key").read_bytes())
     left = run("comment", "wu", clue, "--text", "x", "--json")
-    assert (left.status, left.json["error"]["code"]) == (10, "operator-forged")
+    assert (left.status, left.code) == (10, "operator-forged")
     assert run("list", "insurer", "--json").json["clues"][0]["state"] == "draft"
     assert len(run("show", "insurer", clue, "--json").json["history"]) == 1
 
@@ -183,7 +156,7 @@ def test_a_command_of_several_clues_does_all_or_none(run: Run, tmp_path: Path) -
     one, two = added(run, tmp_path, lead(1), lead(2))
     assert run("review", "sun", one).status == 0
     left = run("transfer", "sun", one, two, "--json")
-    assert (left.status, left.json["error"]["code"]) == (7, "clue-state")
+    assert (left.status, left.code) == (7, "clue-state")
     states = {each["id"]: each["state"] for each in run("list", "insurer", "--json").json["clues"]}
     assert states == {one: "reviewed", two: "draft"}
 
@@ -191,7 +164,7 @@ def test_a_command_of_several_clues_does_all_or_none(run: Run, tmp_path: Path) -
 def test_a_clue_that_is_named_twice_is_not_done_twice(run: Run, tmp_path: Path) -> None:
     one, two = added(run, tmp_path, lead(1), lead(2))
     left = run("review", "sun", one, two, one[:10], "--json")
-    assert (left.status, left.json["error"]["code"]) == (7, "clue-state")
+    assert (left.status, left.code) == (7, "clue-state")
     assert {each["state"] for each in run("list", "insurer", "--json").json["clues"]} == {"draft"}
     assert run("comment", "wu", one, one, "--text", "seen twice").status == 0
     history = run("show", "insurer", one, "--json").json["history"]
@@ -201,7 +174,7 @@ def test_a_clue_that_is_named_twice_is_not_done_twice(run: Run, tmp_path: Path) 
 @pytest.mark.parametrize("name", ["abc", "zzzzzz", "000000", "%%%%%%", "______"])
 def test_a_clue_that_is_not_there_is_refused_by_its_code(run: Run, name: str) -> None:
     left = run("show", "insurer", name, "--json")
-    assert (left.status, left.json["error"]["code"]) == (7, "clue-unknown")
+    assert (left.status, left.code) == (7, "clue-unknown")
 
 
 def test_wrong_usage_leaves_with_2_and_a_wrong_month_with_3(run: Run, tmp_path: Path) -> None:

@@ -8,57 +8,23 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
+from commands import WORDS, Left, Run
 
-from parties import cli
 from parties.founding import FILE, found, introduce
-from parties.operators import keys as operator_keys
 from parties.operators.keys import PASSPHRASE
 
 ROOT = Path(__file__).parents[2]
-WORDS = "correct horse battery"
 PEOPLE = {
     "analyst": "insurer",
     "compliance": "insurer",
     "investigator": "police",
     "approver": "police",
 }
-
-
-class Left(NamedTuple):
-    """How a command left."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Left]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command as the program would."""
-    monkeypatch.setattr(operator_keys, "ROUNDS", 1000)
-    monkeypatch.setenv(PASSPHRASE, WORDS)
-
-    def run(*words: object) -> Left:
-        monkeypatch.setattr(sys, "argv", ["greenlane", *map(str, words)])
-        with pytest.raises(SystemExit) as leave:
-            cli.main()
-        said = capsys.readouterr()
-        return Left(int(leave.value.code or 0), said.out, said.err)
-
-    return run
 
 
 @pytest.fixture
@@ -243,10 +209,10 @@ def test_people_list_show_approve_and_refuse(run: Run, office: Path) -> None:
         asked = run("ticket", "state", ticket(office, "other.json"), *police)
         assert (asked.status, asked.out.splitlines()[1:]) == (0, ["reason: no case"])
         waited = run("ticket", "submit", office / "other.json", *police, "--wait", "--json")
-        assert (waited.status, waited.json["error"]["code"]) == (7, "ticket-refused")
+        assert (waited.status, waited.code) == (7, "ticket-refused")
         assert "no case" in waited.json["error"]["message"]
     unknown = run("inbox", "show", "0" * 32, *here, "--json")
-    assert (unknown.status, unknown.json["error"]["code"]) == (7, "ticket-unknown")
+    assert (unknown.status, unknown.code) == (7, "ticket-unknown")
 
 
 def test_a_reason_that_is_no_line_is_refused_before_anything_is_decided(
@@ -273,15 +239,15 @@ def test_a_node_that_requires_roles_asks_who_decides(run: Run, office: Path) -> 
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("[operators]\n", "[operators]\nrequired = true\n"), "utf-8")
     nobody = run("inbox", "list", *here, "--json")
-    assert (nobody.status, nobody.json["error"]["code"]) == (10, "operator-missing")
+    assert (nobody.status, nobody.code) == (10, "operator-missing")
     keeper = ("operator", "issue", "keeper", "--role", "administrator", "--out", office / "keeper")
     file.write_text(text, "utf-8")
     assert run(*keeper, *here).status == 0
     file.write_text(text.replace("[operators]\n", "[operators]\nrequired = true\n"), "utf-8")
     kept = run("inbox", "show", ticket(office), *here, "--as", office / "keeper", "--json")
-    assert (kept.status, kept.json["error"]["code"]) == (10, "operator-not-allowed")
+    assert (kept.status, kept.code) == (10, "operator-not-allowed")
     listed = run("inbox", "list", *here, "--as", office / "analyst", "--json").json
     assert [each["id"] for each in listed["tickets"]] == [ticket(office)]
     other = approve(run, office, "analyst", "--as", office / "compliance", "--json")
-    assert (other.status, other.json["error"]["code"]) == (10, "operator-other")
+    assert (other.status, other.code) == (10, "operator-other")
     assert approve(run, office, "analyst").status == 0

@@ -2,58 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from commands import Run
 
-from parties import audit, cli
+from parties import audit
 from parties.audit.reading import StoredLog
 from parties.audit.showing import lines_of
 from parties.audit.verifying import verify
 from parties.cli.noting import noting
 from parties.errors import LocalFault
 from parties.founding import FILE, found, introduce
-from parties.operators import keys as operator_keys
 from parties.operators import read_operator_file
-from parties.operators.keys import PASSPHRASE
 from parties.settings_file import load
 from parties.store import Store
 
 ROOT = Path(__file__).parents[2]
 
 
-class Left(NamedTuple):
-    """How a command left, and what it printed."""
-
-    status: int
-    values: Any
-
-
-Run = Callable[..., Left]
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command as the program would, with --json."""
-    monkeypatch.setattr(operator_keys, "ROUNDS", 1000)
-    monkeypatch.setenv(PASSPHRASE, "correct horse battery")
-
-    def run(*words: object) -> Left:
-        monkeypatch.setattr(sys, "argv", ["greenlane", *map(str, words), "--json"])
-        with pytest.raises(SystemExit) as leave:
-            cli.main()
-        return Left(int(leave.value.code or 0), json.loads(capsys.readouterr().out))
-
-    return run
+def run(run: Run) -> Run:
+    """Each with --json."""
+    return lambda *words: run(*words, "--json")
 
 
 @pytest.fixture
@@ -106,8 +84,8 @@ def test_who_signs_is_written_down_where_the_node_is_known(run: Run, office: Pat
     (line,) = log_of(office / "police")
     assert line["event"] == "ticket_approved"
     assert line["facts"] == {
-        "ticket": made.values["ticket"],
-        "digest": made.values["digest"],
+        "ticket": made.json["ticket"],
+        "digest": made.json["digest"],
         "stage": "run",
         "operator": "p-approver",
         "role": "approver",
@@ -121,10 +99,10 @@ def test_who_may_not_sign_leaves_no_line_and_the_ticket_as_it_was(run: Run, offi
     assert run(*sign, *people(office, "investigator"), *ours).status == 0
     before = (office / "t.json").read_bytes()
     again = run(*sign, *people(office, "investigator"), *ours)
-    assert again.values["error"]["code"] == "ticket-one-person"
+    assert again.code == "ticket-one-person"
     other = run(*sign, *people(office, "analyst"), *ours)
-    assert (other.status, other.values["error"]["code"]) == (5, "certificate")
-    assert other.values["error"]["message"] == (
+    assert (other.status, other.code) == (5, "certificate")
+    assert other.json["error"]["message"] == (
         "the certificate is for an operator of insurer, and --settings are those of police"
     )
     assert len(log_of(office / "police")) == 1
@@ -167,7 +145,7 @@ def test_who_revokes_is_written_down(run: Run, office: Path, what: str) -> None:
 def test_who_may_not_revoke_leaves_no_line(run: Run, office: Path) -> None:
     revoke = ("ticket", "revoke", "0f" * 16, "--settings", office / "police" / FILE)
     left = run(*revoke, "--reason", "why", *people(office, "investigator"))
-    assert left.values["error"]["code"] == "certificate"
+    assert left.code == "certificate"
     assert log_of(office / "police") == []
     assert not (office / "police/tickets/revoked").exists()
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from arro3.core import RecordBatch
+from commands import WORDS, Run
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from green import Pair
 
-from parties import cli
 from parties.age import INTRO, opened
 from parties.asking import Question, ask
 from parties.checking import Finding, check
@@ -35,9 +33,6 @@ from parties.recipients import named, recipients
 from parties.settings import Settings
 from parties.settings_file import load
 from psi import Meter
-
-WORDS = "correct horse battery"
-Run = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
@@ -215,16 +210,9 @@ def test_check_says_to_whom_results_are_sealed(nodes: Pair) -> None:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command as the program would, with --json."""
-
-    def run(*words: object) -> tuple[int, Any]:
-        monkeypatch.setattr(sys, "argv", ["greenlane", *map(str, words), "--json"])
-        with pytest.raises(SystemExit) as leave:
-            cli.main()
-        return int(leave.value.code or 0), json.loads(capsys.readouterr().out)
-
-    return run
+def run(run: Run) -> Run:
+    """Each with --json."""
+    return lambda *words: run(*words, "--json")
 
 
 def test_results_are_opened_by_a_command_and_only_for_their_people(nodes: Pair, run: Run) -> None:
@@ -234,27 +222,26 @@ def test_results_are_opened_by_a_command_and_only_for_their_people(nodes: Pair, 
     assert report.result is not None
     out, folder = nodes.folder / "clear.parquet", nodes.folder / "police"
     command = ("results", "open", report.result, "--settings", folder / FILE, "--out", out)
-    status, values = run(*command)
-    assert (status, values["error"]["code"]) == (10, "operator-missing")
-    for role, code in (("auditor", "operator-not-allowed"),):
-        status, values = run(*command, "--as", folder / role)
-        assert (status, values["error"]["code"]) == (10, code)
+    left = run(*command)
+    assert (left.status, left.code) == (10, "operator-missing")
+    left = run(*command, "--as", folder / "auditor")
+    assert (left.status, left.code) == (10, "operator-not-allowed")
     stranger = nodes.folder / "stranger"
     settings = load(folder / FILE)
     issue_operator(settings, "p-other", "investigator", stranger, WORDS)
-    status, values = run(*command, "--as", stranger)
-    assert (status, values["error"]["code"]) == (10, "operator-other")
+    left = run(*command, "--as", stranger)
+    assert (left.status, left.code) == (10, "operator-other")
     assert not out.exists()
-    status, values = run(*command, "--as", folder / "investigator")
-    assert (status, values) == (0, {"file": str(out), "bytes": out.stat().st_size})
+    left = run(*command, "--as", folder / "investigator")
+    assert (left.status, left.json) == (0, {"file": str(out), "bytes": out.stat().st_size})
     assert out.stat().st_mode & 0o777 == 0o600
     assert pq.read_table(out).num_rows == report.rows
     data = report.result.read_bytes()
     report.result.write_bytes(data[:-1])
     out.unlink()
-    status, values = run(*command, "--as", folder / "investigator")
-    assert (status, values["error"]["code"]) == (9, "local")
-    assert values["error"]["message"].endswith("it was altered or cut")
+    left = run(*command, "--as", folder / "investigator")
+    assert (left.status, left.code) == (9, "local")
+    assert left.json["error"]["message"].endswith("it was altered or cut")
     assert not out.exists()
-    status, _ = run(*command[:2], nodes.folder / "none", *command[3:], "--as", folder / "approver")
-    assert status == 9
+    left = run(*command[:2], nodes.folder / "none", *command[3:], "--as", folder / "approver")
+    assert left.status == 9

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from commands import WORDS, Left, Run
 
 from parties import cli
 from parties.cli import operators, output
@@ -20,12 +19,10 @@ from parties.founding import FILE, found, introduce
 from parties.models.checking import checked
 from parties.models.loading import folder_of
 from parties.operators import ROLES
-from parties.operators import keys as operator_keys
 from parties.operators.keys import PASSPHRASE
 from parties.tickets.ticket import STAGES, WAYS
 
 ROOT = Path(__file__).parents[2]
-WORDS = "correct horse battery"
 PEOPLE = {
     "analyst": "insurer",
     "compliance": "insurer",
@@ -37,37 +34,6 @@ TELLING = (
     "try:\n main()\nexcept SystemExit:\n pass\n"
     "print(*sys.modules, file=sys.stderr)"
 )
-
-
-class Left(NamedTuple):
-    """How a command left."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Left]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command as the program would."""
-    monkeypatch.setattr(operator_keys, "ROUNDS", 1000)
-    monkeypatch.setenv(PASSPHRASE, WORDS)
-
-    def run(*words: object) -> Left:
-        monkeypatch.setattr(sys, "argv", ["greenlane", *map(str, words)])
-        with pytest.raises(SystemExit) as leave:
-            cli.main()
-        said = capsys.readouterr()
-        return Left(int(leave.value.code or 0), said.out, said.err)
-
-    return run
 
 
 @pytest.fixture
@@ -118,7 +84,7 @@ def test_a_ticket_from_draft_to_revocation(run: Run, office: Path) -> None:
             missing -= 1
             assert (done.status, len(done.json["missing"])) == (0, missing)
             if stage == "run":
-                assert (before.status, before.json["error"]["code"]) == (7, "ticket-unsigned")
+                assert (before.status, before.code) == (7, "ticket-unsigned")
             else:
                 assert (before.status, len(before.json["missing"])) == (0, missing + 1)
     assert (office / "t.json").stat().st_mode & 0o777 == 0o600
@@ -237,7 +203,7 @@ def test_signing_again_or_as_another_changes_nothing(run: Run, office: Path) -> 
     assert signed(run, office, "investigator", "run").status == 0
     before = (office / "t.json").read_bytes()
     again = signed(run, office, "investigator", "run", "--json")
-    assert (again.status, again.json["error"]["code"]) == (7, "ticket-one-person")
+    assert (again.status, again.code) == (7, "ticket-one-person")
     where = ("--settings", office / "police" / FILE, "--out", office / "twin")
     run("operator", "issue", "p-investigator", "--role", "approver", *where)
     twin = run(
@@ -245,12 +211,12 @@ def test_signing_again_or_as_another_changes_nothing(run: Run, office: Path) -> 
         *("--certificate", office / "twin/operator.pem", "--stage", "run"),
         *("--approval", "A-17", "--json"),
     )
-    assert (twin.status, twin.json["error"]["code"]) == (7, "ticket-one-person")
+    assert (twin.status, twin.code) == (7, "ticket-one-person")
     other = run(
         *("ticket", "sign", office / "t.json", "--key", office / "approver/operator.key"),
         *("--certificate", office / "analyst/operator.pem", "--stage", "run", "--json"),
     )
-    assert (other.status, other.json["error"]["code"]) == (7, "ticket-forged")
+    assert (other.status, other.code) == (7, "ticket-forged")
     assert (office / "t.json").read_bytes() == before
 
 
@@ -263,7 +229,7 @@ def test_a_file_that_is_no_ticket_is_refused_by_every_command(run: Run, office: 
         signed(run, office, "analyst", "run", "--json"),
         verified(run, office, "insurer", "--json"),
     ):
-        assert (left.status, left.json["error"]["code"]) == (7, "ticket-malformed")
+        assert (left.status, left.code) == (7, "ticket-malformed")
     assert run("ticket", "show", office / "none.json").status == 9
 
 
@@ -274,13 +240,13 @@ def test_an_operators_certificate_is_shown(run: Run, office: Path) -> None:
     assert lines[0] == "p-approver, approver of police"
     assert lines[2] == f"fingerprint {shown['fingerprint']}"
     node = run("operator", "show", office / "police/tls/node.pem", "--json")
-    assert (node.status, node.json["error"]["code"]) == (5, "certificate")
+    assert (node.status, node.code) == (5, "certificate")
 
 
 def test_an_operator_of_the_other_party_is_not_issued(run: Run, office: Path) -> None:
     where = ("--settings", office / "insurer" / FILE, "--out", office / "x")
     left = run("operator", "issue", "x", "--role", "approver", *where, "--json")
-    assert (left.status, left.json["error"]["code"]) == (3, "settings")
+    assert (left.status, left.code) == (3, "settings")
     assert run("operator", "issue", "x", "--role", "king", *where).status == 2
     assert not (office / "x").exists()
 
