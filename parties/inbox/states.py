@@ -39,9 +39,10 @@ def revoked_in(signed: SignedTicket, revoked: Collection[str]) -> frozenset[str]
 
 
 def settled(signed: SignedTicket, us: Party) -> Kept:
-    """Returns whether our people have signed for all stages for which the peer's have."""
+    """Returns whether our people have signed for all stages that it needs and the peer's have."""
     asked, answered = signed.signed_by(other(us)), signed.signed_by(us)
-    return "approved" if set(asked) <= set(answered) else "waiting"
+    needed = signed.ticket.stages()
+    return "approved" if {*asked} & {*needed} <= {*answered} else "waiting"
 
 
 def given(signed: SignedTicket, us: Party) -> SignedTicket | None:

@@ -30,9 +30,14 @@ NUMBER: Final = "trial"
 """Of the case and of the approval, of which there is none."""
 
 
-def file_of(way: Way) -> str:
-    """Returns the name of the file, in a folder of tickets; a newer one takes its place."""
-    return f"trial-{way}{SUFFIX}"
+def file_of(way: Way, peer: str) -> str:
+    """Returns the name of the file, in a folder of tickets; a newer one takes its place.
+
+    Args:
+        way: that the ticket allows.
+        peer: with which it is, as the node of the folder calls it.
+    """
+    return f"trial-{way}-{peer}{SUFFIX}"
 
 
 def write_trial(ours: Settings, theirs: Settings, at: datetime) -> None:
@@ -46,8 +51,8 @@ def write_trial(ours: Settings, theirs: Settings, at: datetime) -> None:
     """
     for way in WAYS:
         signed = make_trial(ours, theirs, at, (way,))
-        for settings in (ours, theirs):
-            write_ticket(settings.tickets.folder / file_of(way), signed)
+        for settings, peer in ((ours, _peer(ours, theirs)), (theirs, _peer(theirs, ours))):
+            write_ticket(settings.tickets.folder / file_of(way, peer.name), signed)
 
 
 def make_trial(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -159,9 +158,7 @@ def test_the_limit_of_a_day_is_a_sentence(green: Any) -> None:
 
 def test_a_peer_that_fails_is_an_object_beside_the_others(green: Any) -> None:
     prepare(green, "--set", "plate")
-    # A second insurer, where nobody answers; its trial tickets take the place of the first one's.
-    tickets = green.police.settings.tickets.folder
-    shutil.copy(tickets / "trial-inquire.json", tickets / "of-the-first.json")
+    # A second insurer, where nobody answers.
     found(green.folder / "C", "insurer", "other", "127.0.0.1:1")
     introduce(green.folder / "C/greenlane.toml", green.police.file)
     with green.answering(role="insurer"):

@@ -244,7 +244,9 @@ def test_who_knows_the_tables_gets_no_files_with_the_answer(pair: Pair) -> None:
 def ticket_of(police: Settings) -> Clearance:
     """The ticket that `greenlane init` has made, for a question about plates."""
     job = Job("ab" * 16, "inquire", police.sets(("plate",)), we_receive=True)
-    return cleared(police, job, (police.tickets.folder / file_of("inquire")).read_bytes())
+    return cleared(
+        police, job, (police.tickets.folder / file_of("inquire", "insurer")).read_bytes()
+    )
 
 
 @pytest.mark.parametrize("way", ["WAY_COUNT", "WAY_MATCH", "WAY_INQUIRE"])
@@ -259,7 +261,7 @@ def test_nothing_else_is_taken_all_at_once(pair: Pair, way: str) -> None:
         proposal = wire.Proposal.FromString(said)
         proposal.way = wire.Way.Value(way)
         name = way.removeprefix("WAY_").lower()
-        proposal.ticket = (police.tickets.folder / file_of(name)).read_bytes()  # type: ignore[arg-type]
+        proposal.ticket = (police.tickets.folder / file_of(name, "insurer")).read_bytes()  # type: ignore[arg-type]
         if name != "inquire":
             proposal.inputs.append(bytes(32))
         yield proposal.SerializeToString()

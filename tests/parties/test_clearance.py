@@ -387,7 +387,7 @@ def test_the_node_reads_its_rows_only_under_a_ticket(tmp_path: Path) -> None:
     insurer, police = load(one), load(two)
     (tmp_path / "police/records.csv").unlink()
     job = COUNT._replace(sets=insurer.sets(["plate"]))
-    ticket = (insurer.tickets.folder / file_of("count")).read_bytes()
+    ticket = (insurer.tickets.folder / file_of("count", "police")).read_bytes()
 
     def answered(said: bytes) -> None:
         side = Side(answers(police)("insurer", SESSION))
@@ -520,7 +520,7 @@ def test_nodes_that_are_introduced_have_a_ticket_for_each_way(tmp_path: Path) ->
             asked = job._replace(sets=settings.identifiers)
             tickets.add(find(settings, settings.peers[0], asked, now).data)
         names = {each.name for each in settings.tickets.folder.iterdir()}
-        assert names == {file_of(way) for way in WAYS}
+        assert names == {file_of(way, settings.peers[0].name) for way in WAYS}
     assert len(tickets) == 3, "one for each way, and the same on both nodes"
     said = next(each for each in map(json.loads, tickets) if each["ticket"]["ways"] == ["match"])
     assert said["ticket"]["purpose"] == "a first try, with made-up rows"

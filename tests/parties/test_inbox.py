@@ -415,6 +415,13 @@ def test_two_people_approve_in_whatever_order(office: Office, order: tuple[str, 
     assert [(line["role"], line["stage"]) for line in lines] == [(duty, "run") for duty in order]
 
 
+def test_a_stage_that_a_ticket_does_not_need_is_not_waited_for(office: Office) -> None:
+    data = office.ticket(("run", "disclosure"), ways=["count"], inquiries=0)
+    office.submit(data)
+    states = [office.approve(id_of(data), duty).state for duty in DUTIES["insurer"]]
+    assert states == ["waiting", "approved"]
+
+
 def test_the_peer_gets_no_signature_before_both_have_signed(office: Office) -> None:
     data = office.ticket(("run", "disclosure"))
     office.submit(data)
