@@ -38,6 +38,7 @@ from parties.settings import (
     NodeSettings,
     OperatorSettings,
     PeerSettings,
+    RetentionSettings,
     SourceSettings,
     StoreSettings,
     TableSettings,
@@ -69,6 +70,7 @@ TABLES = {
     "[operators.oidc]": ("operators.oidc", TokenSettings, ()),
     "[tickets]": ("tickets", TicketSettings, ()),
     "[store]": ("store", StoreSettings, ()),
+    "[retention]": ("retention", RetentionSettings, ()),
 }
 
 
