@@ -2,7 +2,8 @@
 
 `claims`, `records` and `links` are the rows with which a rule fires, at each edge of its windows
 and counts; `leads` are the claims of each lead, and `reason` what the first says. `[outside]` has
-for each parameter the changes by which the rows are just outside of it; `[also.NAME]` has others.
+for each parameter the changes by which the rows are just outside of it; `[inside.PARAMETER]` has
+what brings them to its edge, where they are not; `[also.NAME]` has others.
 A change is `KEY column = value`, with nothing for null, or `drop KEY`; the key of a link is
 `claim/record/dimension`.
 """
@@ -40,6 +41,7 @@ class Scene(NamedTuple):
     leads: tuple[str, ...]
     reason: str
     outside: Mapping[str, tuple[str, ...]]
+    inside: Mapping[str, Other]
     also: Mapping[str, Other]
 
 
@@ -52,11 +54,13 @@ def scene(pack: str, rule: str) -> Scene:
         tuple(told["leads"]),
         told["reason"],
         {name: tuple(edits) for name, edits in told["outside"].items()},
-        {
-            name: Other(tuple(each.get("edits", ())), each["leads"], each.get("set", number))
-            for name, each in told.get("also", {}).items()
-        },
+        {name: other({"leads": 1} | each, number) for name, each in told.get("inside", {}).items()},
+        {name: other(each, number) for name, each in told.get("also", {}).items()},
     )
+
+
+def other(each: Mapping[str, Any], number: Mapping[str, int]) -> Other:
+    return Other(tuple(each.get("edits", ())), each["leads"], each.get("set", number))
 
 
 def rows(text: str) -> Iterator[tuple[str, Row]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from scenes import FOLDER, edited, found, scene
+from scenes import FOLDER, Other, edited, found, scene
 
 from parties.judgements import WORDS, judges
 from parties.models.loading import OURS, load, names
@@ -56,6 +56,7 @@ def test_a_rule_fires_and_says_why_with_the_values(
     leads = found(connection, pack, rule, told.tables, told.set)
     assert [" ".join(lead.claims) for lead in leads] == list(told.leads)
     assert leads[0].reason == told.reason
+    assert not judges(told.reason)
     assert all(leads[0].subject.values())
 
 
@@ -63,7 +64,9 @@ def test_a_rule_fires_and_says_why_with_the_values(
     ("pack", "rule"), [pytest.param(*each, id=called(*each)) for each in RULES]
 )
 def test_every_parameter_of_a_rule_has_an_edge_in_its_scenario(pack: Pack, rule: Rule) -> None:
-    assert scene(pack.name, rule.name).outside.keys() == rule.parameters.keys()
+    told = scene(pack.name, rule.name)
+    assert told.outside.keys() == rule.parameters.keys()
+    assert told.inside.keys() <= rule.parameters.keys()
 
 
 @pytest.mark.parametrize(("pack", "rule", "name"), cases(EDGES))
@@ -77,6 +80,23 @@ def test_a_rule_does_not_fire_just_outside_and_does_if_the_edge_moves_by_one(
     moved = [{**told.set, name: here + step} for step in (-1, 1)]
     counts = [len(found(connection, pack, rule, tables, numbers)) for numbers in moved]
     assert sorted(counts) == [0, 1], "not this parameter, but something else keeps it from firing"
+
+
+@pytest.mark.parametrize(("pack", "rule", "name"), cases(EDGES))
+def test_a_rule_fires_just_inside_and_no_more_if_the_edge_moves_by_one(
+    connection: duckdb.DuckDBPyConnection, pack: Pack, rule: Rule, name: str
+) -> None:
+    told = scene(pack.name, rule.name)
+    inner = told.inside.get(name, Other((), 1, told.set))
+    tables = edited(told.tables, inner.edits)
+    (lead,) = found(connection, pack, rule, tables, inner.set)
+    here = inner.set.get(name, rule.parameters[name].default)
+    moved = [{**inner.set, name: here + step} for step in (-1, 1)]
+    kept = [
+        any(set(lead.claims) <= set(each.claims) for each in leads)
+        for leads in (found(connection, pack, rule, tables, numbers) for numbers in moved)
+    ]
+    assert sorted(kept) == [False, True], "the rows are not at the edge of this parameter"
 
 
 @pytest.mark.parametrize(("pack", "rule", "name"), cases(OTHERS))
