@@ -22,6 +22,12 @@ def main() -> None:
         "--overlap", type=float, default=0.02, help="share of the claims, 0 to 0.5"
     )
     arguments.add_argument("--clean", action="store_true", help="also write the clean identifiers")
+    arguments.add_argument(
+        "--edges",
+        type=int,
+        default=0,
+        help="how often claims are planted at every edge of every rule; also writes leads.csv",
+    )
     arguments.add_argument("--out", type=Path, required=True, help="directory for the files")
     given = arguments.parse_args()
     try:
@@ -33,6 +39,7 @@ def main() -> None:
             given.format,
             overlap=given.overlap,
             clean=given.clean,
+            edges=given.edges,
         )
     except OutOfRange as error:
         arguments.error(str(error))

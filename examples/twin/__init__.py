@@ -15,6 +15,7 @@ How it is built, in the order to read:
     plan       which row carries what, without looking at other rows
     people, phones, plates, vins    from a number to an identifier, one to one
     rings, schemes                  planted groups of rows
+    edges/                          planted groups at every edge of every rule, if asked for
     claims, records                 the columns of either file
     dirt, habits                    what clerks do to identifiers, and whether they survive it
     blocks     a block of rows of either file, dirt and copied rows and all

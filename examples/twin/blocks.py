@@ -11,6 +11,7 @@ import pyarrow as pa
 from . import claims, records
 from .cells import text
 from .dirt import soiled
+from .edges import columns
 from .plan import Side, World
 from .pools import Index, Mask
 
@@ -58,10 +59,12 @@ def block(whole: World, side: Side, number: int) -> Block:
     """Makes one block of a file, from its own seed: no other block has to be made for it."""
     part: ModuleType = claims if side.insurer else records
     rows = np.arange(number * BLOCK, min((number + 1) * BLOCK, side.rows))
-    seeds = np.random.SeedSequence(whole.seed, spawn_key=(1 if side.insurer else 2, number))
-    rng = np.random.Generator(np.random.PCG64(seeds))
+    rng = _source(whole, 1 if side.insurer else 2, number)
     fields = part.numbers(whole, rows, rng)
-    rings = whole.rings.columns(side.insurer, part.FIELDS)
+    if whole.edges:
+        more = columns.of_claims if side.insurer else columns.of_records
+        fields |= more(fields, _source(whole, 4 if side.insurer else 5, number))
+    rings = whole.rings.columns(side.insurer, tuple(fields))
     places = side.ring_places(np.arange(len(rings["time"]))) - rows[0]
     here = (places >= 0) & (places < len(rows))
     ring = np.zeros(len(rows), np.bool_)
@@ -69,6 +72,12 @@ def block(whole: World, side: Side, number: int) -> Block:
     for name, values in fields.items():
         values[places[here]] = rings[name][here]
     return _soiled_block(whole, side, part, rows, fields, ring, rng)
+
+
+def _source(whole: World, purpose: int, number: int) -> np.random.Generator:
+    """Returns the source of randomness of a block for one purpose."""
+    seeds = np.random.SeedSequence(whole.seed, spawn_key=(purpose, number))
+    return np.random.Generator(np.random.PCG64(seeds))
 
 
 def _soiled_block(
@@ -80,21 +89,24 @@ def _soiled_block(
     ring: Mask,
     rng: np.random.Generator,
 ) -> Block:
-    columns, texts = {}, {}
+    done, texts = {}, {}
     for kind, one in whole.identifiers.items():
         for column in COLUMNS[kind].own if side.insurer else COLUMNS[kind].their:
             ids = fields[_FIELD.get(column, column)]
             cells = one.cells(np.maximum(ids, 0))
-            done = soiled(kind, cells, ids >= 0, one.regular(ids), ring, rng)
-            texts[column] = done.values
-            columns[column] = (kind, ids, done.usable, done.codes)
+            soil = soiled(kind, cells, ids >= 0, one.regular(ids), ring, rng)
+            texts[column] = soil.values
+            done[column] = (kind, ids, soil.usable, soil.codes)
     order = _with_doubles(ring, rng)
+    table = part.table(whole, rows, fields, texts, rng)
+    if whole.edges:
+        table = (columns.with_claims if side.insurer else columns.with_records)(table, fields)
     return Block(
         rows[order],
-        part.table(whole, rows, fields, texts, rng).take(pa.array(order)),
+        table.take(pa.array(order)),
         {
             column: (kind, ids[order], usable[order], codes[order])
-            for column, (kind, ids, usable, codes) in columns.items()
+            for column, (kind, ids, usable, codes) in done.items()
         },
     )
 

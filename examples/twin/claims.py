@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from .cells import chosen, dates, money, numbered, timestamps
 from .clock import DAY, FIRST, HOUR, SPAN
-from .geography import BRANDS, CITIES, CLINICS, HOSPITALS, PLACES, ROADS, SHOPS
+from .geography import BRANDS, CITIES, CLINICS, HOSPITALS, PLACES, ROADS
 from .plan import World
 from .pools import Index, Mask, heavy, mixed
 from .rings import ACCIDENT, AUTO, DELAY
@@ -146,7 +146,7 @@ def table(
             "policy_start": dates(f["time"] // DAY - f["policy_days"]),
             "accident_time": timestamps(f["time"]),
             "accident_place": chosen(PLACES, f["place"]),
-            "repair_shop": chosen(SHOPS, f["shop"]),
+            "repair_shop": chosen(world.shops, f["shop"]),
             "hospital": chosen(HOSPITALS, f["hospital"]),
             "amount": money(f["amount"]),
         }

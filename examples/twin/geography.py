@@ -80,5 +80,7 @@ CREWS = ("交警一大队", "交警二大队", "交警三大队", "经侦支队"
 
 PLACES = pa.array([city + road for city in CITIES for road in ROADS])
 SHOPS = pa.array([city + brand + "汽车维修中心" for city in CITIES for brand in BRANDS])
+OWN_SHOPS = pa.array([f"{CITIES[n % len(CITIES)]}第{n}汽车修理厂" for n in range(4_000)])
+"""Shops to which only planted claims go; their numbers follow those of `SHOPS`."""
 HOSPITALS = pa.array([city + clinic for city in CITIES for clinic in CLINICS])
 STATIONS = pa.array([city + "公安局" + crew for city in CITIES for crew in CREWS])

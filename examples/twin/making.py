@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from .blocks import BLOCK, COLUMNS, SetColumns, block
 from .blocks import clean as clean_block
+from .edges import truth as told_by
 from .habits import HABITS
 from .plan import OutOfRange, Side, World, world
 from .pools import KINDS
@@ -29,6 +30,9 @@ class Twin:
     rings: rings.parquet with ring, group, file ("claims" or "records") and row_no, the claim_no or
         record_no of each planted row.
     columns: the sets by name.
+    leads: leads.csv, what rules have to say of planted claims; None without edges. Beside it stand
+        joined.parquet, what a match would tell the insurer, and joined.toml, which names all
+        columns for `greenlane models`.
     """
 
     claims: Path
@@ -39,6 +43,7 @@ class Twin:
     format: str
     columns: dict[str, SetColumns]
     truth: Truth
+    leads: Path | None
 
 
 def make_twin(
@@ -50,6 +55,7 @@ def make_twin(
     *,
     overlap: float = 0.02,
     clean: bool = False,
+    edges: int = 0,
 ) -> Twin:
     """Writes both files, the truth and the list of rings into a directory.
 
@@ -68,13 +74,17 @@ def make_twin(
             holds in any case; there are fewer distinct ones if the police file is small.
         clean: also writes claims.clean.parquet and records.clean.parquet: the row number, and what
             a normaliser should find in each identifier column, null where nothing.
+        edges: how often claims are planted just inside and just outside of every edge of every
+            rule of the packs, 0 to 200. Files then have further columns that rules need, and there
+            are the files of `Twin.leads`.
 
     Raises:
-        OutOfRange: a number of rows, the seed, the overlap or the format is out of range.
+        OutOfRange: a number of rows, the seed, the overlap, the format or the number of edges is
+            out of range.
     """
     if format not in FORMATS:
         raise OutOfRange(f"the format is one of {', '.join(FORMATS)}, not {format}")
-    whole = world(claims, records, seed, overlap)
+    whole = world(claims, records, seed, overlap, edges)
     out.mkdir(parents=True, exist_ok=True)
     own = _write(out, whole, whole.claims, format, clean)
     their = _write(out, whole, whole.records, format, clean)
@@ -85,6 +95,7 @@ def make_twin(
         )
         lists.append(found)
     truth = Truth(claims, records, seed, overlap, sets, own.ways, their.ways)
+    leads = out / "leads.csv" if edges else None
     twin = Twin(
         own.path,
         their.path,
@@ -94,7 +105,12 @@ def make_twin(
         format,
         COLUMNS,
         truth,
+        leads,
     )
+    if edges:
+        places = whole.claims.ring_places(np.arange(len(whole.rings.claims))).tolist()
+        told = told_by.leads(whole.rings.expected, places)
+        told_by.write(out, told_by.joined(own.cells, their.cells), told, format)
     with TableFile(twin.truth_list, "parquet") as file:
         file.write(pa.concat_tables(lists))
     with TableFile(twin.rings, "parquet") as file:
@@ -108,6 +124,7 @@ class _Written:
     path: Path
     tallies: dict[str, Tally]
     ways: dict[str, dict[str, int]]
+    cells: told_by.Cells
 
 
 def _write(out: Path, whole: World, side: Side, format: str, clean: bool) -> _Written:
@@ -115,6 +132,7 @@ def _write(out: Path, whole: World, side: Side, format: str, clean: bool) -> _Wr
     path = out / f"{name}.{format}"
     tallies = {kind: Tally(whole.pools[kind]) for kind in KINDS}
     ways: dict[str, Counter[str]] = {}
+    cells = told_by.Cells()
     with (
         TableFile(path, format) as file,
         TableFile(out / f"{name}.clean.parquet", "parquet") as truly,
@@ -122,6 +140,8 @@ def _write(out: Path, whole: World, side: Side, format: str, clean: bool) -> _Wr
         for number in range(-(-side.rows // BLOCK)):
             made = block(whole, side, number)
             file.write(made.table)
+            if whole.edges:
+                cells.add(whole, made)
             if clean:
                 truly.write(clean_block(whole, made))
             for kind in KINDS:
@@ -134,7 +154,8 @@ def _write(out: Path, whole: World, side: Side, format: str, clean: bool) -> _Wr
                 ways.setdefault(column, Counter()).update(
                     dict(zip(names, counts.tolist(), strict=True))
                 )
-    return _Written(path, tallies, {column: dict(counter) for column, counter in ways.items()})
+    ways_told = {column: dict(counter) for column, counter in ways.items()}
+    return _Written(path, tallies, ways_told, cells)
 
 
 def _ring_list(whole: World) -> pa.Table:

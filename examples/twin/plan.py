@@ -12,16 +12,21 @@ ranks after them draw from the range again, a few identities often.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
+from .edges.planting import plant_edges
+from .edges.scheme import Planter
+from .geography import OWN_SHOPS, SHOPS
 from .people import People
 from .phones import Phones
 from .plates import Plates
 from .pools import KINDS, Index, Pool, Scatter, heavy
 from .rings import Rings
-from .schemes import planted_rings
+from .schemes import plant_rings
 from .vins import Vins
 
 FEWEST_CLAIMS, FEWEST_RECORDS = 1_000, 500
@@ -30,6 +35,11 @@ MOST_ROWS = 20_000_000
 """Above this the rarest kinds of plate run out of numbers."""
 MOST_OVERLAP = 0.5
 """The windows of both sides take 1.75 times the overlap of the rows; see `world`."""
+MOST_EDGES = 200
+"""Each time takes 18 repair shops of its own, of which there are `len(OWN_SHOPS)`."""
+MOST_PLANTED = 0.7
+"""Share of the rows of either file that may be planted groups, so that there is something around
+them."""
 
 
 class OutOfRange(ValueError):
@@ -86,6 +96,8 @@ class World:
     vins: Vins
     phones: Phones
     rings: Rings
+    edges: int
+    shops: pa.StringArray
 
     @property
     def identifiers(self) -> dict[str, Identifiers]:
@@ -99,7 +111,7 @@ class World:
         return {kind: one.pool for kind, one in self.identifiers.items()}
 
 
-def world(claims: int, records: int, seed: int, overlap: float) -> World:
+def world(claims: int, records: int, seed: int, overlap: float, edges: int = 0) -> World:
     """Lays out both files.
 
     The share of overlap is split in two halves: joint rows, and solo rows of each kind. There are
@@ -107,7 +119,7 @@ def world(claims: int, records: int, seed: int, overlap: float) -> World:
     an identity, so that some stand in several records.
 
     Raises:
-        OutOfRange: a number of rows, the seed or the overlap is out of range.
+        OutOfRange: a number of rows, the seed, the overlap or the number of edges is out of range.
     """
     if not (FEWEST_CLAIMS <= claims <= MOST_ROWS and FEWEST_RECORDS <= records <= MOST_ROWS):
         raise OutOfRange(
@@ -118,12 +130,28 @@ def world(claims: int, records: int, seed: int, overlap: float) -> World:
         raise OutOfRange(f"the overlap is a share from 0 to {MOST_OVERLAP}, not {overlap}")
     if seed < 0:
         raise OutOfRange(f"the seed is 0 or more, not {seed}")
+    if not 0 <= edges <= MOST_EDGES:
+        raise OutOfRange(f"edges are planted 0 to {MOST_EDGES} times, not {edges}")
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     # With 1.25 ranks an identity and 1 + 2.5 windows, 5 identities a record fit the records.
     planted = round(claims * overlap / 2)
     shared = min(-(-planted * 4 // 5), records // 5)
     near = 4 * max(1, min(claims, records) // 400)
-    rings = planted_rings(1 + min(claims, records) // 200_000, rng)
+    maker = Planter(rng)
+    plant_rings(maker, 1 + min(claims, records) // 200_000)
+    if edges:
+        maker.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
+        plant_edges(maker, edges)
+    rings = maker.rings()
+    for name, planted_rows, rows in (
+        ("claims", rings.claims, claims),
+        ("records", rings.records, records),
+    ):
+        if len(planted_rows) > rows * MOST_PLANTED:
+            raise OutOfRange(
+                f"{len(planted_rows)} {name} are planted; a twin with them has at least "
+                f"{math.ceil(len(planted_rows) / MOST_PLANTED)} {name}, not {rows}"
+            )
     pools = {
         kind: Pool(shared, shared, len(rings.names[kind]), near // 4, own, their)
         for kind, own, their in (
@@ -148,4 +176,6 @@ def world(claims: int, records: int, seed: int, overlap: float) -> World:
         Vins.drawn(pools["vin"], placed.luxury, rng),
         Phones.drawn(pools["phone"], rng),
         placed,
+        edges,
+        pa.concat_arrays([SHOPS, OWN_SHOPS]) if edges else SHOPS,
     )

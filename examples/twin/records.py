@@ -13,7 +13,7 @@ from .plan import World
 from .pools import Index, heavy, mixed
 from .rings import RECORD_CASE
 
-TYPES = pa.array(["accident", "violation", "theft", "drunk driving", "case"])
+TYPES = pa.array(["accident", "violation", "theft", "drunk driving", "case", "impound"])
 FIELDS = (
     *("type", "person", "phone", "plate", "vin", "time"),
     *("place", "station", "passport", "flight", "flight_day"),

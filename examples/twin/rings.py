@@ -16,7 +16,9 @@ from .pools import KINDS, Index
 
 AUTO, ACCIDENT, DELAY = range(3)
 """Lines of business, as numbered in `claims.LINES`."""
-RECORD_ACCIDENT, RECORD_VIOLATION, RECORD_THEFT, RECORD_DRUNK, RECORD_CASE = range(5)
+RECORD_ACCIDENT, RECORD_VIOLATION, RECORD_THEFT, RECORD_DRUNK, RECORD_CASE, RECORD_IMPOUND = range(
+    6
+)
 """Types of record, as numbered in `records.TYPES`."""
 
 Row = dict[str, int]
@@ -30,6 +32,26 @@ _KIND_OF = {
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What a rule has to say of planted claims.
+
+    group: of a name of its own.
+    pack, rule: which; the rule "*" is any of the pack.
+    expected: "lead", "no-lead" or "either".
+    edge: of which parameter or window the claims are at the edge; "published" for figures of a
+        report, "" otherwise.
+    claims: their places among `Rings.claims`.
+    """
+
+    group: str
+    pack: str
+    rule: str
+    expected: str
+    edge: str
+    claims: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rings:
     """All planted rows, and which ring each ring identity is of.
 
@@ -37,12 +59,14 @@ class Rings:
         blocks, an absent field is -1.
     names: kind -> the ring's name for each identity of the kind's range of rings.
     luxury: the VINs that are to be of European makes, ascending.
+    expected: what rules have to say of the claims; empty unless edges are planted.
     """
 
     claims: list[tuple[str, int, Row]]
     records: list[tuple[str, int, Row]]
     names: dict[str, list[str]]
     luxury: list[int]
+    expected: list[Expected]
 
     def placed(self, starts: dict[str, int]) -> Rings:
         """Moves the identities from 0 to where the range of each kind starts."""
@@ -58,6 +82,7 @@ class Rings:
             [(name, group, moved(row)) for name, group, row in self.records],
             self.names,
             [number + starts["vin"] for number in self.luxury],
+            self.expected,
         )
 
     def columns(self, insurer: bool, fields: tuple[str, ...]) -> dict[str, Index]:
@@ -79,6 +104,11 @@ class Maker:
     records: list[tuple[str, int, Row]] = field(default_factory=list)
     names: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     luxury: list[int] = field(default_factory=list)
+    expected: list[Expected] = field(default_factory=list)
+
+    def rings(self) -> Rings:
+        """Returns all that was made."""
+        return Rings(self.claims, self.records, self.names, self.luxury, self.expected)
 
     def new(self, kind: str) -> int:
         """Returns the next identity of the kind; numbers start at 0, see `Rings.placed`."""

@@ -19,17 +19,14 @@ from .rings import (
     RECORD_THEFT,
     RECORD_VIOLATION,
     Maker,
-    Rings,
 )
 
 
-def planted_rings(groups: int, rng: np.random.Generator) -> Rings:
+def plant_rings(maker: Maker, groups: int) -> None:
     """Makes every kind of ring once a group."""
-    maker = Maker(rng)
     for maker.group in range(groups):
         for maker.name, ring in RINGS.items():
             ring(maker)
-    return Rings(maker.claims, maker.records, maker.names, maker.luxury)
 
 
 def _one_shop_nine_cars(maker: Maker) -> None:
