@@ -134,21 +134,33 @@ def tried(
         LocalFault: the tables themselves need too much memory.
     """
     with opened(bounds) as connection:
-        try:
-            held = fill(connection, tables, pack.columns, pack.line)
-        except duckdb.OutOfMemoryException:
-            held = None
-        if held is None:
-            raise LocalFault(f"the joined tables need more than {bounds.memory} of memory")
-        there = {f"{name}.{column}" for name, each in held.items() for column in each.columns}
-        outcomes = []
-        for rule in pack.rules:
-            given = numbers.get(rule.name, {})
-            lacking = [need for need in rule.needs if need not in there]
-            if lacking:
-                outcomes.append(Outcome(rule, rule.numbers(given), 0, Decimal(0), (), lacking))
-                continue
-            outcomes.append(run(connection, pack, rule, given, bounds, most))
+        return tried_over(connection, pack, tables, numbers, bounds, most)
+
+
+def tried_over(
+    connection: duckdb.DuckDBPyConnection,
+    pack: Pack,
+    tables: Mapping[str, Filled],
+    numbers: Mapping[str, Mapping[str, int]],
+    bounds: Bounds,
+    most: int = MOST_LEADS,
+) -> Trial:
+    """Does what `tried` does in a database that stays open, with the joined tables in it."""
+    try:
+        held = fill(connection, tables, pack.columns, pack.line)
+    except duckdb.OutOfMemoryException:
+        held = None
+    if held is None:
+        raise LocalFault(f"the joined tables need more than {bounds.memory} of memory")
+    there = {f"{name}.{column}" for name, each in held.items() for column in each.columns}
+    outcomes = []
+    for rule in pack.rules:
+        given = numbers.get(rule.name, {})
+        lacking = [need for need in rule.needs if need not in there]
+        if lacking:
+            outcomes.append(Outcome(rule, rule.numbers(given), 0, Decimal(0), (), lacking))
+            continue
+        outcomes.append(run(connection, pack, rule, given, bounds, most))
     return Trial(pack, held, outcomes)
 
 

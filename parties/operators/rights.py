@@ -74,6 +74,7 @@ ANYBODY: Final = frozenset(
     {
         *("init", "bench", "version", "operator show", "ticket show"),
         *("models check", "models try", "models page", "models window", "models rings"),
+        "models evaluate",
     }
 )
 """Commands that open no node: they make a new one, or read what whoever gives them can read."""

@@ -1,0 +1,155 @@
+"""`greenlane models evaluate`: what a pack finds of groups of claims that are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parties.cli.asking import AsJson
+from parties.cli.modelling import PackName
+from parties.cli.output import give
+
+if TYPE_CHECKING:
+    from parties.models.evaluation.evaluating import Evaluation
+    from parties.models.evaluation.intervals import Share
+    from parties.models.evaluation.scoring import Score
+
+
+def evaluate(
+    pack: PackName,
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            "--data",
+            help="A mapping (TOML), a folder, or files named like the joined tables.",
+        ),
+    ],
+    truth: Annotated[
+        Path, typer.Option(help="What rules have to say of which claims: CSV, Parquet or Arrow.")
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="RULE.PARAMETER=VALUE", help="A parameter, once for each."),
+    ] = None,
+    most: Annotated[
+        int, typer.Option(min=1, max=10_000, help="False leads of a rule that are told.")
+    ] = 20,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="The page to write, with intervals.")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Tell identifiers in full.")] = False,
+    seconds: Annotated[int, typer.Option(min=1, max=86_400, help="For each rule.")] = 60,
+    memory: Annotated[int, typer.Option(min=64, max=1 << 20, help="In all, in MB.")] = 3000,
+    as_json: AsJson = False,
+) -> None:
+    """Counts what a pack finds of groups of claims that are known, and what it finds besides."""
+    import os
+
+    from parties.errors import SettingsError
+    from parties.models.checking import checked
+    from parties.models.evaluation.evaluating import evaluate as evaluated
+    from parties.models.evaluation.page import page_of
+    from parties.models.evaluation.words import lines_of
+    from parties.models.loading import folder_of
+    from parties.models.mapping import mapped
+    from parties.models.sandbox import Bounds
+    from parties.models.trying import numbers_of
+    from parties.whole_files import write_whole
+
+    if page is not None and page.suffix != ".html":
+        raise SettingsError(f"{page.name}: must end in .html")
+    loaded = checked(folder_of(pack))
+    numbers = numbers_of(loaded, set_ or [])
+    bounds = Bounds(float(seconds), f"{memory}MB", len(os.sched_getaffinity(0)))
+    found = evaluated(loaded, mapped(data), truth, numbers, bounds, most, plain=plain)
+    lines = list(lines_of(found))
+    if page is not None:
+        write_whole(page, page_of(found).encode())
+        lines += ["", f"wrote {page}"]
+    give(_values(found), lines, as_json=as_json)
+
+
+def _values(found: Evaluation) -> dict[str, Any]:
+    from parties.models.evaluation.intervals import CONFIDENCE
+    from parties.models.evaluation.scoring import together
+
+    pack = found.trial.pack
+    return {
+        "pack": pack.name,
+        "version": pack.version,
+        "digest": pack.digest,
+        "tables": {
+            name: {"rows": held.rows, "left_out": dict(held.left_out)}
+            for name, held in found.trial.tables.items()
+        },
+        "groups": len(found.groups),
+        "unknown_claims": found.unknown,
+        "confidence": CONFIDENCE,
+        "rules": [
+            {
+                "rule": each.rule.name,
+                "version": each.rule.version,
+                "parameters": dict(outcome.parameters),
+                "not_counted": each.not_counted,
+                **_shares(each.found, each.near_found, each.right),
+            }
+            for outcome, each in zip(found.trial.outcomes, found.scores, strict=True)
+        ],
+        "all": _shares(*together(found.scores)),
+        "missed": [
+            {"rule": each.rule.name, "group": missed.group.name, "edge": missed.group.edge}
+            | {"claims": sorted(missed.group.claims), "held": missed.held}
+            for each in found.scores
+            for missed in each.missed
+        ],
+        "near_misses_found": [
+            {"rule": each.rule.name, "group": near.name, "edge": near.edge}
+            | {"claims": sorted(near.claims)}
+            for each in found.scores
+            for near in each.near
+        ],
+        "false": [lead for each in found.scores for lead in _false(each)],
+    }
+
+
+def _shares(found: Share, near: Share, right: Share) -> dict[str, Any]:
+    return {
+        "planted": found.of,
+        "found": found.number,
+        "missed": found.of - found.number,
+        "recall": _share(found),
+        "near_misses": near.of,
+        "near_misses_found": near.number,
+        "near_miss_rate": _share(near),
+        "leads": right.of,
+        "false": right.of - right.number,
+        "precision": _share(right),
+    }
+
+
+def _share(each: Share) -> dict[str, float] | None:
+    if each.value is None or each.interval is None:
+        return None
+    low, high = each.interval
+    return {"value": each.value, "low": low, "high": high}
+
+
+def _false(score: Score) -> list[dict[str, Any]]:
+    from parties.models.evaluation.words import because
+
+    return [
+        {
+            "rule": score.rule.name,
+            "reason": each.lead.reason,
+            "because": because(each, score.rule),
+            "innocent": score.rule.innocent,
+            "claims": list(each.lead.claims),
+            "records": list(each.lead.records),
+            "amount": None if each.lead.amount is None else str(each.lead.amount),
+            "near_misses": list(each.near),
+            "others": list(each.others),
+        }
+        for each in score.wrong
+    ]
