@@ -12,6 +12,7 @@ from parties.cli.asking import AsJson
 from parties.cli.output import give
 
 if TYPE_CHECKING:
+    from parties.models.pack import Pack
     from parties.models.trying import Trial
 
 
@@ -33,15 +34,20 @@ def check(
             "version": pack.version,
             "line": pack.line,
             "rules": [{"name": rule.name, "version": rule.version} for rule in pack.rules],
+            "drafts": pack.drafts,
             "digest": pack.digest,
         }
         for pack in found
     ]
-    lines = [
-        f"{pack.name} {pack.version}: {len(pack.rules)} rules, digest {pack.digest}"
-        for pack in found
-    ]
+    lines = [line for pack in found for line in _checked(pack)]
     give({"packs": values}, lines, as_json=as_json)
+
+
+def _checked(pack: Pack) -> list[str]:
+    lines = [f"{pack.name} {pack.version}: {len(pack.rules)} rules, digest {pack.digest}"]
+    if pack.drafts:
+        lines.append(f"  drafts, which nobody has accepted: {', '.join(pack.drafts)}")
+    return lines
 
 
 def try_(
@@ -183,6 +189,8 @@ def _values(trial: Trial) -> dict[str, Any]:
 
 def _lines(trial: Trial) -> list[str]:
     lines = [f"pack {trial.pack.name} {trial.pack.version}, digest {trial.pack.digest}"]
+    if trial.pack.drafts:
+        lines.append(f"drafts, whose leads become no clues: {', '.join(trial.pack.drafts)}")
     for name, held in trial.tables.items():
         left = "".join(f"; {what} left out: {n:,}" for what, n in held.left_out.items())
         lines.append(f"{name}: {held.rows:,} rows{left}")

@@ -255,13 +255,23 @@ def revoke(
 
 
 def _digest_of(rules: str) -> str:
-    """Returns the digest of a pack of rules, which is looked through, or one that was given."""
+    """Returns the digest of a pack of rules, which is looked through, or one that was given.
+
+    Raises:
+        PackRefused: it is not what it must be, or has rules that nobody has accepted.
+    """
     if len(rules) == 64 and set(rules) <= set("0123456789abcdef"):
         return rules
+    from parties.errors import PackRefused
     from parties.models.checking import checked
     from parties.models.loading import folder_of
 
-    return checked(folder_of(rules)).digest
+    pack = checked(folder_of(rules))
+    if pack.drafts:
+        raise PackRefused(
+            f"{pack.name}/{pack.drafts[0]}: is a draft; no ticket names a pack of such"
+        )
+    return pack.digest
 
 
 def packs_of(rules: Sequence[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@
     sealed       how letters and receipts are signed
     counting     the monthly report; reporting is how it looks
     erasing      when a ticket's time is over
+    concluded    what clues came to, for those who look what they have in common
 
 A clue says that somebody should look. No word of the ledger says more about a person.
 """

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from parties.errors import PackRefused
 from parties.judgements import judges
-from parties.models.pack import Pack, Parameter, Rule
+from parties.models.pack import DRAFT, TO_WRITE, Pack, Parameter, Rule
 from parties.models.tables import DIMENSIONS, LINES, TABLES
 from parties.models.units import MOST, MOST_OF_ALL, UNITS
 from parties.tickets.fields import Fields, Malformed
@@ -74,10 +74,22 @@ def load(folder: Path) -> Pack:
             rule = _rule(Fields(document(path, where), where, Rule._fields))
             if rule.name != path.stem:
                 raise Malformed(f"name of {where} must be that of its file, {path.stem}")
+            _must_be_accepted(pack, rule, where)
             pack = pack._replace(rules=(*pack.rules, rule))
     except Malformed as error:
         raise PackRefused(str(error)) from None
     return pack
+
+
+def _must_be_accepted(pack: Pack, rule: Rule, where: str) -> None:
+    """Checks that a rule is a draft among drafts, or was accepted by somebody."""
+    if rule.version == DRAFT < pack.version:
+        raise Malformed(
+            f"version of {where} is 0, which a draft has: accept it by a version from 1 on, or "
+            "keep it in a pack of version 0"
+        )
+    if rule.version > DRAFT and rule.innocent == TO_WRITE:
+        raise Malformed(f"innocent of {where} must say what would make it innocent")
 
 
 def document(path: Path, where: str) -> dict[str, Any]:
@@ -111,7 +123,7 @@ _PACK: Final = ("name", "version", "line", "title", "columns")
 def _pack(fields: Fields) -> Pack:
     return Pack(
         name=fields.form("name", NAME),
-        version=fields.number("version", 1, MOST_VERSION),
+        version=fields.number("version", DRAFT, MOST_VERSION),
         line=fields.one("line", LINES),
         title=fields.text("title", LONGEST_TEXT),
         columns=_columns(fields),
@@ -147,12 +159,12 @@ def _column(fields: Fields, table: str, name: str) -> tuple[str, str]:
 
 
 def _rule(fields: Fields) -> Rule:
-    parameters = fields.keys_of("parameters", WORD, MOST_PARAMETERS)
+    parameters = fields.keys_of("parameters", WORD, MOST_PARAMETERS, least=0)
     subject = fields.keys_of("subject", WORD, len(DIMENSIONS))
     inner = fields.inner("parameters", parameters)
     return Rule(
         name=fields.form("name", NAME),
-        version=fields.number("version", 1, MOST_VERSION),
+        version=fields.number("version", DRAFT, MOST_VERSION),
         title=fields.text("title", LONGEST_TEXT),
         dimensions=fields.ordered("dimensions", len(DIMENSIONS), _among(DIMENSIONS)),
         needs=fields.ordered("needs", sum(map(len, TABLES.values())), NEED),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from parties import canonical
 from parties.models.units import Value, typed
@@ -35,7 +35,7 @@ class Rule(NamedTuple):
 
     Attributes:
         name: within its pack.
-        version: goes up with each change.
+        version: goes up with each change; 0 of a draft, which nobody has accepted.
         title: what it looks for, in one line.
         dimensions: what it ties claims together by.
         needs: columns that its SQL reads, as table.column.
@@ -83,7 +83,7 @@ class Pack(NamedTuple):
 
     Attributes:
         name: of the pack.
-        version: goes up with each change.
+        version: goes up with each change; 0 of a pack in which drafts may stand.
         line: one of `tables.LINES`.
         title: what it is, in one line.
         columns: table -> column -> (type, unit), which its rules need.
@@ -96,6 +96,11 @@ class Pack(NamedTuple):
     title: str
     columns: Mapping[str, Mapping[str, tuple[str, str]]]
     rules: tuple[Rule, ...]
+
+    @property
+    def drafts(self) -> list[str]:
+        """Names of its rules that nobody has accepted."""
+        return [rule.name for rule in self.rules if rule.version == DRAFT]
 
     @property
     def digest(self) -> str:
@@ -113,3 +118,7 @@ class Pack(NamedTuple):
 
 FORM = 1
 """Of a pack; a part of its digest."""
+DRAFT: Final = 0
+"""The version of a rule that nobody has accepted. It may be tried; a lead of it becomes no clue."""
+TO_WRITE: Final = "To be written by whoever accepts this rule."
+"""What stands in a draft for what would make it innocent; no other rule may say so."""

@@ -44,11 +44,16 @@ def _rule(pack: Pack, rule: Rule) -> Iterator[str]:
     yield f"- Innocent if: {rule.innocent}"
     yield f"- Source: {rule.source}"
     yield f"- Needs: {', '.join(f'`{need}`' for need in rule.needs)}\n"
+    if rule.parameters:
+        yield from _parameters(rule)
+    yield f"\n```sql\n{rule.sql}\n```\n"
+
+
+def _parameters(rule: Rule) -> Iterator[str]:
     yield "| parameter | what it bounds | default | may be | the default is from |"
     yield "| --- | --- | --- | --- | --- |"
     for name, each in rule.parameters.items():
         yield f"| `{name}` | {each.meaning} | {worded(each.default, each.unit)} | {_may(each)} |"
-    yield f"\n```sql\n{rule.sql}\n```\n"
 
 
 def _may(each: Parameter) -> str:

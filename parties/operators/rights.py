@@ -57,6 +57,7 @@ RIGHTS: Final[Mapping[str, tuple[OperatorRole, ...]]] = {
     "clues merge": _SIGN,
     "clues send": (*_SIGN, *_KEEP),
     "clues report": (*_SIGN, "auditor"),
+    "models mine": _SIGN,
     "audit show": _AUDIT,
     "audit verify": _AUDIT,
     "audit compare": _AUDIT,

@@ -130,11 +130,11 @@ class Fields:
             raise self._wrong(name, f"must be an object that may have {', '.join(among)}")
         return sorted(values)
 
-    def keys_of(self, name: str, form: re.Pattern[str], most: int) -> list[str]:
-        """The names within an inner object, each of a form; there is one at least."""
+    def keys_of(self, name: str, form: re.Pattern[str], most: int, least: int = 1) -> list[str]:
+        """The names within an inner object, each of a form."""
         values = self._values[name]
-        if not isinstance(values, dict) or not 1 <= len(values) <= most:
-            raise self._wrong(name, f"must be an object of 1 to {most} entries")
+        if not isinstance(values, dict) or not least <= len(values) <= most:
+            raise self._wrong(name, f"must be an object of {least} to {most} entries")
         return sorted(_formed(key, form, f"a name in {self._place(name)}") for key in values)
 
     def _place(self, name: str) -> str:

@@ -66,6 +66,7 @@ MAY: Final[dict[str, str]] = {
             *("accept", "return", "file", "conclude", "merge"),
         )
     },
+    "models mine": f"{ASK} {ANSWER}",
     "clues send": f"{ASK} {ANSWER} {KEEP}",
     "clues report": f"{ASK} {ANSWER} {AUDIT}",
     "operator whoami": f"{ASK} {ANSWER} {AUDIT} {KEEP}",
