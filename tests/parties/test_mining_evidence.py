@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
 from math import comb, log, sqrt
 from random import Random
 
@@ -11,8 +10,9 @@ import numpy as np
 import pytest
 
 from parties.models.mining.bands import UNKNOWN, called, cut, quantiles
+from parties.models.mining.cases import Cases
 from parties.models.mining.evidence import Hypergeometric, Z, adjusted, wilson
-from parties.models.mining.holding_out import PARTS, area, compare, part_of
+from parties.models.mining.holding_out import PARTS, area, compare, parts_of
 from parties.models.mining.scorecard import PRIOR, regress
 from parties.models.mining.weights import weigh
 
@@ -147,8 +147,12 @@ def test_bands_are_cut_where_they_say() -> None:
     assert quantiles(np.full(3, np.nan)) == []
 
 
-def test_cases_are_held_out_in_parts_of_about_one_size() -> None:
-    parts = [part_of(f"case {n}") for n in range(1000)]
-    assert {*parts} == {*range(PARTS)}
-    sizes = sorted(parts.count(part) for part in range(PARTS))
-    assert all(b - a < 60 for a, b in pairwise(sizes))
+def test_all_parts_have_as_many_cases_and_as_many_confirmed_whatever_their_order() -> None:
+    names, confirmed = [f"case {n}" for n in range(503)], np.arange(503) % 7 == 0
+    none = np.zeros(0, np.int64)
+    parts = parts_of(Cases(names, confirmed, none, none, 0))
+    for some in (parts, parts[confirmed]):
+        counts = np.bincount(some, minlength=PARTS)
+        assert counts.max() - counts.min() <= 2
+    back = parts_of(Cases(names[::-1], confirmed[::-1], none, none, 0))
+    assert back[::-1].tolist() == parts.tolist()
