@@ -15,7 +15,7 @@ _FIND: Final = """
     FROM clues c LEFT JOIN clue_contents t ON t.clue = c.id
     WHERE c.state = 'concluded' OR (c.state = 'returned' AND EXISTS (
         SELECT 1 FROM clue_history h
-        WHERE h.clue = c.id AND h.act = 'return' AND h.code = :innocent))
+        WHERE h.clue IN (c.id, c.head) AND h.act = 'return' AND h.code = :innocent))
     ORDER BY c.made, c.id"""
 
 

@@ -27,7 +27,9 @@ from parties.founding import FILE, found, introduce
 from parties.settings import PeerSettings
 from psi.dialogue import HEAR, Dialogue
 
-sys.path[:0] = [str(Path(__file__).parent)]  # for what files of this folder share
+EXAMPLES = Path(__file__).parents[2] / "examples"
+# For what files of this folder share, and what is made up.
+sys.path[:0] = [str(Path(__file__).parent), str(EXAMPLES)]
 
 Reply: TypeAlias = tuple[list[bytes], grpc.StatusCode, str | None]
 

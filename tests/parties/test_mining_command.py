@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from desks import INVESTIGATOR, TICKET, Desks, desks, lead
-from histories import history
+from make_history import history
 
 from parties.audit.showing import lines_of
 from parties.cli import main
@@ -179,8 +179,9 @@ def test_outcomes_are_what_the_clues_of_the_ledger_came_to(ledgers: Desks) -> No
         assert outcomes.neither == {"C-4-1", "C-4-2"}
 
 
+@pytest.mark.parametrize("ends", [("accept", "file", "conclude"), ("return",)])
 def test_clues_that_were_merged_are_one_case_and_erased_ones_have_no_claims(
-    ledgers: Desks,
+    ledgers: Desks, ends: tuple[str, ...]
 ) -> None:
     one, two = (
         desk.transferred(lead(n))[0] for n, desk in ((1, ledgers.insurer), (2, ledgers.rival))
@@ -192,11 +193,11 @@ def test_clues_that_were_merged_are_one_case_and_erased_ones_have_no_claims(
     ledgers.insurer.answer(one)
     ledgers.rival.answer(two)
     ledgers.carry()
-    for what in ("accept", "file", "conclude"):
-        police.act(one, what)
+    for what in ends:
+        police.act(one, what, **{"code": "innocent"} if what == "return" else {})
     with police.books.limits.store.reading() as connection:
         outcomes = of_ledger(concluded(connection))
-    assert {each.name for each in outcomes.cases.values()} == {one}
+    assert {*outcomes.cases.values()} == {Case(one, ends != ("return",))}
     assert {*outcomes.cases} == {"C-1-1", "C-1-2", "C-2-1", "C-2-2"}
     with police.writing() as (connection, at):
         erase(connection, at, TICKET)

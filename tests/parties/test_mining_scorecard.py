@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from histories import history
+from make_history import history
 
 from parties.judgements import judges
 from parties.models.mapping import mapped

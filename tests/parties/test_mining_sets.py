@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from histories import History, history
+from make_history import History, history
 
 from parties.errors import PackRefused, SourceError
 from parties.models.checking import checked

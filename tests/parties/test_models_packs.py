@@ -16,6 +16,7 @@ from parties.models.binding import create
 from parties.models.checking import checked
 from parties.models.loading import LONGEST, OURS, folder_of, load, names
 from parties.models.mapping import mapped
+from parties.models.pack import TO_WRITE
 from parties.models.sandbox import CHECKING, Bounds, opened
 from parties.models.tables import TABLES
 from parties.models.trying import numbers_of, tried
@@ -112,7 +113,9 @@ def test_a_rule_that_lacks_an_entry_is_refused(tmp_path: Path, entry: str) -> No
     [
         ({"colour": "red"}, "many.toml has an entry that this release does not know"),
         ({"name": "few"}, "name of small/many.toml must be that of its file"),
-        ({"version": 0}, "version of small/many.toml must be a whole number"),
+        ({"version": -1}, "version of small/many.toml must be a whole number"),
+        ({"version": 0}, "version of small/many.toml is 0, which a draft has"),
+        ({"innocent": TO_WRITE}, "innocent of small/many.toml must say what would make it"),
         ({"dimensions": ["colour"]}, "an entry of dimensions of small/many.toml"),
         ({"needs": ["claims.colour", "claims.plate"]}, "claims.colour is no column of the joined"),
         (

@@ -1,11 +1,14 @@
-"""A made-up history of claims and of what their cases came to, in which something is planted.
+"""Makes a history of claims and of what their cases came to, in which something is planted.
 
-Claims of a phone that many persons share, at night, are confirmed in most cases; all others in one
-case of ten, whatever they are. What is told by no other way than the two together is planted.
+    python examples/make_history.py --out history
+
+Cases of claims at night, reported from a phone that several persons share, are confirmed nine times
+in ten; all others once in ten, whatever they are. Everything in the files is made up.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,7 +29,7 @@ class History(NamedTuple):
 
     def write(self, folder: Path) -> Path:
         """Writes the files; returns that of the outcomes."""
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, rows in self._asdict().items():
             if rows:
                 with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
@@ -55,7 +58,7 @@ def history(
         size: claims of a case, at most.
         undecided: claims of which nothing was concluded.
     """
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311  # nothing of it is secret
     claims: list[dict[str, Any]] = []
     links: list[dict[str, Any]] = []
     records: list[dict[str, Any]] = []
@@ -104,3 +107,21 @@ def history(
     for _ in range(undecided):
         claim(random.random() < 0.25, random.random() < 0.25)
     return History(claims, links, records, outcomes)
+
+
+def main() -> None:
+    """Reads the arguments, writes the files, prints counts."""
+    arguments = argparse.ArgumentParser(description="Makes a made-up history of claims and cases.")
+    arguments.add_argument("--cases", type=int, default=1000, help="that were concluded")
+    arguments.add_argument("--undecided", type=int, default=1000, help="claims of no case")
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--out", type=Path, required=True, help="directory for the files")
+    given = arguments.parse_args()
+    made = history(given.seed, given.cases, undecided=given.undecided)
+    outcomes = made.write(given.out)
+    print(f"{given.out}: {len(made.claims)} claims, {len(made.records)} records")
+    print(f"{outcomes}: {given.cases} cases")
+
+
+if __name__ == "__main__":
+    main()
