@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -88,6 +89,20 @@ def test_what_is_measured_is_what_a_node_runs(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(PROTOCOLS, "dh", dh._replace(sender=sender))  # type: ignore[arg-type]
     assert calibration._seconds("dh", 10, 20) > 0
     assert told == [(20, 20)]
+
+
+def test_what_else_the_machine_does_costs_no_protocol_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a busy machine a small run once took longer than a large one: elements cost nothing."""
+
+    def interrupted(*sides: Any) -> Any:
+        time.sleep(0.3)
+        return converse(*sides)
+
+    converse = calibration.converse
+    monkeypatch.setattr(calibration, "converse", interrupted)
+    assert 0 < calibration._seconds("dh", 10, 20) < 0.2
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path, measured: list[str]) -> None:
