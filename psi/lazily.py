@@ -1,12 +1,18 @@
-"""NumPy and pyarrow, each imported when it is first used.
+"""What takes long to import, imported when it is first used: NumPy, pyarrow, parts of libraries.
 
-To start, they take a process longer than a small match takes it, and a match of texts without
-records needs neither. What is annotated with them is not evaluated.
+To start, NumPy and pyarrow take a process longer than a small match takes it, and a match of texts
+without records needs neither. What is annotated with them is not evaluated.
+
+Libraries import what most of their users never touch. `unread` spares a process that.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,4 +37,33 @@ else:
 
     np, npt, pa = _Module("numpy"), _Module("numpy.typing"), _Module("pyarrow")
 
-__all__ = ["np", "npt", "pa"]
+__all__ = ["np", "npt", "pa", "unread"]
+
+
+@contextmanager
+def unread(*names: str) -> Iterator[None]:
+    """Lets what is imported in the block have modules that are read when they are first used.
+
+    Who imports them elsewhere, or later, imports them as ever. So does the block what has been
+    imported before.
+
+    Args:
+        names: of modules, and of those within them that the block names by themselves.
+    """
+    stand_ins = {name: _Unread(name) for name in names if name not in sys.modules}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name, stand_in in stand_ins.items():
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]
+
+
+class _Unread(ModuleType):
+    """Stands for a module; what is asked of it is asked of the module, which is then imported."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(import_module(self.__name__), attribute)

@@ -26,6 +26,12 @@ import os
 # is worth knowing; an operator who wants more sets the variable.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+from psi.lazily import unread
+
+# Half of what gRPC imports is for `async`, of which nothing is used here.
+with unread("asyncio", "grpc.aio"):
+    import grpc  # noqa: F401  # as every file here has it
+
 from parties.channel.answering import Answer
 from parties.channel.ended import Ended
 from parties.channel.line import Carried

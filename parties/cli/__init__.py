@@ -3,8 +3,8 @@
 Every command has `--json`: one object on stdout, also for errors, `{"error": {...}}`. Exit codes
 are those of `parties.errors`.
 
-The commands import what they need when they run. The help, wrong usage and Ctrl-C while the program
-starts thus do not wait for gRPC and DuckDB.
+A command is imported when it is asked for, and imports what it needs when it runs. The help, wrong
+usage and Ctrl-C while the program starts thus do not wait for gRPC and DuckDB.
 """
 
 from __future__ import annotations
@@ -12,89 +12,69 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Final
 
 import typer
 
-from parties.cli import (
-    asking,
-    auditing,
-    bench,
-    clue_deciding,
-    clue_listing,
-    clues,
-    erasing,
-    evaluating,
-    inbox,
-    inquiring,
-    mining,
-    modelling,
-    opening,
-    operators,
-    ringing,
-    serving,
-    setting_up,
-    storing,
-    submitting,
-    tickets,
-)
 from parties.cli.output import run
 
-COMMANDS: Final[dict[str, Callable[..., None]]] = {
-    "init": setting_up.init,
-    "check": setting_up.check,
-    "serve": serving.serve,
-    "match": asking.match,
-    "count": asking.count,
-    "list": asking.list_matches,
-    "prepare": inquiring.prepare,
-    "fetch": inquiring.fetch,
-    "inquire": inquiring.inquire,
-    "erase": erasing.erase,
-    "results open": opening.open_result,
-    "operator issue": operators.issue,
-    "operator show": operators.show,
-    "operator whoami": operators.whoami,
-    "ticket draft": tickets.draft,
-    "ticket sign": tickets.sign,
-    "ticket show": tickets.show,
-    "ticket verify": tickets.verify,
-    "ticket revoke": tickets.revoke,
-    "ticket submit": submitting.submit,
-    "ticket state": submitting.state,
-    "inbox list": inbox.list_tickets,
-    "inbox show": inbox.show,
-    "inbox approve": inbox.approve,
-    "inbox refuse": inbox.refuse,
-    "store set-clock": storing.set_clock,
-    "audit show": auditing.show,
-    "audit verify": auditing.verify,
-    "audit compare": auditing.compare,
-    "audit export": auditing.export,
-    "models check": modelling.check,
-    "models try": modelling.try_,
-    "models page": modelling.page,
-    "models window": modelling.window,
-    "models rings": ringing.rings,
-    "models evaluate": evaluating.evaluate,
-    "models mine": mining.mine,
-    "clues list": clue_listing.list_clues,
-    "clues show": clue_listing.show,
-    "clues add": clues.add,
-    "clues assign": clues.assign,
-    "clues comment": clues.comment,
-    "clues review": clues.review,
-    "clues transfer": clues.transfer,
-    "clues accept": clue_deciding.accept,
-    "clues return": clue_deciding.return_,
-    "clues file": clue_deciding.file,
-    "clues conclude": clue_deciding.conclude,
-    "clues merge": clue_deciding.merge,
-    "clues send": clues.send,
-    "clues report": clue_listing.report,
-    "bench": bench.bench,
-    "version": setting_up.version,
+COMMANDS: Final = {
+    "init": "setting_up.init",
+    "check": "setting_up.check",
+    "serve": "serving.serve",
+    "match": "asking.match",
+    "count": "asking.count",
+    "list": "asking.list_matches",
+    "prepare": "inquiring.prepare",
+    "fetch": "inquiring.fetch",
+    "inquire": "inquiring.inquire",
+    "erase": "erasing.erase",
+    "results open": "opening.open_result",
+    "operator issue": "operators.issue",
+    "operator show": "operators.show",
+    "operator whoami": "operators.whoami",
+    "ticket draft": "tickets.draft",
+    "ticket sign": "tickets.sign",
+    "ticket show": "tickets.show",
+    "ticket verify": "tickets.verify",
+    "ticket revoke": "tickets.revoke",
+    "ticket submit": "submitting.submit",
+    "ticket state": "submitting.state",
+    "inbox list": "inbox.list_tickets",
+    "inbox show": "inbox.show",
+    "inbox approve": "inbox.approve",
+    "inbox refuse": "inbox.refuse",
+    "store set-clock": "storing.set_clock",
+    "audit show": "auditing.show",
+    "audit verify": "auditing.verify",
+    "audit compare": "auditing.compare",
+    "audit export": "auditing.export",
+    "models check": "modelling.check",
+    "models try": "modelling.try_",
+    "models page": "modelling.page",
+    "models window": "modelling.window",
+    "models rings": "ringing.rings",
+    "models evaluate": "evaluating.evaluate",
+    "models mine": "mining.mine",
+    "clues list": "clue_listing.list_clues",
+    "clues show": "clue_listing.show",
+    "clues add": "clues.add",
+    "clues assign": "clues.assign",
+    "clues comment": "clues.comment",
+    "clues review": "clues.review",
+    "clues transfer": "clues.transfer",
+    "clues accept": "clue_deciding.accept",
+    "clues return": "clue_deciding.return_",
+    "clues file": "clue_deciding.file",
+    "clues conclude": "clue_deciding.conclude",
+    "clues merge": "clue_deciding.merge",
+    "clues send": "clues.send",
+    "clues report": "clue_listing.report",
+    "bench": "bench.bench",
+    "version": "setting_up.version",
 }
+"""The words of each command, and where in this package it stands: module and function."""
 GROUPS: Final = {
     "results": "What was learnt, where it is sealed.",
     "operator": "Certificates of the people who sign tickets.",
@@ -125,11 +105,14 @@ def app_of(names: Iterable[str]) -> typer.Typer:
             groups[group] = typer.Typer(rich_markup_mode=None, help=GROUPS[group])
             groups[group].callback()(lambda: None)
             app.add_typer(groups[group], name=group)
-        groups.get(group, app).command(word)(COMMANDS[name])
+        groups.get(group, app).command(word)(_command(name))
     return app
 
 
-app = app_of(COMMANDS)
+def _command(name: str) -> Callable[..., None]:
+    module, _, function = COMMANDS[name].rpartition(".")
+    command: Callable[..., None] = getattr(import_module(f"{__name__}.{module}"), function)
+    return command
 
 
 def main() -> None:
@@ -144,4 +127,4 @@ def main() -> None:
     # Typer reads the signatures of all commands that it has, which takes longer than all of ours.
     said = ["".join(sys.argv[1:2]), " ".join(sys.argv[1:3])]
     asked = [name for name in dict.fromkeys(said) if name in COMMANDS]
-    run(app_of(asked) if asked else app)
+    run(app_of(asked or COMMANDS))

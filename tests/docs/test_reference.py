@@ -18,7 +18,7 @@ from parties import certificates, disclosure, metrics, refusals
 from parties.agreement import MOST_SETS
 from parties.audit.facts import EVENTS
 from parties.channel import codes, frames, line, node
-from parties.cli import app, serving
+from parties.cli import COMMANDS, app_of, serving
 from parties.errors import (
     BUG,
     INTERRUPTED,
@@ -129,7 +129,7 @@ def test_every_command_and_option_is_listed() -> None:
 def commands() -> dict[str, Any]:
     """Returns all commands of the program by their names, of one word or two."""
     found = {}
-    for name, each in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, each in typer.main.get_command(app_of(COMMANDS)).commands.items():  # type: ignore[attr-defined]
         for word, inner in getattr(each, "commands", {"": each}).items():
             found[f"{name} {word}".strip()] = inner
     return found

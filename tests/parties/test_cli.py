@@ -87,7 +87,27 @@ def test_a_match_of_text_files_waits_for_no_other_source_and_no_page_of_metrics(
     assert there.isdisjoint(
         {"duckdb", "grpc_health.v1", "grpc_reflection.v1alpha", "alembic"}
         | {"prometheus_client", "pyarrow.csv", "pyarrow.parquet", "pydantic"}
+        | {"asyncio", "google.protobuf.internal.python_message", "parties.cli.clues"}
     )
+
+
+def test_what_a_library_was_spared_is_there_when_it_is_used() -> None:
+    code = (
+        "import parties.channel, sys, grpc\n"
+        "assert 'asyncio' not in sys.modules and 'grpc.aio' not in sys.modules\n"
+        "held = grpc.aio\n"
+        "assert held.Channel and 'asyncio.tasks' in sys.modules\n"
+        "import asyncio.events, grpc.aio\n"
+        "assert held.Channel is grpc.aio.Channel and asyncio.run\n"
+        "from psi.lazily import unread\n"
+        "with unread('asyncio', 'wave', 'chunk_of_nobody'):\n"
+        "    import asyncio as same, wave\n"
+        "assert same is asyncio and 'wave' not in sys.modules\n"
+        "import wave as real\n"
+        "assert wave is not real and wave.open is real.open"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_match_of_text_files_without_records_needs_neither_numpy_nor_pyarrow(
@@ -195,14 +215,14 @@ def leaves(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[..., tuple[
     "command", ["init", "check", "serve", "match", "count", "bench", "version"]
 )
 def test_every_command_has_help_and_json(leaves: Any, command: str) -> None:
-    status, out, err = leaves(cli.app, command, "--help")
+    status, out, err = leaves(cli.app_of(cli.COMMANDS), command, "--help")
     assert (status, err) == (0, "")
     assert "--json" in out
-    assert leaves(cli.app, command, "--nonsense")[0] == 2
+    assert leaves(cli.app_of(cli.COMMANDS), command, "--nonsense")[0] == 2
 
 
 def test_a_bench_whose_sides_meet_in_two_ways_is_refused(leaves: Any) -> None:
-    status, out, err = leaves(cli.app, "bench", "--in-memory", "--in-turns")
+    status, out, err = leaves(cli.app_of(cli.COMMANDS), "bench", "--in-memory", "--in-turns")
     assert (status, out) == (2, "")
     assert "--in-memory or --in-turns, not both" in err
 
@@ -343,13 +363,13 @@ def test_the_protocol_is_what_the_operator_says_or_left_to_the_planner(
     asked = list[Question]()
     monkeypatch.setattr(asking, "_ask", lambda _, question, *rest, **__: asked.append(question))
     where = ("--settings", "greenlane.toml", "--peer", "police")
-    assert leaves(cli.app, way, *where, *options)[0] == 0
+    assert leaves(cli.app_of(cli.COMMANDS), way, *where, *options)[0] == 0
     assert [each.protocol for each in asked] == [protocol]
 
 
 def test_no_other_protocol_can_be_asked_for_and_none_for_a_count(leaves: Any) -> None:
     where = ("--settings", "greenlane.toml", "--peer", "police")
-    status, _, err = leaves(cli.app, "match", *where, "--protocol", "rot13")
+    status, _, err = leaves(cli.app_of(cli.COMMANDS), "match", *where, "--protocol", "rot13")
     assert status == 2
     assert "rot13" in err
-    assert leaves(cli.app, "count", *where, "--protocol", "dh")[0] == 2
+    assert leaves(cli.app_of(cli.COMMANDS), "count", *where, "--protocol", "dh")[0] == 2
