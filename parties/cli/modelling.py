@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from parties.models.pack import Pack
     from parties.models.trying import Trial
 
+PackName = Annotated[
+    str, typer.Argument(metavar="PACK", help="A pack that comes along, or a folder.")
+]
+
 
 def check(
     packs: Annotated[
@@ -51,9 +55,7 @@ def _checked(pack: Pack) -> list[str]:
 
 
 def try_(
-    pack: Annotated[
-        str, typer.Argument(metavar="PACK", help="A pack that comes along, or a folder.")
-    ],
+    pack: PackName,
     data: Annotated[
         list[Path],
         typer.Option(

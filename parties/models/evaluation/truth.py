@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from parties.errors import SourceError
 from parties.judgements import judges
-from parties.models.filling import opened
+from parties.models.mapping import opened
 from parties.models.pack import Pack
 
 LEAD, NO_LEAD, EITHER = "lead", "no-lead", "either"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from parties.clues.concluded import Concluded
 from parties.clues.states import OUTCOMES
 from parties.errors import SourceError
-from parties.models.filling import opened
+from parties.models.mapping import opened
 
 CONFIRMED: Final = ("confirmed", "prosecution", "administrative")
 """Outcomes by which a case is confirmed: handed to the prosecutor, or an administrative penalty."""
