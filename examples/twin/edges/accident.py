@@ -17,8 +17,8 @@ WEEKS = 100 * DAY
 
 def _account_many_insured(p: Planter, people: int = 4, apart: int = WEEKS) -> None:
     account = p.new_account()
-    for after in p.spread(people, apart):
-        p.at(after, insured=p.new("person"), account=account)
+    for person, after in zip(p.persons(people, 4), p.spread(4, apart), strict=True):
+        p.at(after, insured=person, account=account)
 
 
 def _case_many_claims(p: Planter, number: int = 3) -> None:
@@ -30,14 +30,14 @@ def _case_many_claims(p: Planter, number: int = 3) -> None:
 
 def _collector_many_insured(p: Planter, people: int = 4, apart: int = WEEKS) -> None:
     collector = p.new("person")
-    for after in p.spread(people, apart):
-        p.at(after, insured=p.new("person"), claimant=collector)
+    for person, after in zip(p.persons(people, 4), p.spread(4, apart), strict=True):
+        p.at(after, insured=person, claimant=collector)
 
 
 def _hospital_one_reporter(p: Planter, people: int = 4, apart: int = WEEKS) -> None:
     hospital, phone = clinic(p), p.new("phone")
-    for after in p.spread(people, apart):
-        p.at(after, insured=p.new("person"), phone=phone, hospital=hospital)
+    for person, after in zip(p.persons(people, 4), p.spread(4, apart), strict=True):
+        p.at(after, insured=person, phone=phone, hospital=hospital)
 
 
 def _long_stays(p: Planter, number: int = 3, nights: int = 20, apart: int = WEEKS) -> None:
@@ -57,29 +57,29 @@ def _new_policy_losses(p: Planter, number: int = 3, days: int = 12, second: int 
 
 def _person_many_cities(p: Planter, cities: int = 3, apart: int = WEEKS) -> None:
     person = p.new("person")
-    for n, after in enumerate(p.spread(cities, apart)):
-        p.at(after, city=(p.city + n) % len(CITIES), insured=person)
+    for n, after in enumerate(p.spread(3, apart)):
+        p.at(after, city=(p.city + n % cities) % len(CITIES), insured=person)
 
 
 def _person_many_companies(p: Planter, companies: int = 3, days: int = 60) -> None:
     """Policies begin `days` apart; accidents come two years later, days apart."""
     person = p.new("person")
-    for n in range(companies):
-        begun = (0, days, days // 2)[n]
-        p.at(2 * n * DAY, insured=person, company=n, policy_days=700 + 2 * n - begun)
+    for n, begun in enumerate((0, days, days // 2)):
+        policy_days = 700 + 2 * n - begun
+        p.at(2 * n * DAY, insured=person, company=n % companies, policy_days=policy_days)
 
 
 def _phone_many_insured(p: Planter, people: int = 5, apart: int = WEEKS) -> None:
     phone = p.new("phone")
-    for after in p.spread(people, apart):
-        p.at(after, insured=p.new("person"), phone=phone)
+    for person, after in zip(p.persons(people, 5), p.spread(5, apart), strict=True):
+        p.at(after, insured=person, phone=phone)
 
 
 def _same_loss_many_companies(p: Planter, companies: int = 3, apart: int = 5 * HOUR) -> None:
     """The policies began long apart, so that only the accident is one."""
     person = p.new("person")
-    for n, after in enumerate(p.spread(companies, apart)):
-        p.at(after, insured=person, company=n, policy_days=300 + 150 * n)
+    for n, after in enumerate(p.spread(3, apart)):
+        p.at(after, insured=person, company=n % companies, policy_days=300 + 150 * n)
 
 
 def clinic(p: Planter) -> int:

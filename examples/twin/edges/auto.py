@@ -25,16 +25,18 @@ def _claimant_many_cities(
         p.at(after, city=city, insured=p.new("person"), claimant=claimant, **p.plate())
 
 
-def _driver_many_vehicles(p: Planter, number: int = 6, apart: int = MONTHS) -> None:
-    driver = p.new("person")
-    for after in p.spread(number, apart):
-        p.at(after, insured=p.new("person"), driver=driver, **p.plate())
+def _driver_many_vehicles(p: Planter, vehicles: int = 6, apart: int = MONTHS) -> None:
+    driver, plates = p.new("person"), [p.plate() for _ in range(vehicles)]
+    for n, after in enumerate(p.spread(6, apart)):
+        p.at(after, insured=p.new("person"), driver=driver, **plates[n % vehicles])
 
 
-def _phone_many_insured(p: Planter, people: int = 6, at_shop: int = 0, apart: int = MONTHS) -> None:
-    phone, shop = p.new("phone"), p.new_shop()
-    for n, after in enumerate(p.spread(people, apart)):
-        p.at(after, insured=p.new("person"), phone=phone, shop=shop if n < at_shop else -1)
+def _phone_many_insured(
+    p: Planter, people: int = 6, number: int = 6, at_shop: int = 0, apart: int = MONTHS
+) -> None:
+    phone, shop, persons = p.new("phone"), p.new_shop(), p.persons(people, number)
+    for n, after in enumerate(p.spread(number, apart)):
+        p.at(after, insured=persons[n], phone=phone, shop=shop if n < at_shop else -1)
 
 
 def _new_policy_loss(p: Planter, days: int = 10, after: int = 0, amount: int = 20_000_000) -> None:
@@ -76,10 +78,10 @@ def _vehicle_many_claims(p: Planter, number: int = 5, apart: int = MONTHS) -> No
         p.at(after, insured=owner, **car)
 
 
-def _vehicle_many_plates(p: Planter, number: int = 3, apart: int = MONTHS) -> None:
-    vin, owner = p.new("vin"), p.new("person")
-    for after in p.spread(number, apart):
-        p.at(after, insured=owner, vin=vin, **p.plate())
+def _vehicle_many_plates(p: Planter, plates: int = 3, apart: int = MONTHS) -> None:
+    vin, owner, borne = p.new("vin"), p.new("person"), [p.plate() for _ in range(plates)]
+    for n, after in enumerate(p.spread(3, apart)):
+        p.at(after, insured=owner, vin=vin, **borne[n % plates])
 
 
 def _vehicle_other_drivers(
@@ -116,14 +118,14 @@ SCHEMES = {
         },
     ),
     "driver-many-vehicles": Scheme(
-        _driver_many_vehicles, {"within": window(3 * YEAR), "least": ({}, {"number": 5})}
+        _driver_many_vehicles, {"within": window(3 * YEAR), "least": ({}, {"vehicles": 5})}
     ),
     "phone-many-insured": Scheme(
         _phone_many_insured,
         {
             "within": window(),
             "least": ({}, {"people": 5}),
-            "share": ({"people": 10, "at_shop": 6}, {"people": 10, "at_shop": 7}),
+            "share": ({"number": 10, "at_shop": 6}, {"number": 10, "at_shop": 7}),
         },
     ),
     "new-policy-loss": Scheme(
@@ -158,7 +160,7 @@ SCHEMES = {
         _vehicle_many_claims, {"within": window(), "least": ({}, {"number": 4})}
     ),
     "vehicle-many-plates": Scheme(
-        _vehicle_many_plates, {"within": window(), "least": ({}, {"number": 2})}
+        _vehicle_many_plates, {"within": window(), "least": ({}, {"plates": 2})}
     ),
     "vehicle-other-drivers": Scheme(
         _vehicle_other_drivers,

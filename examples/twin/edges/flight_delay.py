@@ -16,8 +16,8 @@ FLIGHTS = 1_500
 
 def _account_many_insured(p: Planter, people: int = 4, apart: int = MONTHS) -> None:
     account = p.new_account()
-    for after in p.spread(people, apart):
-        p.at(after, insured=p.new("person"), account=account, flight=p.below(FLIGHTS))
+    for person, after in zip(p.persons(people, 4), p.spread(4, apart), strict=True):
+        p.at(after, insured=person, account=account, flight=p.below(FLIGHTS))
 
 
 def _case_flight(p: Planter, number: int = 3) -> None:
@@ -50,8 +50,8 @@ def _three_channels(p: Planter, channels: int = 3) -> None:
 
 def _person_many_delays(p: Planter, flights: int = 8, apart: int = MONTHS) -> None:
     person, first = p.new("person"), p.below(FLIGHTS)
-    for n, after in enumerate(p.spread(flights, apart)):
-        p.at(after, insured=person, flight=(first + n) % FLIGHTS)
+    for n, after in enumerate(p.spread(8, apart)):
+        p.at(after, insured=person, flight=(first + n % flights) % FLIGHTS)
 
 
 def _refunded_before_departure(p: Planter, number: int = 2, before: int = 3_600) -> None:

@@ -86,6 +86,14 @@ class Planter(Maker):
         between = sorted(1 + self.below(apart - 1) for _ in range(number - 2))
         return [0, *between, apart][:number]
 
+    def persons(self, different: int, number: int) -> list[int]:
+        """Returns so many different new persons in turns, one for each of so many claims.
+
+        A near-miss thus has as many claims as what it is near to, and fewer persons.
+        """
+        people = [self.new("person") for _ in range(different)]
+        return [people[n % different] for n in range(number)]
+
     def new_account(self) -> int:
         """Returns an account that nobody else has."""
         self.account += 1
