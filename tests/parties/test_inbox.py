@@ -149,8 +149,8 @@ def id_of(data: bytes) -> str:
 
 
 @contextmanager
-def refused(code: str) -> Iterator[None]:
-    with pytest.raises(PartyError) as caught:
+def refused(code: str, match: str | None = None) -> Iterator[None]:
+    with pytest.raises(PartyError, match=match) as caught:
         yield
     assert caught.value.code == code
 
@@ -465,7 +465,7 @@ def test_detail_is_approved_after_a_run_and_if_it_was_asked(office: Office) -> N
         office.approve(id_of(data), "analyst", "disclosure")
     other = office.ticket()
     office.submit(other)
-    with refused("ticket-unsigned"):
+    with refused("ticket-unsigned", "police has not signed it for disclosure"):
         office.approve(id_of(other), "analyst", "disclosure")
 
 
@@ -531,6 +531,18 @@ def test_nobody_decides_on_what_has_expired_or_was_revoked(office: Office) -> No
     signer = office.people.signers["police", "investigator"].fingerprint
     with refused("ticket-revoked"):
         office.approve(id_of(data), "analyst", revoked={signer})
+
+
+def test_what_both_have_approved_is_not_refused_any_more(office: Office) -> None:
+    data = office.ticket()
+    office.submit(data)
+    for duty in DUTIES["insurer"]:
+        office.approve(id_of(data), duty)
+    for act in (lambda: office.refuse(id_of(data)), lambda: office.approve(id_of(data), "analyst")):
+        with refused("ticket-one-person", "for all that the peer has signed for"):
+            act()
+    assert office.state(id_of(data)) == "approved"
+    assert office.lines("ticket_refused") == []
 
 
 def test_only_people_of_this_node_with_a_duty_decide(office: Office, people: People) -> None:
