@@ -164,6 +164,7 @@ def test_a_ticket_that_came_waits_and_is_in_the_log_once(office: Office) -> None
     assert (entry.state, office.state(id_of(data))) == ("waiting", "waiting")
     again = office.submit(data, NOW + DAY / 2)
     assert again == entry
+    assert is_known(entry, SignedTicket.decode(data)), "of which nothing is verified again"
     assert office.all() == [entry]
     (line,) = office.lines("ticket_received")
     assert line == {
@@ -431,6 +432,7 @@ def test_the_peer_gets_no_signature_before_both_have_signed(office: Office) -> N
     given = inbox.given(run.signed, "insurer")
     assert given is not None
     assert given.signed_by("insurer") == ("run",)
+    assert given.signed_by("police") == ("run", "disclosure")
     part = office.approve(id_of(data), "compliance", "disclosure")
     assert inbox.given(part.signed, "insurer") == given
     whole = office.approve(id_of(data), "analyst", "disclosure")
@@ -522,6 +524,9 @@ def test_a_reason_is_one_line_of_text(office: Office, reason: str) -> None:
 def test_nobody_decides_on_what_has_expired_or_was_revoked(office: Office) -> None:
     data = office.ticket()
     office.submit(data)
+    second = timedelta(seconds=1)
+    assert office.state(id_of(data), NOW + DAY) == "waiting", "in the last second"
+    assert office.state(id_of(data), NOW + DAY + second) == "expired"
     with refused("ticket-expired"):
         office.approve(id_of(data), "analyst", at=NOW + 2 * DAY)
     with refused("ticket-expired"):
