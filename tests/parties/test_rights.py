@@ -284,6 +284,15 @@ def test_whoever_shows_nothing_or_something_else_is_refused_by_name(
     assert code(tmp_path / "text", bare) == "operator-malformed"
 
 
+def test_no_more_is_read_than_a_token_may_have(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(b"a" * LONGEST)
+    assert shown(file) == Token("a" * LONGEST)
+    file.write_bytes(b"a" * (LONGEST + 1))
+    with pytest.raises(OperatorRefused, match=f"it has more than {LONGEST} bytes"):
+        shown(file)
+
+
 def test_a_token_is_in_no_representation() -> None:
     assert "secret" not in repr(Token("secret"))
 

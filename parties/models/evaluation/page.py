@@ -1,4 +1,4 @@
-"""An evaluation as one page to read and print: no script, no network.
+"""An evaluation as one page to read and print.
 
 All that is filled in is escaped.
 """
@@ -28,33 +28,18 @@ from parties.models.evaluation.words import (
 )
 from parties.models.pack import Rule
 from parties.models.wording import worded
+from parties.pages import page
 
-_PAGE: Final = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Evaluation of $title</title>
-<style>
-@page { size: A4 landscape; margin: 15mm; }
-body { font: 10pt/1.4 "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
-  color: #111; max-width: 265mm; margin: 0 auto; padding: 5mm; }
-h1 { font-size: 16pt; margin: 0 0 3mm; }
-h2 { font-size: 12pt; margin: 8mm 0 2mm; break-after: avoid; }
+_STYLE: Final = """\
 h3 { font-size: 10pt; margin: 5mm 0 1mm; break-after: avoid; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: 1mm 2mm; border-bottom: 1px solid #ccc; }
-tr { break-inside: avoid; }
 tr.all td { border-top: 2px solid #555; }
-li, td { overflow-wrap: anywhere; }
+li { overflow-wrap: anywhere; }
 svg { display: block; width: 50mm; height: auto; }
 line.scale { stroke: #bbb; }
 rect.interval { fill: #9db8d9; }
 line.value { stroke: #1f3f68; stroke-width: 2; }
-</style>
-</head>
-<body>
-<h1>Evaluation of $title</h1>
+"""
+_BODY: Final = Template("""\
 <p>Pack <code>$pack</code>, version $version, digest <code>$digest</code>; $groups groups of claims
 of which it is known what rules have to say$unknown. It ran with $settings.</p>
 <table>
@@ -68,8 +53,6 @@ its claims: that is to be none. A lead is right if it holds a claim at which its
 point; every other one is false, and the list says what it says and why it counts as false. Its
 claims do share what it says. In the bars a stroke stands at the share, and the box is its interval.
 $caution.</p>
-</body>
-</html>
 """)
 
 
@@ -77,8 +60,7 @@ def page_of(evaluation: Evaluation) -> str:
     """Returns the page."""
     pack = evaluation.trial.pack
     every = ("all rules", "all", *together(evaluation.scores))
-    return _PAGE.substitute(
-        title=escape(pack.title),
+    body = _BODY.substitute(
         pack=escape(pack.name),
         version=pack.version,
         digest=pack.digest,
@@ -89,6 +71,7 @@ def page_of(evaluation: Evaluation) -> str:
         lists="\n".join(_lists(evaluation)),
         caution=CAUTION,
     )
+    return page(f"Evaluation of {pack.title}", body, style=_STYLE)
 
 
 def _row(score: Score) -> str:

@@ -1,4 +1,4 @@
-"""Sets and scorecard as one page that people read and print: no script, no network.
+"""Sets and scorecard as one page that people read and print.
 
 All that is filled in is escaped.
 """
@@ -16,23 +16,12 @@ from parties.models.mining.plot import drawn
 from parties.models.mining.scorecard import DOUBLED, POINTS, Scored
 from parties.models.mining.standing_out import RATE, Proposed
 from parties.models.mining.words import OF_WHOM, area_of, brier_of, of_all, percent, title
+from parties.pages import page
 
-_PAGE: Final = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>What concluded cases have in common</title>
-<style>
-@page { size: A4; margin: 15mm; }
-body { font: 10pt/1.4 "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
-  color: #111; max-width: 180mm; margin: 0 auto; padding: 5mm; }
-h1 { font-size: 16pt; margin: 0 0 3mm; }
-h2 { font-size: 12pt; margin: 8mm 0 2mm; break-after: avoid; }
-table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid #ccc; padding: 1mm 2mm; text-align: right; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
-tr { break-inside: avoid; }
+_STYLE: Final = """\
+body { max-width: 180mm; }
+th, td { text-align: right; }
+th:first-child, td:first-child { text-align: left; }
 tr.of td { padding-top: 3mm; font-weight: bold; }
 svg { width: 120mm; height: auto; font-size: 12px; break-inside: avoid; }
 svg text { fill: #111; }
@@ -40,10 +29,8 @@ line.grid { stroke: #ddd; }
 line.agree { stroke: #555; stroke-dasharray: 4 3; }
 line.interval { stroke: #1f5fa8; stroke-width: 1.5; }
 circle.tenth { fill: #1f5fa8; }
-</style>
-</head>
-<body>
-<h1>What concluded cases have in common</h1>
+"""
+_BODY: Final = Template("""\
 <p>$all. What follows is $whom. It says where to look first, and nothing about anybody.</p>
 <h2>Sets of facts</h2>
 $sets
@@ -57,8 +44,6 @@ $plot
 <p>Every case was held out once: the scorecard that judged it was made of the other four fifths of
 the cases. A point is a group of cases of about the same probability, with the interval at 95&nbsp;%
 of the share that was confirmed; on the broken line, what was said is what was. $brier. $area.</p>
-</body>
-</html>
 """)
 
 
@@ -66,7 +51,7 @@ def page_of(mined: Mined, rated: Rated) -> str:
     """Returns the page."""
     card = rated.scorecard
     told = [each for each in card.dimensions if each.counts]
-    return _PAGE.substitute(
+    body = _BODY.substitute(
         all=escape(of_all(mined.cases)),
         whom=escape(OF_WHOM),
         sets=_sets(mined.proposed),
@@ -78,6 +63,7 @@ def page_of(mined: Mined, rated: Rated) -> str:
         brier=escape(brier_of(rated.held_out)),
         area=escape(area_of(rated.held_out)),
     )
+    return page("What concluded cases have in common", body, style=_STYLE, size="A4")
 
 
 def _sets(proposed: Sequence[Proposed]) -> str:
