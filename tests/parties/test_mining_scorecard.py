@@ -132,10 +132,11 @@ class Tags(HTMLParser):
 
 
 def mined(folder: Path, company: str) -> Mined:
+    others = ("an insurer", "")
     made = history(12, 400, base=0.25, size=1, undecided=0)
     claims = [
-        {**row, "company": company if out["outcome"] == "prosecution" else "an insurer"}
-        for row, out in zip(made.claims, made.outcomes, strict=True)
+        row | {"company": company if out["outcome"] == "prosecution" else others[n % 2]}
+        for n, (row, out) in enumerate(zip(made.claims, made.outcomes, strict=True))
     ]
     outcomes = made._replace(claims=claims).write(folder)
     return mine(mapped([folder]), "auto", of_file(outcomes), BOUNDS, longest=1)
@@ -161,6 +162,7 @@ def test_the_page_reaches_nothing_and_draws_every_group(tmp_path: Path) -> None:
     assert "default-src 'none'; style-src 'unsafe-inline'" in page
     assert not re.search(r"https?:|url\(|\bstyle=|@import", page)
     assert not judges(page)
+    assert "<td>not known</td>" in page
     held_out = found.rated.held_out
     picture = drawn(held_out)
     assert picture in page

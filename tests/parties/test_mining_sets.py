@@ -21,6 +21,7 @@ from parties.models.checking import checked
 from parties.models.filling import fill
 from parties.models.loading import load
 from parties.models.mapping import mapped
+from parties.models.mining.bands import UNKNOWN
 from parties.models.mining.cases import Cases, gather
 from parties.models.mining.dimensions import NEEDED
 from parties.models.mining.drafts import pack_of, write
@@ -155,7 +156,11 @@ def slow_sets(facts: Facts, cases: Cases, items: Frequent, least: int) -> dict[A
 
 def test_frequent_sets_are_all_that_a_slow_count_finds(tmp_path: Path) -> None:
     made = history(60, 40, size=3, undecided=20)
-    outcomes = of_file(made.write(tmp_path))
+    claims = [  # phones of one, two or thirty persons, so that several bounds have the same cases
+        row | {"phone": "thirty" if n < 30 else f"two-{n // 2}" if n < 50 else f"one-{n}"}
+        for n, row in enumerate(made.claims)
+    ]
+    outcomes = of_file(made._replace(claims=claims).write(tmp_path))
     facts = read(mapped([tmp_path]), "auto", BOUNDS)
     cases = gather(facts, outcomes)
     found = frequent(facts, cases, 8, 2)
@@ -240,6 +245,32 @@ def as_proposed(facts: Facts, found: Frequent, which: tuple[int, ...]) -> Propos
     return Proposed(found.facts_of(facts, which), counts, whole, 0.01, 0, 0, 0)
 
 
+def test_a_case_has_what_at_least_half_of_its_claims_have() -> None:
+    cases = Cases(["a", "b", "c"], np.ones(3, np.bool_), np.arange(6), np.array([0, 1, 3]), 0)
+    for claims, has in (
+        ([1, 1, 0, 1, 0, 0], [True, True, False]),
+        ([0, 0, 0, 1, 1, 0], [False, False, True]),
+        ([0, 1, 1, 0, 0, 0], [False, True, False]),
+    ):
+        assert cases.having(np.array(claims, np.bool_)).tolist() == has
+
+
+def test_a_bound_is_told_no_lower_than_what_stands_out(tmp_path: Path) -> None:
+    made = history(61, 400, planted=0.1, size=1, undecided=0)
+    claims = [
+        row | {"phone": f"many-{n // 12}" if n < 96 else f"two-{n // 2}" if n < 250 else f"one-{n}"}
+        for n, row in enumerate(made.claims)
+    ]
+    outcomes = [
+        row | {"outcome": "prosecution" if n < 80 else row["outcome"]}
+        for n, row in enumerate(made.outcomes)
+    ]
+    found = mined(tmp_path, made._replace(claims=claims, outcomes=outcomes), longest=1)
+    assert [title(each) for each in found.proposed] == [
+        "its phone stands with 3 or more persons insured"
+    ]
+
+
 def test_a_draft_of_every_fact_is_checked_and_selects_what_was_counted(tmp_path: Path) -> None:
     seed = 70
     print("seed", seed)
@@ -253,6 +284,8 @@ def test_a_draft_of_every_fact_is_checked_and_selects_what_was_counted(tmp_path:
         *("phone_people", "plate_drivers", "insured_companies", "shop_claims"),
         *("met_theft", "met_other", "by_flight", "met_by_driver"),
     }
+    met = [each.name for each in facts.dimensions].index("records_met")
+    assert UNKNOWN not in facts.codes[met], "a claim that met no record met none"
     random, items = Random(seed), len(found.items)
     several = [tuple(sorted(random.sample(range(items), 3))) for _ in range(12)]
     sets = [*((n,) for n in range(items)), *several]
@@ -289,15 +322,24 @@ def test_no_identifier_leaves_in_a_draft(tmp_path: Path) -> None:
     assert not any("ID-" in text for text in texts)
 
 
-def test_names_that_few_have_or_of_which_there_are_many_are_not_told(tmp_path: Path) -> None:
-    made = history(80, 120, size=1, undecided=0)
-    claims = [
-        {**row, "company": "rare" if n < 19 else "common", "city": f"street {n % 101}"}
-        for n, row in enumerate(made.claims)
-    ]
+@pytest.mark.parametrize(
+    ("companies", "told"),
+    [
+        (["rare"] * 19 + ["common"] * 50 + ["frequent"] * 50, {"common", "frequent"}),
+        (["a fraud", "one\nline", "x" * 65, "common", "frequent"] * 24, {"common", "frequent"}),
+        ([f"number {n % 101}" for n in range(119)] + ["common"], set()),
+    ],
+    ids=["few", "unfit", "many"],
+)
+def test_names_that_few_have_that_are_many_or_that_judge_are_not_told(
+    tmp_path: Path, companies: list[str], told: set[str]
+) -> None:
+    made = history(80, len(companies), size=1, undecided=0)
+    claims = [row | {"company": each} for row, each in zip(made.claims, companies, strict=True)]
     made._replace(claims=claims).write(tmp_path)
     facts = read(mapped([tmp_path]), "auto", BOUNDS)
-    assert not {"company", "city"} & {each.name for each in facts.dimensions}
+    bands = dict(zip((each.name for each in facts.dimensions), facts.bands, strict=True))
+    assert {band.name for band in bands.get("company", [])} == told
 
 
 def draft_of(folder: Path, made: History) -> Path:

@@ -48,13 +48,20 @@ class Cases(NamedTuple):
         Args:
             claims: for each claim of the facts, whether it is.
         """
-        return 2 * self.counted(claims) >= self.sizes
+        return self.mostly(claims[self.rows])
+
+    def mostly(self, claims: Booleans) -> Booleans:
+        """As `having`, of claims in the order of `rows`."""
+        return 2 * self._summed(claims) >= self.sizes
 
     def counted(self, claims: Booleans) -> Numbers:
         """How many claims of each case are among some; as of `having`."""
-        if not len(self.rows):
+        return self._summed(claims[self.rows])
+
+    def _summed(self, claims: Booleans) -> Numbers:
+        if not len(claims):
             return np.zeros(0, np.int64)
-        return np.add.reduceat(claims[self.rows], self.starts, dtype=np.int64)
+        return np.add.reduceat(claims, self.starts, dtype=np.int64)
 
 
 def gather(facts: Facts, outcomes: Outcomes, *, others: bool = False) -> Cases:

@@ -131,7 +131,6 @@ def frequent(facts: Facts, cases: Cases, least: int, longest: int = LONGEST) -> 
     transactions = [np.flatnonzero(row).tolist() for row in np.stack(columns, axis=1)]
     candidates, _ = itemsets_from_transactions(transactions, least / whole.cases, longest)
     rows = [having(facts, item)[cases.rows] for item in items]
-    sizes = cases.sizes
     for length in sorted(candidates):
         for which in sorted(candidates[length]):  # wider ones first
             if len({items[each].place for each in which}) < length:
@@ -140,7 +139,7 @@ def frequent(facts: Facts, cases: Cases, least: int, longest: int = LONGEST) -> 
             if None in below:
                 continue
             has = np.logical_and.reduce([rows[each] for each in which])
-            of_cases = 2 * np.add.reduceat(has, cases.starts, dtype=np.int32) >= sizes
+            of_cases = cases.mostly(has)
             number = int(of_cases.sum())
             if least <= number < min(each.cases for each in below if each):
                 counts[which] = Counts(number, int((of_cases & cases.confirmed).sum()))
