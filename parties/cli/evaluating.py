@@ -13,8 +13,8 @@ from parties.cli.output import give
 
 if TYPE_CHECKING:
     from parties.models.evaluation.evaluating import Evaluation
-    from parties.models.evaluation.intervals import Share
     from parties.models.evaluation.scoring import Score
+    from parties.models.intervals import Share
 
 
 def evaluate(
@@ -72,8 +72,8 @@ def evaluate(
 
 
 def _values(found: Evaluation) -> dict[str, Any]:
-    from parties.models.evaluation.intervals import CONFIDENCE
     from parties.models.evaluation.scoring import together
+    from parties.models.intervals import CONFIDENCE
 
     pack = found.trial.pack
     return {

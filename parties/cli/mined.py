@@ -8,7 +8,7 @@ from typing import Any
 from parties.models.mining.finding import Mined, Rated
 from parties.models.mining.outcomes import Outcomes
 from parties.models.mining.standing_out import Proposed
-from parties.models.mining.words import OF_WHOM, area_of, behind, brier_of, of_all, said, title
+from parties.models.mining.words import area_of, behind, brier_of, of_all, said, title
 
 
 def values_of(mined: Mined, known: Outcomes) -> dict[str, Any]:
@@ -29,6 +29,7 @@ def values_of(mined: Mined, known: Outcomes) -> dict[str, Any]:
         "sets": [_set(each) for each in mined.proposed],
         "scorecard": None if mined.rated is None else _rated(mined.rated),
         "no_scorecard": mined.why_not,
+        "counted": mined.whom,
     }
 
 
@@ -111,7 +112,7 @@ def lines_of(mined: Mined, known: Outcomes, drafts: Path | None, page: Path | No
         held_out = mined.rated.held_out
         lines += ["", "scorecard, on cases held out:"]
         lines += [f"  {brier_of(held_out)}", f"  {area_of(held_out)}"]
-    lines += ["", OF_WHOM]
+    lines += ["", mined.whom]
     if drafts is not None:
         lines.append(
             f"wrote drafts of rules into {drafts}; see `greenlane models check {drafts}`"

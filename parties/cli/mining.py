@@ -82,7 +82,7 @@ def mine(
             f"{name}.{column}" for name, each in mined.tables.items() for column in each.columns
         )
         day = datetime.now(UTC).date()
-        drafting.write(drafting.pack_of(mined.proposed, line, columns, day), drafts)
+        drafting.write(drafting.pack_of(mined.proposed, line, columns, day, mined.whom), drafts)
     if page is not None and mined.rated is not None:
         write_whole(page, page_of(mined, mined.rated).encode())
     give(values_of(mined, known), lines_of(mined, known, drafts, page), as_json=as_json)

@@ -20,12 +20,12 @@ from parties.errors import SourceError
 from parties.judgements import judges
 from parties.models.evaluation.evaluating import Evaluation, evaluate
 from parties.models.evaluation.hiding import hidden
-from parties.models.evaluation.intervals import Share
 from parties.models.evaluation.page import page_of
 from parties.models.evaluation.scoring import FalseLead, score
 from parties.models.evaluation.truth import COLUMNS, Group, read
 from parties.models.evaluation.words import because, lines_of, missed_said
 from parties.models.filling import fill
+from parties.models.intervals import Share
 from parties.models.loading import folder_of, load
 from parties.models.mapping import mapped
 from parties.models.sandbox import Bounds, opened

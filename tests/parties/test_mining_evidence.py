@@ -9,9 +9,10 @@ from random import Random
 import numpy as np
 import pytest
 
+from parties.models.intervals import Z, wilson
 from parties.models.mining.bands import UNKNOWN, called, cut, quantiles
 from parties.models.mining.cases import Cases
-from parties.models.mining.evidence import Hypergeometric, Z, adjusted, wilson
+from parties.models.mining.evidence import Hypergeometric, adjusted
 from parties.models.mining.holding_out import PARTS, area, compare, parts_of
 from parties.models.mining.scorecard import PRIOR, regress
 from parties.models.mining.weights import weigh

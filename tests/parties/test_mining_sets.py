@@ -19,19 +19,19 @@ from make_history import History, history
 from parties.errors import PackRefused, SourceError
 from parties.models.checking import checked
 from parties.models.filling import fill
+from parties.models.intervals import wilson
 from parties.models.loading import load
 from parties.models.mapping import mapped
 from parties.models.mining.bands import UNKNOWN
 from parties.models.mining.cases import Cases, gather
 from parties.models.mining.dimensions import NEEDED
 from parties.models.mining.drafts import pack_of, write
-from parties.models.mining.evidence import wilson
 from parties.models.mining.facts import Facts, read
 from parties.models.mining.finding import Mined, mine
 from parties.models.mining.outcomes import Case, Outcomes, of_file
 from parties.models.mining.sets import Frequent, frequent, having
 from parties.models.mining.standing_out import Proposed
-from parties.models.mining.words import title
+from parties.models.mining.words import OF_WHOM, WITH_OTHERS, title
 from parties.models.pack import TO_WRITE
 from parties.models.sandbox import Bounds, opened
 from parties.models.tables import TABLES
@@ -310,6 +310,21 @@ def test_a_draft_of_every_fact_is_checked_and_selects_what_was_counted(tmp_path:
     assert selected == counted
 
 
+def test_a_draft_of_a_node_that_knows_no_amounts_needs_none(tmp_path: Path) -> None:
+    made = history(72, 60, size=1, undecided=0)
+    claims = [{name: row[name] for name in ("claim", "happened")} for row in made.claims]
+    outcomes = of_file(History(claims, (), (), made.outcomes).write(tmp_path / "data"))
+    facts = read(mapped([tmp_path / "data"]), "auto", BOUNDS)
+    found = frequent(facts, gather(facts, outcomes), 2, 1)
+    columns = frozenset(("claims.claim", "claims.happened"))
+    write(pack_of([as_proposed(facts, found, (0,))], "auto", columns, DAY), tmp_path / "drafts")
+    pack = checked(tmp_path / "drafts")
+    assert {*pack.columns["claims"]} == {"claim", "happened"}
+    (outcome,) = tried(pack, mapped([tmp_path / "data"]), {}, BOUNDS).outcomes
+    assert outcome.found > 0
+    assert outcome.leads[0].amount is None
+
+
 def test_no_identifier_leaves_in_a_draft(tmp_path: Path) -> None:
     outcomes = of_file(full(71).write(tmp_path / "data"))
     facts = read(mapped([tmp_path / "data"]), "auto", BOUNDS)
@@ -409,7 +424,9 @@ def test_all_other_claims_may_be_taken_for_not_confirmed(tmp_path: Path) -> None
     made = made._replace(outcomes=[*neither, *made.outcomes[1:]])
     found = mined(tmp_path, made, others=True, longest=1)
     assert len(found.cases.names) == 249, "the claim whose outcome says neither is none of them"
-    assert len(mined(tmp_path, made, longest=1).cases.names) == 99
+    assert found.whom == WITH_OTHERS
+    alone = mined(tmp_path, made, longest=1)
+    assert (len(alone.cases.names), alone.whom) == (99, OF_WHOM)
 
 
 def test_cases_of_one_outcome_leave_nothing_to_compare(tmp_path: Path) -> None:

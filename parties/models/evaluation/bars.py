@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from parties.models.evaluation.intervals import Share
 from parties.models.evaluation.words import share
+from parties.models.intervals import Share
 
 WIDTH: Final = 200
 """Pixels of 100 %: two for each percent."""

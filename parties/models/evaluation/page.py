@@ -12,7 +12,6 @@ from typing import Final
 
 from parties.models.evaluation.bars import bar
 from parties.models.evaluation.evaluating import Evaluation
-from parties.models.evaluation.intervals import Share
 from parties.models.evaluation.scoring import FalseLead, Score, together
 from parties.models.evaluation.words import (
     CAUTION,
@@ -26,6 +25,7 @@ from parties.models.evaluation.words import (
     share,
     unknown,
 )
+from parties.models.intervals import Share
 from parties.models.pack import Rule
 from parties.models.wording import worded
 from parties.pages import page

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from parties.models.evaluation.intervals import Share
 from parties.models.evaluation.truth import ANY, EITHER, LEAD, NO_LEAD, Group
+from parties.models.intervals import Share
 from parties.models.pack import Rule
 from parties.models.trying import Lead, Outcome
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from parties.models.evaluation.evaluating import Evaluation
-from parties.models.evaluation.intervals import Share
 from parties.models.evaluation.scoring import FalseLead, Missed, Score, together
 from parties.models.evaluation.truth import Group
+from parties.models.intervals import Share
 from parties.models.pack import Rule
 from parties.models.units import worded as number_worded
 from parties.models.wording import listed, worded

@@ -5,7 +5,7 @@
     bands         where numbers are cut
     facts         joined tables to the band of each claim in each dimension
     cases         claims of one case together: the unit of all that is counted
-    evidence      intervals, exact tests, and what many tests ask for
+    evidence      exact tests, and what many tests ask for
     sets          sets of facts that are frequent
     standing_out  those of them that stand out, each for what no smaller one says
     words         what a set says

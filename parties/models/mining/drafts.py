@@ -30,7 +30,9 @@ _BOUNDS: Final = (("from", "low", "the least of: {}"), ("to", "high", "what is n
 """Ends of the names of parameters, which bound of a band each is, and what it means."""
 
 
-def pack_of(proposed: Sequence[Proposed], line: str, columns: frozenset[str], day: date) -> Pack:
+def pack_of(
+    proposed: Sequence[Proposed], line: str, columns: frozenset[str], day: date, whom: str = OF_WHOM
+) -> Pack:
     """Returns sets as a pack of drafts.
 
     Args:
@@ -38,8 +40,11 @@ def pack_of(proposed: Sequence[Proposed], line: str, columns: frozenset[str], da
         line: of business.
         columns: that are there, as table.column.
         day: on which they were mined.
+        whom: of what their numbers are, in words.
     """
-    rules = sorted((_rule(each, columns, day) for each in proposed), key=lambda each: each.name)
+    rules = sorted(
+        (_rule(each, columns, day, whom) for each in proposed), key=lambda each: each.name
+    )
     needs = sorted({need for rule in rules for need in rule.needs})
     tables: dict[str, dict[str, tuple[str, str]]] = {}
     for need in needs:
@@ -79,7 +84,7 @@ def write(pack: Pack, folder: Path) -> None:
     write_whole(folder / PACK, "\n".join([*_toml(head), ""]).encode())
 
 
-def _rule(proposed: Proposed, columns: frozenset[str], day: date) -> Rule:
+def _rule(proposed: Proposed, columns: frozenset[str], day: date, whom: str) -> Rule:
     parameters: dict[str, Parameter] = {}
     conditions = [_condition(*fact, parameters) for fact in proposed.facts]
     dimensions = [dimension for dimension, _ in proposed.facts]
@@ -110,7 +115,7 @@ def _rule(proposed: Proposed, columns: frozenset[str], day: date) -> Rule:
         sql=sql,
         reason=f"Claim {{about}}: {whys}.",
         innocent=TO_WRITE,
-        source=f"Mined on {day.isoformat()} by this node: {behind(proposed)}; {OF_WHOM}",
+        source=f"Mined on {day.isoformat()} by this node: {behind(proposed)}; {whom}",
         parameters=parameters,
     )
 

@@ -1,29 +1,11 @@
-"""How far counts can be trusted: intervals, exact tests, and what many tests ask for."""
+"""How far counts can be trusted: exact tests, and what many tests ask for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-
-Z: Final = 1.959964
-"""Of the normal distribution, for 95 %."""
-
-
-def wilson(successes: float, trials: float) -> tuple[float, float]:
-    """Returns the interval in which a share is, at 95 % (Wilson, 1927).
-
-    Args:
-        successes: how many.
-        trials: of how many, at least one.
-    """
-    share, square = successes / trials, Z * Z / trials
-    middle = (share + square / 2) / (1 + square)
-    half = Z * sqrt(share * (1 - share) / trials + square / (4 * trials)) / (1 + square)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 class Hypergeometric:

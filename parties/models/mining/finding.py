@@ -16,6 +16,7 @@ from parties.models.mining.scorecard import Scorecard, fit
 from parties.models.mining.sets import LONGEST, frequent, least_of
 from parties.models.mining.standing_out import Proposed, stand_out
 from parties.models.mining.weights import shares_of
+from parties.models.mining.words import OF_WHOM, WITH_OTHERS
 from parties.models.sandbox import Bounds
 
 
@@ -37,6 +38,7 @@ class Mined(NamedTuple):
         proposed: of them those that stand out.
         rated: the scorecard; None if there are too few cases.
         why_not: why there is none; empty else.
+        whom: of what the numbers are, in words.
     """
 
     tables: Mapping[str, Held]
@@ -46,6 +48,7 @@ class Mined(NamedTuple):
     proposed: Sequence[Proposed]
     rated: Rated | None
     why_not: str
+    whom: str
 
 
 def mine(
@@ -96,4 +99,5 @@ def mine(
         proposed,
         rated,
         why_not,
+        WITH_OTHERS if others else OF_WHOM,
     )

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from parties.models.intervals import Z, wilson
 from parties.models.mining.bands import Floats
 from parties.models.mining.cases import Booleans, Cases, Numbers
-from parties.models.mining.evidence import Z, wilson
 from parties.models.mining.scorecard import Scorecard, fit
 from parties.models.mining.weights import Shares
 

@@ -1,4 +1,4 @@
-"""Sets and scorecard as one page that people read and print.
+"""Sets and scorecard as one page that people read and print: no script, no network.
 
 All that is filled in is escaped.
 """
@@ -15,13 +15,13 @@ from parties.models.mining.finding import Mined, Rated
 from parties.models.mining.plot import drawn
 from parties.models.mining.scorecard import DOUBLED, POINTS, Scored
 from parties.models.mining.standing_out import RATE, Proposed
-from parties.models.mining.words import OF_WHOM, area_of, brier_of, of_all, percent, title
+from parties.models.mining.words import area_of, brier_of, of_all, percent, title
 from parties.pages import page
 
 _STYLE: Final = """\
 body { max-width: 180mm; }
 th, td { text-align: right; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { min-width: 60mm; text-align: left; }
 tr.of td { padding-top: 3mm; font-weight: bold; }
 svg { width: 120mm; height: auto; font-size: 12px; break-inside: avoid; }
 svg text { fill: #111; }
@@ -52,8 +52,8 @@ def page_of(mined: Mined, rated: Rated) -> str:
     card = rated.scorecard
     told = [each for each in card.dimensions if each.counts]
     body = _BODY.substitute(
-        all=escape(of_all(mined.cases)),
-        whom=escape(OF_WHOM),
+        all=escape(_begun(of_all(mined.cases))),
+        whom=escape(mined.whom),
         sets=_sets(mined.proposed),
         start=card.start,
         points=POINTS,
@@ -118,4 +118,10 @@ def _dimension(each: Scored) -> list[str]:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    first, *numbers = cells
+    told = "".join(f'<td class="n">{each}</td>' for each in numbers)
+    return f"<tr><td>{first}</td>{told}</tr>"
+
+
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from parties.models.intervals import wilson
 from parties.models.mining.bands import Band
 from parties.models.mining.cases import Booleans, Cases
 from parties.models.mining.dimension import Dimension
-from parties.models.mining.evidence import Hypergeometric, adjusted, wilson
+from parties.models.mining.evidence import Hypergeometric, adjusted
 from parties.models.mining.facts import Facts
 from parties.models.mining.sets import Counts, Frequent, Set
 

@@ -14,6 +14,11 @@ OF_WHOM: Final = (
     "counted among cases that were concluded, which somebody had picked; of claims that nobody "
     "looked into it says nothing"
 )
+WITH_OTHERS: Final = (
+    "counted among all claims, of which those that came to no case are taken for not confirmed, "
+    "whether anybody looked into them or not"
+)
+"""Of what the numbers are, without and with claims of no case."""
 
 
 def said(dimension: Dimension, band: Band) -> str:

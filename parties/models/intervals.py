@@ -14,7 +14,8 @@ from statistics import NormalDist
 from typing import Final, NamedTuple
 
 CONFIDENCE: Final = 0.95
-_Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+"""Of the normal distribution."""
 
 
 class Share(NamedTuple):
@@ -35,15 +36,21 @@ class Share(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Wilson's interval of 95 %, within 0 to 1; None of none.
+        """Wilson's interval of 95 %, within 0 to 1; None of none."""
+        return wilson(self.number, self.of) if self.of else None
 
-        Equation (4) of Brown, Cai and DasGupta. At its ends it is exact: rounding may not put the
-        limit of none above 0, or that of all below 1.
-        """
-        if not self.of:
-            return None
-        n, p, square = self.of, self.number / self.of, _Z * _Z
-        middle = (self.number + square / 2) / (n + square)
-        half = _Z * sqrt(n) / (n + square) * sqrt(p * (1 - p) + square / (4 * n))
-        low = 0.0 if self.number == 0 else middle - half
-        return low, 1.0 if self.number == n else middle + half
+
+def wilson(number: int, of: int) -> tuple[float, float]:
+    """Returns Wilson's interval of 95 %, within 0 to 1.
+
+    Equation (4) of Brown, Cai and DasGupta. At its ends it is exact: rounding may not put the limit
+    of none above 0, or that of all below 1.
+
+    Args:
+        number: how many.
+        of: of how many, at least one.
+    """
+    share, square = number / of, Z * Z
+    middle = (number + square / 2) / (of + square)
+    half = Z * sqrt(of) / (of + square) * sqrt(share * (1 - share) + square / (4 * of))
+    return 0.0 if number == 0 else middle - half, 1.0 if number == of else middle + half
