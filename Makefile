@@ -8,8 +8,11 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= python3
 # Tests wait for disks and processes: one worker more than there are cores, up to four.
 WORKERS := $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4)))
+# They sync thousands of small files: in memory, where that has room for them.
+SCRATCH := $(shell free=$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1); \
+    [ -w /dev/shm ] && [ "$$free" -gt 2000000 ] && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .PHONY: all build demo test lint format proto docs bench study aarch64 avx512 deny clean help
 
@@ -22,8 +25,8 @@ demo: build ## two nodes on loopback: count, then match, on a made-up twin of bo
 
 test: build ## all tests, and the linters of Python
 	cd rust && cargo test --locked --release --lib
-	cd rust && cargo test --locked --release --lib --features portable
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+	cd rust && PSI_CORE_PORTABLE=1 cargo test --locked --release --lib
+	TMPDIR=$(SCRATCH) $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: build ## formatters, linters, types, import contracts, generated code
 	$(BIN)/ruff format --check .
@@ -34,6 +37,7 @@ lint: build ## formatters, linters, types, import contracts, generated code
 	cd rust && cargo fmt --check
 	cd rust && cargo clippy --locked --release --all-targets -- -D warnings
 	cd rust && cargo clippy --locked --release --all-targets --features python -- -D warnings
+	cd rust && cargo clippy --locked --release --lib --features portable -- -D warnings
 	$(BIN)/python scripts/wire_is_current.py
 
 format: build ## rewrites the code in its form

@@ -251,7 +251,7 @@ impl Encoder<Block> {
         let to = self.next(code, order);
         let Self { rounds: [first, _], sum, .. } = self;
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if has!("avx2") {
             // SAFETY: `single::push` needs avx2, which was just detected.
             #[expect(unsafe_code, reason = "a door to x86")]
             return unsafe { x86::single::push(sum, leaves, order, to, first) };
@@ -264,7 +264,7 @@ impl Encoder<Block> {
         self.restart(code);
         let [first, second] = &mut self.rounds;
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if has!("avx2") {
             // SAFETY: both need avx2, which was just detected.
             #[expect(unsafe_code, reason = "a door to x86")]
             unsafe {
@@ -283,7 +283,7 @@ impl Encoder<Pair> {
         let to = self.next(code, order);
         let Self { rounds: [first, _], sum, .. } = self;
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if has!("avx2") {
             // SAFETY: `double::push` needs avx2, which was just detected.
             #[expect(unsafe_code, reason = "a door to x86")]
             return unsafe { x86::double::push(sum, (leaves, noise), order, to, first) };
@@ -299,7 +299,7 @@ impl Encoder<Pair> {
         self.restart(code);
         let [first, second] = &mut self.rounds;
         #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if has!("avx2") {
             // SAFETY: both need avx2, which was just detected.
             #[expect(unsafe_code, reason = "a door to x86")]
             unsafe {

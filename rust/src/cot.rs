@@ -499,7 +499,7 @@ impl Fold {
 /// Folds sixteen streams into four planes, as long as `planes` has room for, and their sum.
 fn fold(streams: &[[Block; PIECE]; LEAVES], sums: &mut [Block; PIECE], planes: &mut [Block]) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if std::arch::is_x86_feature_detected!("avx2") {
+    if has!("avx2") {
         // SAFETY: `x86::fold` needs avx2, which was just detected.
         #[expect(unsafe_code, reason = "the only door to x86")]
         let done = unsafe { x86::fold(streams, sums, planes) };

@@ -1,5 +1,9 @@
 //! The core of Greenlane: batches in, batches out; no I/O, no clock, no policy.
 
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+#[macro_use]
+mod processor;
+
 pub mod aes;
 pub mod base_ot;
 pub mod bits;

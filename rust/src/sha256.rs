@@ -32,10 +32,7 @@ pub const INITIAL: State = [
 /// Secret: `blocks`; they decide no branch and no index.
 pub fn compress_each(state: &State, blocks: &[Block], out: &mut [Digest]) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if std::arch::is_x86_feature_detected!("sha")
-        && std::arch::is_x86_feature_detected!("ssse3")
-        && std::arch::is_x86_feature_detected!("sse4.1")
-    {
+    if has!("sha", "ssse3", "sse4.1") {
         // SAFETY: `x86::compress_each` needs sha, ssse3 and sse4.1, which were just detected.
         #[expect(unsafe_code, reason = "the only door to x86")]
         return unsafe { x86::compress_each(state, blocks, out) };

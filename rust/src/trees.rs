@@ -218,7 +218,7 @@ impl Nursery {
 /// Makes right children of parents and left children, and sums the left ones.
 fn split(parents: &mut [Row], lefts: &mut [Row]) -> Row {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if std::arch::is_x86_feature_detected!("avx2") {
+    if has!("avx2") {
         // SAFETY: `x86::split` needs avx2, which was just detected.
         #[expect(unsafe_code, reason = "a door to x86")]
         return unsafe { x86::split(parents, lefts) };
@@ -229,7 +229,7 @@ fn split(parents: &mut [Row], lefts: &mut [Row]) -> Row {
 /// Adds the sigma of 1.
 fn flip(rows: &mut [Row]) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if std::arch::is_x86_feature_detected!("avx2") {
+    if has!("avx2") {
         // SAFETY: `x86::flip` needs avx2, which was just detected.
         #[expect(unsafe_code, reason = "a door to x86")]
         return unsafe { x86::flip(rows) };
@@ -240,7 +240,7 @@ fn flip(rows: &mut [Row]) {
 /// The sum of rows.
 pub fn sum(rows: &[Row]) -> Row {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if std::arch::is_x86_feature_detected!("avx2") {
+    if has!("avx2") {
         // SAFETY: `x86::sum` needs avx2, which was just detected.
         #[expect(unsafe_code, reason = "a door to x86")]
         return unsafe { x86::sum(rows) };

@@ -30,10 +30,10 @@ impl Path {
 
     /// Whether this machine has it.
     fn is_here(self) -> bool {
-        let one = is_x86_feature_detected!("aes") && is_x86_feature_detected!("avx2");
-        let two = one && is_x86_feature_detected!("vaes");
+        let one = has!("aes", "avx2");
+        let two = one && has!("vaes");
         match self {
-            Self::Four => two && is_x86_feature_detected!("avx512f"),
+            Self::Four => two && has!("avx512f"),
             Self::Two => two,
             Self::One => one,
         }

@@ -16,7 +16,7 @@ use crate::aes::lanes::one;
 /// Whether this machine has the instructions.
 #[inline]
 pub(super) fn is_here() -> bool {
-    is_x86_feature_detected!("avx2")
+    has!("avx2")
 }
 
 #[target_feature(enable = "avx2")]

@@ -22,12 +22,10 @@ impl Path {
     /// Whether this machine has it.
     #[inline]
     fn is_here(self) -> bool {
-        let one = is_x86_feature_detected!("pclmulqdq") && is_x86_feature_detected!("avx2");
+        let one = has!("pclmulqdq", "avx2");
         match self {
-            Self::Four => {
-                one && is_x86_feature_detected!("vpclmulqdq") && is_x86_feature_detected!("avx512f")
-            }
-            Self::Two => one && is_x86_feature_detected!("vpclmulqdq"),
+            Self::Four => one && has!("vpclmulqdq", "avx512f"),
+            Self::Two => one && has!("vpclmulqdq"),
             Self::One => one,
         }
     }

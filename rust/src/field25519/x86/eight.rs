@@ -22,7 +22,7 @@ use super::{LIMBS, MASK, bytes, limbs, words};
 
 /// Whether this machine has what the functions of this module need.
 pub(super) fn is_here() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma")
+    has!("avx512f", "avx512ifma")
 }
 
 /// Elements side by side.

@@ -30,7 +30,7 @@ use super::{LIMBS, MASK, bytes, centred, limbs, words};
 pub(crate) fn is_here() -> bool {
     let (one, step) = (black_box(1.0), black_box(f64::EPSILON));
     let to_nearest = one + 0.75 * step == one + step && one + 0.25 * step == one;
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && to_nearest
+    has!("avx2", "fma") && to_nearest
 }
 
 /// Elements side by side.
