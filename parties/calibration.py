@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from struct import Struct
 from typing import Any, Final
 
 from psi import PROTOCOLS, Elements, Labels, Output, Parameters, Side, converse
@@ -116,4 +117,4 @@ def _seconds(name: str, receivers: int, senders: int) -> float:
 
 def _made_up(count: int) -> bytes:
     """Elements, ascending, whose first 16 bytes differ, as those of hashes do."""
-    return b"".join(i.to_bytes(16, "big") + bytes(16) for i in range(count))
+    return b"".join(map(Struct(">8xQ16x").pack, range(count)))
