@@ -25,7 +25,7 @@ from desks import (
     tried,
 )
 
-from parties import retaining
+from parties import canonical, retaining
 from parties.clues import clue as clues
 from parties.clues import ledger, outbox
 from parties.clues.amounts import UNKNOWN, fen_of, flags, yuan
@@ -520,6 +520,8 @@ def test_what_clues_of_a_ticket_say_is_erased_and_their_numbers_stay(three: Desk
         assert erase(connection, at, "f" * 32) == 0
         assert erase(connection, at, TICKET) == 2
         assert erase(connection, at, TICKET) == 0
+    ((line,),) = three.insurer.ask("SELECT body FROM audit_lines WHERE event = 'erased'")
+    assert canonical.decode(bytes(line))["facts"] == {"what": "clues", "files": 2}
     for table in ("clue_contents", "clue_texts"):
         assert three.insurer.ask(f"SELECT count(*) FROM {table}") == [(0,)]
     assert three.insurer.ask(
