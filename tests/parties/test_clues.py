@@ -27,7 +27,7 @@ from desks import (
 
 from parties import canonical, retaining
 from parties.clues import clue as clues
-from parties.clues import ledger, outbox
+from parties.clues import ledger, merging, outbox
 from parties.clues.amounts import UNKNOWN, fen_of, flags, yuan
 from parties.clues.clue import content_of
 from parties.clues.erasing import erase
@@ -530,6 +530,9 @@ def test_what_clues_of_a_ticket_say_is_erased_and_their_numbers_stay(three: Desk
     assert three.insurer.waiting() == []
     assert {each.id for each in three.insurer.every()} == {sent, waits}
     assert "about Li" not in str(three.insurer.history(sent))
+    for clue in (sent, waits):
+        last = three.insurer.history(clue)[-1]
+        assert (last.act, last.person, last.role) == ("erase", "", "retention")
     with three.police.writing() as (connection, at):
         assert erase(connection, at, TICKET) == 1
     # The case goes on without it.
@@ -598,6 +601,20 @@ def test_clues_of_two_insurers_are_merged_when_both_agree_and_go_together(three:
         assert (found.state, found.filed) == ("concluded", "2026-117")
         assert (found.suspects, found.amount, found.recovered) == (0, -1, -1), "not both's figures"
     assert three.police.find(ours).suspects == 3
+
+
+def test_a_merge_is_of_two_clues_or_more_each_once_and_of_so_many(
+    quick: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = both(quick)
+    assert refused(quick.police.propose, ours) == "clue-merging"
+    assert refused(quick.police.propose, ours, theirs, ours) == "clue-merging"
+    (third,) = quick.insurer.transferred(lead(3))
+    quick.carry()
+    monkeypatch.setattr(merging, "MOST", 2)
+    assert refused(quick.police.propose, ours, theirs, third) == "clue-limit"
+    assert quick.police.waiting() == []
+    quick.police.propose(ours, theirs)
 
 
 def test_an_insurer_sees_of_the_other_only_that_its_clue_was_merged(quick: Desks) -> None:
