@@ -88,18 +88,18 @@ def times(blocks: Blocks, by: int) -> Blocks:
 
 def multiplier(by: int) -> Callable[[Blocks], Blocks]:
     """`times` by one element for many blocks: a table of the products of each byte."""
-    powers, power = [], from_numbers([by])
-    for _ in range(128):
-        powers.append(power[0])
-        power = double(power)
-    values = np.arange(256)
-    table = np.zeros((16, 256, 2), np.uint64)
-    for i, each in enumerate(powers):
-        table[i // 8, (values >> i % 8 & 1) == 1] ^= each
+    powers = [by]
+    while len(powers) < 128:
+        power = powers[-1] << 1
+        powers.append((power ^ (power >> 128) * MODULUS) % 2**128)
+    of_bits = from_numbers(powers).reshape(16, 8, 2)
+    table = np.zeros((256, 16, 2), np.uint64)
+    for i in range(8):  # values with bit i as their highest are those before them, and bit i
+        table[1 << i : 2 << i] = table[: 1 << i] ^ of_bits[:, i]
 
     def multiply(blocks: Blocks) -> Blocks:
         digits = np.ascontiguousarray(blocks).view(np.uint8).reshape(-1, 16)
-        return xor(table[np.arange(16), digits], 1)
+        return xor(table[digits, np.arange(16)], 1)
 
     return multiply
 

@@ -10,6 +10,7 @@ Python's numbers take a time that depends on their value: nothing here may ever 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeAlias
 
 P = 2**255 - 19
@@ -119,13 +120,21 @@ def negate(point: Point) -> Point:
 
 
 def multiply(scalar: int, point: Point) -> Point:
-    """[scalar] point, by doubling and adding from the highest bit."""
+    """[scalar] point: the sum of [2^i] point for each bit i that is set."""
     product = IDENTITY
-    for digit in f"{scalar % ORDER:b}":
-        product = add(product, product)
-        if digit == "1":
-            product = add(product, point)
+    for i, power in enumerate(doubled(point)):
+        if scalar % ORDER >> i & 1:
+            product = add(product, power)
     return product
+
+
+@lru_cache(maxsize=4)
+def doubled(point: Point) -> list[Point]:
+    """[2^i] point for each bit of a scalar; kept, as many scalars multiply one point."""
+    powers = [point]
+    while len(powers) < ORDER.bit_length():
+        powers.append(add(powers[-1], powers[-1]))
+    return powers
 
 
 GENERATOR = decode(
