@@ -8,7 +8,7 @@
 //!
 //! Memory that nothing has used yet is dear: the kernel clears it, and where the machine is a guest,
 //! its host may have to find it first. A process that runs matches can [`keep`] some of what it
-//! frees for what it allocates next.
+//! frees for what it allocates next, cut to that or made longer.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -177,6 +177,12 @@ mod large {
             Some(*start + *kept)
         }
 
+        /// Takes the largest mapping, if it has half of so much.
+        pub(super) fn take_largest(&mut self, length: usize) -> Option<(usize, usize)> {
+            let largest = self.mappings.iter_mut().max_by_key(|(_, kept)| *kept)?;
+            (2 * largest.1 >= length).then(|| std::mem::replace(largest, (0, 0)))
+        }
+
         /// Keeps a mapping, unless that would be too much.
         pub(super) fn put(&mut self, start: usize, length: usize) -> bool {
             let total: usize = self.mappings.iter().map(|(_, kept)| kept).sum();
@@ -205,21 +211,35 @@ mod large {
     /// A mapping of `size` bytes, rounded up to huge pages; null if there is none. What stands in
     /// it is anything.
     pub(super) fn map(size: usize) -> *mut u8 {
-        kept(size).unwrap_or_else(|| fresh(size))
+        used(size).map_or_else(|| fresh(size), |(mapping, _)| mapping)
     }
 
     /// The same, and zeros stand in it.
     pub(super) fn zeroed(size: usize) -> *mut u8 {
-        let Some(kept) = kept(size) else { return fresh(size) };
+        let Some((mapping, used)) = used(size) else { return fresh(size) };
         // SAFETY: a mapping of at least so many bytes, which nobody else has.
-        unsafe { kept.write_bytes(0, size) };
-        kept
+        unsafe { mapping.write_bytes(0, size.min(used)) };
+        mapping
     }
 
-    /// A mapping that was freed.
-    fn kept(size: usize) -> Option<*mut u8> {
+    /// A mapping that was freed, and how much of it was: the rest is new, and zero.
+    fn used(size: usize) -> Option<(*mut u8, usize)> {
         let length = size.checked_next_multiple_of(HUGE)?;
-        freed().take(length).map(std::ptr::with_exposed_provenance_mut)
+        let at = std::ptr::with_exposed_provenance_mut;
+        let mut freed = freed();
+        if let Some(start) = freed.take(length) {
+            return Some((at(start), length));
+        }
+        let (start, kept) = freed.take_largest(length)?;
+        drop(freed);
+        // SAFETY: a mapping of this length, which nobody has.
+        unsafe {
+            let grown = resize(at(start), kept, length);
+            if grown.is_none() {
+                libc::munmap(at(start).cast(), kept);
+            }
+            Some((grown?, kept))
+        }
     }
 
     /// A new mapping, which is zero.
@@ -371,6 +391,12 @@ mod tests {
         assert_eq!(freed.take(7 * HUGE), None);
         assert_eq!(freed.take(6 * HUGE), Some(100 * HUGE));
         assert_eq!(freed.take(HUGE), None);
+        // The largest, if the rest of what is asked for would not be more than it has.
+        assert!(freed.put(30 * HUGE, 3 * HUGE) && freed.put(40 * HUGE, 5 * HUGE));
+        assert_eq!(freed.take_largest(11 * HUGE), None);
+        assert_eq!(freed.take_largest(10 * HUGE), Some((40 * HUGE, 5 * HUGE)));
+        assert_eq!(freed.take_largest(HUGE), Some((30 * HUGE, 3 * HUGE)));
+        assert_eq!(freed.take_largest(HUGE), None);
         // As many as there are places.
         assert_eq!((1..20).filter(|at| freed.put(*at * HUGE, HUGE)).count(), 16);
     }
