@@ -14,7 +14,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, Final
 
-from psi import PROTOCOLS, Elements, Labels, Output, Parameters, Side, converse
+from psi import PROTOCOLS, Elements, Labels, Output, Parameters, Side, _core, converse
 from psi.planner import Cost
 from psi.subprotocols.decoys import DECOYS
 
@@ -40,9 +40,7 @@ def costs(folder: Path, threads: int, names: Collection[str]) -> dict[str, Cost]
         threads: of the kernels; 0 for all cores.
         names: of the protocols. One that is not among them is not worth waiting for.
     """
-    from importlib.metadata import version  # 20 ms that a job of a named protocol does not wait for
-
-    machine = [version("greenlane"), threads or os.cpu_count(), *os.uname()[1::3]]
+    machine = [_core.VERSION, threads or os.cpu_count(), *os.uname()[1::3]]
     path = folder / FILE
     kept = _read(path, machine)
     if missing := [name for name in names if name not in kept]:

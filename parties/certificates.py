@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from parties.credentials import (
+    CLOCK_SKEW,
     Identity,
     fingerprint,
     is_authority,
@@ -50,9 +51,6 @@ AUTHORITY_LIFETIME: Final = timedelta(days=5 * 365)
 
 # When to renew: a third of the lifetime, so that a month of inattention breaks nothing.
 RENEW_BEFORE_DAYS: Final = NODE_LIFETIME.days // 3
-
-# Two organisations' clocks may differ; an hour also covers a clock set without summer time.
-CLOCK_SKEW: Final = timedelta(hours=1)
 
 # Host-name syntax (RFC 1123), since TLS compares names by it; at most 64 characters, the bound of
 # a common name (RFC 5280, appendix A.1).

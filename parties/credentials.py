@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -31,6 +31,9 @@ _RENEWAL_GAP_SECONDS: Final = 0.1
 
 _MALFORMED: Final = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 """What is raised of a certificate whose extensions cannot be read."""
+
+CLOCK_SKEW: Final = timedelta(hours=1)
+"""Two organisations' clocks may differ; an hour also covers a clock set without summer time."""
 
 KNOWN: Final = 256
 """Certificates of which is remembered what never changes of them: more than a node has peers."""

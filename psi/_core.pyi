@@ -8,6 +8,7 @@ from psi.elements import ArrowArray
 __all__ = [
     "NOWHERE",
     "STATIONARY_VOLE_CHUNK",
+    "VERSION",
     "VOLE_CHUNK",
     "AscendingTags",
     "BaseOtChoice",
@@ -103,6 +104,7 @@ class Shuffle:
 STATIONARY_VOLE_CHUNK: int
 VOLE_CHUNK: int
 NOWHERE: int
+VERSION: str
 
 @final
 class Block:

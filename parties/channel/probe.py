@@ -10,7 +10,6 @@ No certificate of ours is shown before the peer's has been checked.
 from __future__ import annotations
 
 import socket
-import ssl
 from typing import Final
 
 from cryptography import x509
@@ -19,6 +18,10 @@ from parties.channel.address import split
 from parties.channel.pinning import Pin
 from parties.credentials import Identity
 from parties.errors import CertificateError, PartyError, PeerUnreachable
+from psi.lazily import unread
+
+with unread("ssl"):  # most processes never have to look
+    import ssl
 
 # For each of: to connect, to shake hands, to read. A round trip around the world takes 0.3 s and a
 # TLS handshake over TCP three of them; packets may be lost.

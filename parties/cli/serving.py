@@ -40,14 +40,13 @@ def serve(settings: SettingsPath, as_: As = None, as_json: AsJson = False) -> No
 
 
 def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
-    from importlib.metadata import version
-
     from parties import logs
     from parties.answering import answers
     from parties.channel import Identity, Node
     from parties.cli.noting import noting
     from parties.machine import use
     from parties.settings_file import load
+    from psi import _core
 
     keep_imported()
     loaded = load(settings)
@@ -72,7 +71,7 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
         most_calls=CALLS,
     )
     with noting(loaded, signed=True) as note:
-        note("node_started", {"role": node.role, "version": version("greenlane")})
+        note("node_started", {"role": node.role, "version": _core.VERSION})
         port = server.start()
     host = node.listen.rpartition(":")[0]
     give(

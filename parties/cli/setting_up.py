@@ -69,13 +69,11 @@ def check(settings: SettingsPath, as_: As = None, as_json: AsJson = False) -> No
 
 def version(as_json: AsJson = False) -> None:
     """Prints the versions that two nodes compare."""
-    from importlib.metadata import version as version_of
-
     from parties.wire import PROTOCOL_VERSION
     from psi import _core
 
     values = {
-        "greenlane": version_of("greenlane"),
+        "greenlane": _core.VERSION,
         "protocol": PROTOCOL_VERSION,
         "normaliser": _core.normaliser_version(),
         "normaliser_digest": _core.normaliser_digest().hex(),

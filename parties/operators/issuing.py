@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from parties.certificates import CLOCK_SKEW
-from parties.credentials import Identity, is_authority, read_credentials
+from parties.credentials import CLOCK_SKEW, Identity, is_authority, read_credentials
 from parties.errors import CertificateError, LocalFault, SettingsError
 from parties.operators.keys import write_operator_key
 from parties.operators.operator import PREFIX, Operator, operator_of

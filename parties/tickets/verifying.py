@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from parties import signatures
-from parties.certificates import CLOCK_SKEW
+from parties.credentials import CLOCK_SKEW
 from parties.errors import CertificateError, TicketRefused
 from parties.operators import PARTIES, Operator, read_operator
 from parties.operators.chains import read_der

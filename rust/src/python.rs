@@ -518,6 +518,8 @@ mod _core {
     /// The place of a row that names nothing.
     #[pymodule_export]
     const NOWHERE: u32 = crate::elements::NOWHERE;
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
     use super::grouping::{Block, Grouping, commitment, places_among};

@@ -3,8 +3,9 @@
 Prints one JSON object. The job is that of `compare_spu.py`: two nodes of `greenlane init`, `serve`
 on the one side and `match` on the other over mutual TLS, from CSV files, without columns; each with
 one thread. In both processes everything is timed that a node would do without if a job needed no
-ticket: finding and verifying one, commitments to sets, charging, lines of the log, heads and
-receipts, and also importing what all of that is made of. Of threads their CPU, in the kernel too.
+ticket: finding and verifying one, commitments to sets, charging, lines of the log, that of the
+node's start among them, heads and receipts, and also importing what all of that is made of. Of
+threads their CPU, in the kernel too.
 The whole is what the operating system says of both processes; figures are medians of the runs.
 """
 
@@ -61,7 +62,9 @@ def side() -> None:
     import parties.sources  # what a job without tickets needs as well
 
     began = time.thread_time()
-    from parties import books, clearance, commitments, runs
+    from parties import audit, books, clearance, commitments, runs
+    from parties.store import Store
+    from parties.store.sqlite import SqliteLine
 
     timed = Timed()
     timed.seconds["imports"] = time.thread_time() - began
@@ -75,6 +78,9 @@ def side() -> None:
         ("commitments", commitments.commit),
         ("books", runs.must_be_left),
         ("books", runs.may_ask),
+        ("books", audit.begin),
+        ("books", audit.append),
+        ("books", audit.sign_head),
     ):
         with_time = timed.add(name, call)
         for module in [each for key, each in sys.modules.items() if key.startswith("parties.")]:
@@ -83,7 +89,9 @@ def side() -> None:
                     setattr(module, own, with_time)
     for kind, names in (
         (runs.Run, ("begin", "bring", "count", "end", "confirm", "fail")),
-        (books.Books, ("received", "refused", "close")),
+        (books.Books, ("received", "refused", "leaves", "close")),
+        (Store, ("__init__", "close")),
+        (SqliteLine, ("begin_writing", "commit", "rollback")),
     ):
         for name in names:
             setattr(kind, name, timed.add("books", getattr(kind, name)))
