@@ -61,6 +61,7 @@ def _values(found: Found) -> dict[str, Any]:
             for name, held in found.tables.items()
         },
         "rings_found": found.number,
+        "loose": found.loose,
         "too_wide": dict(found.too_wide),
         "of_houses": dict(found.of_houses),
         "rings": [_ring(each) for each in found.rings],
@@ -74,6 +75,7 @@ def _ring(ring: Ring) -> dict[str, Any]:
         "rank": ring.rank,
         "score": ring.score.whole,
         "parts": ring.score._asdict(),
+        "beyond_chance": ring.beyond,
         "amount": None if ring.amount is None else str(ring.amount),
         "claims": list(ring.claims),
         "ties": [each._asdict() for each in ring.ties],

@@ -44,6 +44,6 @@ def test_a_planted_ring_is_found_whole_and_among_the_first(
     twin: tuple[Found, dict[str, set[str]]], ring: str
 ) -> None:
     found, planted = twin
-    assert found.number > 20 * FIRST
+    assert found.loose > CLAIMS * 3 // 4  # all else hangs together, by chance
     (place,) = [each.rank for each in found.rings if set(each.claims) == planted[ring]]
     assert place <= FIRST

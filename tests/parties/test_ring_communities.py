@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parties.models.rings.communities import communities, connected
-from parties.models.rings.splitting import HELD, split
-from parties.models.rings.ties import Edges
+from parties.models.rings.splitting import HELD, Edges, split
 
 Pairs = Sequence[tuple[int, int]]
 PAIRS = st.lists(st.tuples(st.integers(0, 14), st.integers(0, 9)), max_size=40, unique=True)
@@ -20,11 +19,15 @@ PAIRS = st.lists(st.tuples(st.integers(0, 14), st.integers(0, 9)), max_size=40, 
 
 def edges(pairs: Pairs) -> Edges:
     claims, things = ([pair[end] for pair in sorted(pairs)] for end in (0, 1))
-    return Edges(np.array(claims, np.int64), np.array(things, np.int64), {}, {})
+    return Edges(np.array(claims, np.int64), np.array(things, np.int64))
 
 
-def rings(pairs: Pairs) -> list[list[int]]:
-    return [each.tolist() for each in split(edges(pairs))]
+def rings(pairs: Pairs, cores: Pairs = ()) -> list[list[int]]:
+    parts = split(edges(pairs), edges(cores))
+    found: dict[int, list[int]] = {}
+    for claim, ring in zip(parts.claims.tolist(), parts.rings.tolist(), strict=True):
+        found.setdefault(ring, []).append(claim)
+    return sorted(map(sorted, found.values()))
 
 
 def joined(pairs: Iterable[tuple[int, int]]) -> list[set[int]]:
@@ -77,7 +80,7 @@ def test_two_stars_that_one_claim_ties_are_two_rings() -> None:
     for a, b in ((0, 20), (20, 40)):
         pairs += [(a, 100 + a), (b, 100 + a)]
     assert joined(pairs) == [set(range(60))]
-    assert rings(pairs) == [list(range(60))]  # three stars of a third each: just held
+    assert rings(pairs) == [list(range(60))]  # 2 stars of a third each, thrice: 6 (1/3)^2
     pairs += [(claim, star + claim // 20) for claim in range(60, 200) for star in (0, 10)]
     for a in range(40, 180, 20):
         pairs += [(a, 100 + a), (a + 20, 100 + a)]

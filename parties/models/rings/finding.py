@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import duckdb
 
 from parties.errors import LocalFault
 from parties.models.filling import fill
 from parties.models.mapping import Filled
+from parties.models.rings.chance import Beyond
 from parties.models.rings.kinds import NEEDED
+from parties.models.rings.ordering import by_name
 from parties.models.rings.ranking import rank
 from parties.models.rings.ring import Found
-from parties.models.rings.splitting import split
+from parties.models.rings.splitting import Edges, split
+from parties.models.rings.telling import told
 from parties.models.rings.ties import WIDEST, tie
 from parties.models.sandbox import Bounds, opened
-
-MOST: Final = 20
-"""Rings that are told, unless more are asked for."""
 
 
 def find(
     tables: Mapping[str, Filled],
     bounds: Bounds,
-    most: int = MOST,
+    most: int,
     widest: int = WIDEST,
     *,
     plain: bool = False,
@@ -46,11 +45,15 @@ def find(
     with opened(bounds) as connection:
         try:
             held = fill(connection, tables, NEEDED, line=None)
-            edges = tie(connection, held, widest)
-            columns = held["claims"].columns
-            number, rings = rank(connection, split(edges), columns, most, plain=plain)
+            ties = tie(connection, held, widest)
+            beyond, columns = Beyond(ties), held["claims"].columns
+            joining = Edges(ties.claims, ties.named).where(ties.things.joins[ties.named])
+            parts = split(joining, beyond.cores, by_name(connection, ties))
+            number, ranked = rank(connection, ties, beyond, parts, columns, most)
+            rings = list(told(connection, ties, beyond, parts, ranked, columns, plain=plain))
         except duckdb.OutOfMemoryException:
             pass  # raised below, outside of the handler: DuckDB's text may quote a value
         else:
-            return Found(held, number, rings, edges.too_wide, edges.of_houses)
+            left_out = ties.too_wide, ties.of_houses
+            return Found(held, number, rings, parts.loose, *left_out)
     raise LocalFault(f"rings need more than {bounds.memory} of memory; give more by --memory")

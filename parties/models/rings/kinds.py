@@ -35,15 +35,10 @@ THINGS: Final = (
     Thing("hospital", "hospital", ("hospital",), joins=False, masked=False),
 )
 """In the order in which they are told. Flights are none: all who sit in one share it."""
-BY_WHAT: Final = {each.what: each for each in THINGS}
 OF_HOUSES: Final = ("phone", "account")
 """What a repair shop has of its own: it reports for its customers, and is paid for them."""
 NEEDED: Final = {
-    "claims": (
-        *("claim", "company", "amount"),
-        *(column for each in THINGS for column in each.columns),
-    ),
-    "records": ("record", "kind"),
-    "links": ("claim", "record", "dimension", "role"),
+    "claims": ("claim", "amount", *(column for each in THINGS for column in each.columns)),
+    "links": ("claim", "record", "dimension"),
 }
 """Columns of the joined tables that are read, where they are there."""

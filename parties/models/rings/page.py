@@ -30,7 +30,8 @@ rect.claim { fill: #fff; stroke: #555; }
 line.apart { stroke-dasharray: 4 3; }
 """
 _BODY: Final = Template("""\
-<p>$number; $told told here, those of the highest score first. A ring is a lead: that its claims
+<p>$number; $told told here: those beyond chance first, of
+these and of the others those of the highest score. A ring is a lead: that its claims
 share what is drawn, and nothing more about anybody. It is innocent if $innocent.</p>
 $left
 $rings
@@ -38,7 +39,9 @@ $rings
 <p>Claims stand in the middle; a line leads from each to what it names. The score is the product of
 how many claims a ring has, how many parties (different persons insured or different vehicles,
 whichever are more) its widest tie is of, how many kinds of ties a quarter of its claims share, and
-how many digits the amount in whole yuan has. Things with broken lines put no claims together:
+how many digits the amount in whole yuan has. Rings beyond chance are those that a table of this
+size would hardly have if who names what were drawn by lot; of these only what is beyond chance is
+counted. Things with broken lines put no claims together:
 people who have nothing in common go to one shop. Of a ring at most $claims claims and $ties things
 a side are drawn.</p>
 """)

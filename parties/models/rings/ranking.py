@@ -1,187 +1,212 @@
-"""Ranks rings, and looks up what is told of the first ones."""
+"""Ranks rings: first those that chance does not put together, each by what its score multiplies."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from parties.joining.masked import mask
-from parties.models.rings.kinds import BY_WHAT, THINGS
-from parties.models.rings.ring import Ring, Score, Tie
-from parties.models.rings.splitting import HELD
-from parties.models.rings.ties import Numbers
-from parties.models.wording import worded
+from parties.models.rings.arrays import Mask, Numbers, distinct
+from parties.models.rings.chance import UNLIKELY, Beyond, by_chance
+from parties.models.rings.kinds import THINGS
+from parties.models.rings.ring import Score
+from parties.models.rings.splitting import Edges, Parts
+from parties.models.rings.ties import NUMBERED, Ties
 
 LEAST_CLAIMS: Final = 3
 """Two claims that share something are a pair, and rules look at pairs."""
 LEAST_PARTIES: Final = 2
 """Claims of one person about one vehicle are that person's history."""
+SHARED: Final = 4
+"""A kind of tie counts if one in so many claims of the ring name one thing of it: of the published
+rings, those that share phones and shops at all share them so."""
 
 _INCOMING: Final = "greenlane_incoming"
-_TIED: Final = """
-CREATE TABLE greenlane_tied AS
-SELECT ring, thing, any_value(kind) AS kind, count(DISTINCT number) AS claims,
-    {parties} AS parties
-FROM greenlane_rings JOIN greenlane_ties USING (number)
-JOIN greenlane_claims c USING (number) JOIN greenlane_things USING (thing)
-GROUP BY ring, thing HAVING count(DISTINCT number) > 1
-"""
 _RANKED: Final = """
-CREATE TABLE greenlane_ranked AS
-SELECT *, row_number() OVER (
-    ORDER BY claims * parties * kinds * digits DESC, amount DESC NULLS LAST, first_claim
-) AS rank
-FROM (
-    SELECT ring, count(*) AS claims, min(c.claim) AS first_claim, {amount} AS amount,
-        CASE WHEN {amount} >= 1 THEN length(CAST(CAST(floor({amount}) AS HUGEINT) AS VARCHAR))
-            ELSE 1 END AS digits
-    FROM greenlane_rings JOIN greenlane_claims c USING (number) GROUP BY ring
+SELECT ring, n, parties, kinds, digits, beyond, amount FROM (
+    SELECT *, CASE WHEN amount >= 1 THEN length(CAST(CAST(floor(amount) AS HUGEINT) AS VARCHAR))
+        ELSE 1 END AS digits
+    FROM (
+        SELECT ring, any_value(i.claims) AS n, any_value(parties) AS parties,
+            any_value(kinds) AS kinds, any_value(beyond) AS beyond, min(c.claim) AS first_claim,
+            {amount} AS amount
+        FROM {incoming} i JOIN {claims} c USING (number) GROUP BY ring
+    )
 )
-JOIN (
-    SELECT ring, max(parties) AS parties, greatest(1, count(DISTINCT kind) FILTER (
-        WHERE t.claims * $held >= size)) AS kinds
-    FROM greenlane_tied t
-    JOIN (SELECT ring, count(*) AS size FROM greenlane_rings GROUP BY ring) USING (ring)
-    WHERE parties >= $parties GROUP BY ring
-) USING (ring)
-WHERE claims >= $claims
-"""
-_TOLD: Final = """
-SELECT rank, ring, claims, parties, kinds, digits, amount FROM greenlane_ranked
-WHERE rank <= $most ORDER BY rank
-"""
-_CLAIMS: Final = """
-SELECT ring, claim FROM greenlane_ranked JOIN greenlane_rings USING (ring)
-JOIN greenlane_claims USING (number) WHERE rank <= $most ORDER BY ring, claim
-"""
-_TIES: Final = """
-SELECT ring, what, any_value(t.kind) AS kind, any_value(value) AS value,
-    list_sort(list_distinct(list(role))) AS roles, list_sort(list_distinct(list(c.claim))) AS named,
-    any_value(d.parties) AS parties, any_value(t.claims) AS everywhere, any_value(joins) AS joins
-FROM (SELECT ring FROM greenlane_ranked WHERE rank <= $most)
-JOIN greenlane_tied d USING (ring) JOIN greenlane_rings USING (ring)
-JOIN greenlane_ties USING (number, thing)
-JOIN greenlane_things t USING (thing) JOIN greenlane_claims c USING (number)
-GROUP BY ring, thing, what
+ORDER BY beyond DESC, n * parties * kinds * digits DESC, amount DESC NULLS LAST, first_claim
+LIMIT $most
 """
 
 
-class _Row(NamedTuple):
-    """What several claims of a ring name, as DuckDB tells it."""
+class Ranked(NamedTuple):
+    """A ring at its place.
+
+    Attributes:
+        ring: its number.
+        score: by what it stands where it stands.
+        beyond: whether chance does not put it together.
+        amount: of its claims, in yuan; None if none is known.
+    """
 
     ring: int
-    what: str
-    kind: str
-    value: str
-    roles: list[str]
-    named: list[str]
-    parties: int
-    everywhere: int
-    joins: bool
+    score: Score
+    beyond: bool
+    amount: Decimal | None
+
+
+class Tied(NamedTuple):
+    """What several claims of a ring name; an entry for each ring and thing, in order.
+
+    Attributes:
+        rings, things: which.
+        claims: of the ring that name it.
+        insured: parties of these that are known, as `ties.Ties` has them.
+        parties: these, or different vehicles, whichever are more.
+    """
+
+    rings: Numbers
+    things: Numbers
+    claims: Numbers
+    insured: Numbers
+    parties: Numbers
+
+
+def ring_of(ties: Ties, parts: Parts) -> Numbers:
+    """Returns the ring of each claim, -1 for none."""
+    rings = np.full(len(ties.parties), -1, np.int64)
+    rings[parts.claims] = parts.rings
+    return rings
 
 
 def rank(
     connection: duckdb.DuckDBPyConnection,
-    rings: Iterable[Numbers],
+    ties: Ties,
+    beyond: Beyond,
+    parts: Parts,
     columns: Collection[str],
     most: int,
-    *,
-    plain: bool,
-) -> tuple[int, list[Ring]]:
+) -> tuple[int, list[Ranked]]:
     """Returns how many rings there are, and the first of them.
 
     Args:
-        connection: with the tables of claims, things and ties.
-        rings: numbers of the claims of each.
+        connection: with the numbered claims.
+        ties: who names what.
+        beyond: what chance does not explain.
+        parts: which claims belong together.
         columns: that claims have.
-        most: rings that are told.
-        plain: whether identifiers are told in full.
+        most: rings that are returned.
 
     Raises:
         duckdb.Error: memory is over.
     """
-    _put(connection, list(rings))
-    vehicle = [name for name in ("vin", "plate") if name in columns]
-    by = ["insured"] if "insured" in columns else []
-    if vehicle:
-        by.append(f"coalesce({', '.join(vehicle)})")
-    parties = ", ".join(f"count(DISTINCT {each})" for each in by)
-    connection.execute(
-        _TIED.format(parties=f"greatest({parties})" if by else "count(DISTINCT number)")
-    )
-    amount = "sum(amount)" if "amount" in columns else "CAST(NULL AS DECIMAL(18, 2))"
-    connection.execute(
-        _RANKED.format(amount=amount),
-        {"claims": LEAST_CLAIMS, "parties": LEAST_PARTIES, "held": HELD},
-    )
-    number = connection.execute("SELECT count(*) FROM greenlane_ranked").fetchall()[0][0]
-    return int(number), list(_told(connection, most, plain))
-
-
-def _put(connection: duckdb.DuckDBPyConnection, rings: list[Numbers]) -> None:
-    sizes = [len(each) for each in rings]
+    rings, count = ring_of(ties, parts), int(parts.rings.max(initial=-1)) + 1
+    every = tied(ties, rings, Edges(ties.claims, ties.named))
+    core = tied(ties, rings, beyond.cores)
+    places = _places(ties, every, rings, count)
+    sizes, cores = np.bincount(parts.rings, minlength=count), _claims(rings, beyond.cores, count)
+    strong = np.bincount(core.rings, core.parties >= LEAST_PARTIES, count) > 0
+    sizes_told = np.where(strong, cores, sizes)
+    parties = np.where(strong, _most(core, count), _most(every, count))
+    shared = _kinds(ties, every, sizes, count, ~strong[every.rings] | places)
+    shared |= _kinds(ties, core, cores, count, np.ones(len(core.rings), bool))
+    good = (sizes >= LEAST_CLAIMS) & (_most(every, count) >= LEAST_PARTIES)
+    kinds = np.maximum(1, shared.sum(axis=1))
+    told = good[parts.rings]
+    of = parts.rings[told]
     table = {
-        "number": np.concatenate(rings) if rings else np.empty(0, np.int64),
-        "ring": np.repeat(np.arange(len(rings), dtype=np.int64), sizes),
+        "number": parts.claims[told],
+        "ring": of,
+        "claims": sizes_told[of],
+        "parties": parties[of],
+        "kinds": kinds[of],
+        "beyond": strong[of],
     }
     connection.register(_INCOMING, pa.table(table))
-    connection.execute(f"CREATE TABLE greenlane_rings AS SELECT * FROM {_INCOMING}")  # noqa: S608
+    amount = "sum(amount)" if "amount" in columns else "CAST(NULL AS DECIMAL(18, 2))"
+    sql = _RANKED.format(amount=amount, incoming=_INCOMING, claims=NUMBERED)
+    rows = connection.execute(sql, {"most": most}).fetchall()
     connection.unregister(_INCOMING)
+    return int(good.sum()), [
+        Ranked(ring, Score(*score), whether, None if amount is None else Decimal(amount))
+        for ring, *score, whether, amount in rows
+    ]
 
 
-def _told(connection: duckdb.DuckDBPyConnection, most: int, plain: bool) -> Iterator[Ring]:
-    claims: dict[int, list[str]] = defaultdict(list)
-    for ring, claim in connection.execute(_CLAIMS, {"most": most}).fetchall():
-        claims[ring].append(claim)
-    ties: dict[int, list[_Row]] = defaultdict(list)
-    for each in connection.execute(_TIES, {"most": most}).fetchall():
-        row = _Row(*each)
-        ties[row.ring].append(row)
-    rows: list[Any] = connection.execute(_TOLD, {"most": most}).fetchall()
-    for place, ring, *score, amount in rows:
-        value = None if amount is None else Decimal(amount)
-        yield Ring(place, Score(*score), value, claims[ring], _ties(ties[ring], plain))
+def tied(ties: Ties, rings: Numbers, edges: Edges) -> Tied:
+    """Returns what two claims or more of a ring name, of some edges.
 
+    Args:
+        ties: who names what.
+        rings: of each claim, -1 for none.
+        edges: claims and things.
+    """
+    edges = edges.where(rings[edges.claims] >= 0)
+    width = len(ties.things.claims)
+    keys = rings[edges.claims] * width + edges.things
+    order = np.argsort(keys, kind="stable")
+    keys, claims = keys[order], edges.claims[order]
+    first = np.diff(keys, prepend=-1) != 0
+    at, groups = np.cumsum(first) - 1, keys[first]
 
-def _ties(rows: list[_Row], plain: bool) -> list[Tie]:
-    """Returns the ties of a ring; a plate and a VIN that tie the same claims are one vehicle."""
-    places = {each.what: place for place, each in enumerate(THINGS)}
-    rows.sort(key=lambda row: (-len(row.named), places[row.what], row.named, row.value))
-    together: dict[object, list[_Row]] = {}
-    alike: Counter[object] = Counter()
-    for row in rows:
-        key: object = (row.what, row.value)
-        if row.kind == "vehicle":
-            same = (row.what, *row.named)
-            alike[same] += 1  # two plates are two vehicles, whatever they tie
-            key = (row.kind, alike[same], *row.named)
-        together.setdefault(key, []).append(row)
-    numbers: dict[str, int] = defaultdict(int)
-    ties = []
-    for group in together.values():
-        first = group[0]
-        numbers[first.kind] += 1
-        ties.append(
-            Tie(
-                f"{first.kind} {numbers[first.kind]}",
-                first.kind,
-                {row.what: _shown(row, plain) for row in group},
-                sorted({role for row in group for role in row.roles}),
-                first.named,
-                first.parties,
-                max(row.everywhere for row in group) - len(first.named),
-                any(row.joins for row in group),
+    def different(names: Numbers) -> Numbers:
+        known = names[claims] >= 0
+        return np.bincount(distinct(at[known], names[claims[known]])[0], minlength=len(groups))
+
+    insured, vehicles = different(ties.parties), different(ties.vehicles)
+    counts = np.bincount(at, minlength=len(groups))
+    several = counts > 1
+    return Tied(
+        *(
+            column[several]
+            for column in (
+                groups // width,
+                groups % width,
+                counts,
+                insured,
+                np.maximum(insured, vehicles),
             )
         )
-    return ties
+    )
 
 
-def _shown(row: _Row, plain: bool) -> str:
-    hide = BY_WHAT[row.what].masked and not plain
-    return worded(mask(row.value) if hide else row.value)
+def _places(ties: Ties, every: Tied, rings: Numbers, count: int) -> Mask:
+    """Whether a ring meets in a shop or hospital beyond chance: of how many parties go there."""
+    sorts = ties.things.sorts[every.things]
+    among = np.array([each.joins for each in THINGS])[sorts]
+    known = (rings >= 0) & (ties.parties >= 0)
+    sizes = np.bincount(distinct(rings[known], ties.parties[known])[0], minlength=count)
+    log = by_chance(
+        sizes[every.rings],
+        ties.things.parties[every.things],
+        every.insured,
+        ties.known,
+    )
+    log += np.log10(max(1, int((~among).sum())))
+    found: Mask = ~among & (every.insured > 1) & (log < np.log10(UNLIKELY))
+    return found
+
+
+def _claims(rings: Numbers, cores: Edges, count: int) -> Numbers:
+    """How many claims of each ring chance does not put into it."""
+    inside = cores.where(rings[cores.claims] >= 0)
+    return np.bincount(distinct(rings[inside.claims], inside.claims)[0], minlength=count)
+
+
+def _most(tied: Tied, count: int) -> Numbers:
+    most = np.zeros(count, np.int64)
+    np.maximum.at(most, tied.rings, tied.parties)
+    return most
+
+
+def _kinds(ties: Ties, tied: Tied, sizes: Numbers, count: int, counted: Mask) -> Mask:
+    """Whether each ring has each kind of tie, of those that count."""
+    kinds = list(dict.fromkeys(each.kind for each in THINGS))
+    of_sort = np.array([kinds.index(each.kind) for each in THINGS])
+    good = counted & (tied.parties >= LEAST_PARTIES) & (tied.claims * SHARED >= sizes[tied.rings])
+    found = np.zeros((count, len(kinds)), bool)
+    found[tied.rings[good], of_sort[ties.things.sorts[tied.things[good]]]] = True
+    return found

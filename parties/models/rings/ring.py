@@ -10,7 +10,10 @@ from parties.models.filling import Held
 
 
 class Score(NamedTuple):
-    """Why a ring stands where it stands: the product of the four.
+    """Why a ring stands where it stands among its like: the product of the four.
+
+    Of a ring that chance does not put together only that is counted which does not come by chance:
+    claims and ties of `chance.Beyond`, and places where more of its parties meet than by chance.
 
     Attributes:
         claims: that are tied.
@@ -18,8 +21,8 @@ class Score(NamedTuple):
             whichever are more. One who claims often ties nobody.
         kinds: of ties between parties that a quarter of the claims name, at least 1: person,
             vehicle, phone, account, record, shop, hospital.
-        digits: of the amount in whole yuan; 1 if no amount is known. So ten times the amount counts
-            for one more, and no single amount for more than all else.
+        digits: of the amount of all its claims in whole yuan; 1 if no amount is known. So ten times
+            the amount counts for one more, and no single amount for more than all else.
     """
 
     claims: int
@@ -46,6 +49,8 @@ class Tie(NamedTuple):
         parties: in these, as of `Score`; claims, where neither insured nor vehicle is known.
         elsewhere: claims outside of the ring that name it.
         joins: whether it puts claims together, or is a place to which people go anyhow.
+        chance: log10 of how many ties of its sort, as strong, are to be expected by chance in all
+            tables; None if chance may explain it.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Tie(NamedTuple):
     parties: int
     elsewhere: int
     joins: bool
+    chance: float | None
 
 
 class Ring(NamedTuple):
@@ -64,6 +70,7 @@ class Ring(NamedTuple):
     Attributes:
         rank: place in the list, from 1.
         score: what the rank is by.
+        beyond: whether chance does not put it together; such rings stand first.
         amount: of the claims in yuan; None if none is known.
         claims: their numbers.
         ties: the ones of most claims first.
@@ -71,6 +78,7 @@ class Ring(NamedTuple):
 
     rank: int
     score: Score
+    beyond: bool
     amount: Decimal | None
     claims: Sequence[str]
     ties: Sequence[Tie]
@@ -83,11 +91,13 @@ class Found(NamedTuple):
         tables: as they were filled.
         number: of rings in all.
         rings: the first of them.
-        too_wide, of_houses: as of `ties.Edges`.
+        loose: claims that hang together by chance alone, which are in no ring.
+        too_wide, of_houses: as of `ties.Ties`.
     """
 
     tables: Mapping[str, Held]
     number: int
     rings: Sequence[Ring]
+    loose: int
     too_wide: Mapping[str, int]
     of_houses: Mapping[str, int]

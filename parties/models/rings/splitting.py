@@ -1,72 +1,173 @@
-"""The graph of claims and things, and which claims belong together in it."""
+"""Which claims belong together: components that are held, of others what chance does not make."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-import rustworkx
 
+from parties.models.rings.arrays import Mask, Numbers, components, renumbered
 from parties.models.rings.communities import Weights, communities, connected
-from parties.models.rings.ties import Edges, Numbers
-
-Graph: TypeAlias = "rustworkx.PyGraph[Any, Any]"
 
 HELD: Final = 4
-"""A component is one ring if things tie at least one in so many pairs of its claims. A ring around
-four people or phones, each of which ties a quarter of the claims, is just held: 4 x (1/4)^2. Claims
-that hang together in chains, as those of strangers who once shared a car, are not."""
-STEP: Final = 1 << 16
-"""Edges that are Python objects at once, on their way into the graph: some 10 MB."""
+"""A component is one ring if things tie at least one in so many pairs of its claims, a pair counted
+once for each thing that ties it. Four people or phones, each in a quarter of the claims, are just
+not enough, and so many that two of them stand in each claim are: n things, each with a share s of
+the claims, hold these from n s^2 = 1/4 on. Claims that hang together in chains, as those of
+strangers who once shared a car, are not held."""
+MOST_EDGES: Final = 20_000
+"""Up to so many edges a component that is not held is split by modularity. In a graph of m edges a
+community is sure to show if it has more than sqrt(2 m) of them (Fortunato and Barthelemy,
+"Resolution limit in community detection", 2007): up to here one of a hundred claims with two ties
+each. A larger one is what chance makes of a large table: as soon as a claim that was reached leads
+to more than one other, nearly all hang together (Molloy and Reed, "A critical point for random
+graphs with a given degree sequence", 1995). What chance does not explain is out of it by then."""
 
 
-def split(edges: Edges) -> Iterator[Numbers]:
-    """Yields the claims of each ring, ascending; rings in order of their first claims.
+class Edges(NamedTuple):
+    """Claims and the things that put them together, pair by pair; each pair once."""
+
+    claims: Numbers
+    things: Numbers
+
+    def where(self, mask: Mask) -> Edges:
+        """The pairs for which a mask holds."""
+        return Edges(self.claims[mask], self.things[mask])
+
+
+class Parts(NamedTuple):
+    """Which claims belong together.
+
+    Attributes:
+        claims, rings: each claim of a ring, and the number of its ring.
+        loose: claims that hang together by chance alone, in components too large to be split.
+    """
+
+    claims: Numbers
+    rings: Numbers
+    loose: int
+
+
+Ordered: TypeAlias = Callable[[Numbers, Numbers], tuple[Numbers, Numbers]]
+"""Puts distinct claims and things into an order that does not depend on how they are numbered."""
+
+
+def as_numbered(claims: Numbers, things: Numbers) -> tuple[Numbers, Numbers]:
+    """Returns claims and things in the order of their numbers."""
+    return np.sort(claims), np.sort(things)
+
+
+def split(edges: Edges, cores: Edges, ordered: Ordered = as_numbered) -> Parts:
+    """Finds rings.
+
+    A component that is held is a ring. In another, what chance does not put together are rings, and
+    of what is left are rings: components that are held, and parts of the small ones that are not,
+    split by modularity until they are held or have no parts. No claim is in two.
 
     Args:
-        edges: which claim names which thing.
+        edges: which claim names which thing that joins.
+        cores: likewise, but only what chance does not put together; a claim of any component.
+        ordered: so that modularity finds the same whatever the order of rows.
     """
-    claims, rows = np.unique(edges.claims, return_inverse=True)
-    things, columns = np.unique(edges.things, return_inverse=True)
-    graph: Graph = rustworkx.PyGraph()
-    graph.add_nodes_from([None] * (len(claims) + len(things)))
-    for at in range(0, len(rows), STEP):
-        ends = rows[at : at + STEP].tolist(), (columns[at : at + STEP] + len(claims)).tolist()
-        graph.add_edges_from_no_data(list(zip(*ends, strict=True)))
-    found = [
-        sorted(node for node in part if node < len(claims))
-        for whole in rustworkx.connected_components(graph)
-        for part in _parts(graph, whole, len(claims))
+    found: list[tuple[Numbers, Numbers]] = []
+    held, rest = _components(edges, HELD)
+    found.append(held)
+    taken, _ = _components(cores.where(_among(cores.claims, rest.claims)), None)
+    found.append(taken)
+    held, rest = _components(_shared(rest.where(~_among(rest.claims, taken[0]))), HELD)
+    found.append(held)
+    label = _labels(rest)[0]
+    small = np.bincount(label, minlength=1)[label] <= MOST_EDGES
+    parts = [
+        part
+        for each in _grouped(label[small], rest.where(small))
+        for part in _communities(each, ordered)
+        if len(part) > 1
     ]
-    for each in sorted(part for part in found if len(part) > 1):
-        yield claims[each]
+    if parts:
+        sizes = [len(part) for part in parts]
+        found.append((np.concatenate(parts), np.repeat(np.arange(len(parts)), sizes)))
+    claims = np.concatenate([part for part, _ in found])
+    first = np.cumsum([0, *(rings.max(initial=-1) + 1 for _, rings in found)])
+    rings = np.concatenate([rings + at for (_, rings), at in zip(found, first, strict=False)])
+    return Parts(claims, rings, len(renumbered(rest.claims[~small])[0]))
 
 
-def _parts(graph: Graph, whole: Collection[int], claims: int) -> Iterator[Collection[int]]:
-    """Splits a component into parts that are held, or have no parts of their own.
+def _labels(edges: Edges) -> tuple[Numbers, Numbers]:
+    """Returns the component of each edge, and how many other claims its thing ties its claim to."""
+    claims, rows = renumbered(edges.claims)
+    things, columns = renumbered(edges.things)
+    label = components(rows, columns + len(claims), len(claims) + len(things))
+    return label[rows], np.bincount(columns)[columns] - 1
 
-    Modularity has a limit of its own: in a large graph small communities do not show (Fortunato and
-    Barthélemy, 2007). Within one of them they do.
+
+def _components(edges: Edges, held: int | None) -> tuple[tuple[Numbers, Numbers], Edges]:
+    """Returns claims and rings of the components that are held, and the edges of the others.
+
+    Args:
+        edges: of a graph.
+        held: as `HELD`; None to take every component.
     """
-    waiting = [whole]
+    label, others = _labels(edges)
+    tied = np.bincount(label, others).astype(np.int64)  # exact below 2^53
+    first = np.zeros(int(edges.claims.max(initial=-1)) + 1, np.int64)
+    first[edges.claims] = label
+    claims = renumbered(edges.claims)[0]
+    label_of = first[claims]
+    sizes = np.bincount(label_of, minlength=len(tied))
+    good = sizes > 1
+    if held is not None:
+        good &= held * tied >= sizes * (sizes - 1)
+    inside = good[label_of]
+    return (claims[inside], renumbered(label_of[inside])[1]), edges.where(~good[label])
+
+
+def _among(values: Numbers, others: Numbers) -> Mask:
+    """Whether each number stands in another array."""
+    there = np.zeros(int(max(values.max(initial=-1), others.max(initial=-1))) + 1, bool)
+    there[others] = True
+    return there[values]
+
+
+def _shared(edges: Edges) -> Edges:
+    """Returns the edges of things that two claims or more still name."""
+    return edges.where(np.bincount(edges.things, minlength=1)[edges.things] > 1)
+
+
+def _grouped(label: Numbers, edges: Edges) -> Iterator[Edges]:
+    """Yields the edges of each component."""
+    order = np.argsort(label, kind="stable")
+    ends = np.flatnonzero(np.diff(label[order])) + 1
+    for each in np.split(order, ends) if len(order) else ():
+        yield Edges(edges.claims[each], edges.things[each])
+
+
+def _communities(edges: Edges, ordered: Ordered) -> Iterator[Numbers]:
+    """Yields the claims of each part of a component that is held, or has no parts of its own.
+
+    Modularity does not show small communities in a large graph; within one of its parts it does.
+    """
+    claims, things = ordered(np.unique(edges.claims), np.unique(edges.things))
+    place = {claim: at for at, claim in enumerate(claims.tolist())}
+    beside = {thing: at for at, thing in enumerate(things.tolist(), len(claims))}
+    whole: Weights = [{} for _ in range(len(claims) + len(things))]
+    for claim, thing in zip(edges.claims.tolist(), edges.things.tolist(), strict=True):
+        whole[place[claim]][beside[thing]] = whole[beside[thing]][place[claim]] = 1
+    waiting: list[list[int]] = [list(range(len(whole)))]
     while waiting:
         nodes = waiting.pop()
-        ordered = sorted(nodes)
-        places = {node: place for place, node in enumerate(ordered)}
+        places = {node: at for at, node in enumerate(nodes)}
         weights = [
-            {places[each]: 1 for each in graph.neighbors(node) if each in places}
-            for node in ordered
+            {places[other]: 1 for other in sorted(whole[node]) if other in places} for node in nodes
         ]
-        if _held(weights, bisect_left(ordered, claims)):
-            yield nodes
+        inside = bisect_left(nodes, len(claims))
+        labels = [] if _held(weights, inside) else communities(weights)
+        if max(labels, default=0) == 0:
+            yield claims[nodes[:inside]]
             continue
-        labels = communities(weights)
-        if max(labels) == 0:
-            yield nodes
-            continue
-        waiting += [[ordered[place] for place in part] for part in connected(weights, labels)]
+        waiting += [sorted(nodes[at] for at in part) for part in connected(weights, labels)]
 
 
 def _held(weights: Weights, claims: int) -> bool:

@@ -1,23 +1,22 @@
-"""Which things several claims name: the joined tables to numbers that a graph is made of.
+"""Which things several claims name: the joined tables to arrays of numbers.
 
-Claims and things are numbered in order of their names, so that the order of rows changes nothing.
-Things that one claim alone names tie nothing, and never leave DuckDB.
+Claims are numbered as they lie in DuckDB, things as they are met; what is told depends on neither.
+Texts become numbers once, in Arrow; nothing here is an object for each claim or thing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 
 from parties.errors import SettingsError
 from parties.models.filling import Held
+from parties.models.rings.arrays import Mask, Numbers, distinct, renumbered
 from parties.models.rings.kinds import OF_HOUSES, THINGS, Thing
-
-Numbers = npt.NDArray[np.int64]
 
 WIDEST: Final = 100
 """Claims that one thing may tie. The most that a published case tells is 89, reported from one
@@ -29,90 +28,78 @@ One in ten may be missing or misspelt."""
 HOUSE_PARTIES: Final = 3
 """Insured persons from which on it is that of a house: two may be of one household, that goes to
 one shop with its own phone."""
+NUMBERED: Final = "greenlane_claims"
+"""The claims with a column `number`, from 0."""
 
 
-class Edges(NamedTuple):
-    """Ties that put claims into one ring.
+class Things(NamedTuple):
+    """Things that two claims or more name, numbered from 0; each array has an entry for each.
 
     Attributes:
-        claims, things: numbers, pair by pair; each pair once, in order.
+        sorts: places in `kinds.THINGS`.
+        codes: places among the values of their sort.
+        claims: how many name it.
+        parties: how many different ones these are of, as far as they are known.
+        joins: whether it puts claims together.
+        houses: whether it is a repair shop's own.
+    """
+
+    sorts: Numbers
+    codes: Numbers
+    claims: Numbers
+    parties: Numbers
+    joins: Mask
+    houses: Mask
+
+
+class Ties(NamedTuple):
+    """Who names what.
+
+    Attributes:
+        parties: of each claim: a number of its insured person, without such a column of its
+            vehicle, and without either one of its own; -1 where the column names nobody.
+        vehicles: of each claim likewise.
+        known: different parties.
+        claims, named: claim and thing, pair by pair, each pair once.
+        things: that are named.
+        slots: for each column of claims that names things that join: its sort, and the thing that
+            each claim names in it, -1 for none.
+        single: sort -> how many things one claim alone names.
+        values: sort -> texts, in the order of codes.
         too_wide: what -> things left out, for more than the widest number of claims name them.
         of_houses: what -> things that put nothing together, for they are a repair shop's own.
     """
 
+    parties: Numbers
+    vehicles: Numbers
+    known: int
     claims: Numbers
-    things: Numbers
+    named: Numbers
+    things: Things
+    slots: Sequence[tuple[int, Numbers]]
+    single: Mapping[int, int]
+    values: Mapping[int, pa.Array]
     too_wide: Mapping[str, int]
     of_houses: Mapping[str, int]
 
 
-_CLAIMS: Final = """
-CREATE TABLE greenlane_claims AS
-SELECT row_number() OVER (ORDER BY claim) - 1 AS number, * FROM claims
-"""
-_TABLES: Final = """
-CREATE TABLE greenlane_things (
-    thing BIGINT, what VARCHAR, kind VARCHAR, value VARCHAR, claims BIGINT, joins BOOLEAN
-);
-CREATE TABLE greenlane_ties (number BIGINT, thing BIGINT, role VARCHAR);
-"""
-_BY_COLUMN: Final = (
-    "SELECT number, {column} AS value, '{column}' AS role FROM greenlane_claims "
-    "WHERE {column} IS NOT NULL"
-)
-_BY_LINK: Final = (
-    "SELECT number, record AS value, coalesce(dimension, '') AS role "
-    "FROM links JOIN greenlane_claims USING (claim) WHERE record IS NOT NULL"
-)
-_THINGS: Final = """
-INSERT INTO greenlane_things
-SELECT (SELECT count(*) FROM greenlane_things) + row_number() OVER (ORDER BY value) - 1,
-    $what, $kind, value, claims, $joins
-FROM (
-    SELECT value, count(DISTINCT number) AS claims FROM greenlane_named GROUP BY value
-    HAVING count(DISTINCT number) BETWEEN 2 AND $widest
-)
-"""
-_TOO_WIDE: Final = """
-SELECT count(*) FROM (
-    SELECT value FROM greenlane_named GROUP BY value HAVING count(DISTINCT number) > $widest
-)
-"""
-_TIES: Final = """
-INSERT INTO greenlane_ties
-SELECT DISTINCT number, thing, role
-FROM greenlane_named JOIN (SELECT thing, value FROM greenlane_things WHERE what = $what)
-USING (value)
-"""
-_HOUSES: Final = """
-UPDATE greenlane_things SET joins = false WHERE thing IN (
-    SELECT thing FROM (
-        SELECT thing, any_value(t.claims) AS claims, count(*) AS there
-        FROM greenlane_things t JOIN greenlane_ties USING (thing)
-        JOIN greenlane_claims c USING (number)
-        WHERE what = $what AND c.shop IS NOT NULL
-        GROUP BY thing, c.shop
-    )
-    JOIN (
-        SELECT thing, count(DISTINCT {party}) AS parties
-        FROM greenlane_ties JOIN greenlane_claims c USING (number) GROUP BY thing
-    ) USING (thing)
-    WHERE there * $of >= claims * $share AND parties >= $parties
-)
-"""
-_EDGES: Final = """
-SELECT DISTINCT number, thing FROM greenlane_ties JOIN greenlane_things USING (thing)
-WHERE joins ORDER BY number, thing
-"""
+class _Sort(NamedTuple):
+    """What claims name of one sort: claim and code pair by pair, once; and column by column."""
+
+    place: int
+    claims: Numbers
+    codes: Numbers
+    columns: Sequence[Numbers]
+    values: pa.Array
 
 
 def tie(
     connection: duckdb.DuckDBPyConnection, held: Mapping[str, Held], widest: int = WIDEST
-) -> Edges:
-    """Makes the tables of things and ties, and returns the ties that put claims together.
+) -> Ties:
+    """Reads who names what.
 
     Args:
-        connection: with the joined tables. `claims` is replaced by `greenlane_claims`.
+        connection: with the joined tables. `claims` becomes `NUMBERED`.
         held: which tables, with which columns.
         widest: number of claims that one thing may tie; it does not bound places, for they put
             nothing together.
@@ -124,54 +111,141 @@ def tie(
     columns = held["claims"].columns if "claims" in held else frozenset()
     if "claim" not in columns:
         raise SettingsError("rings need a table of claims with a column claim, their number")
-    connection.execute(_CLAIMS)
+    connection.execute(
+        f"CREATE TABLE {NUMBERED} AS SELECT row_number() OVER () - 1 AS number, * FROM claims"  # noqa: S608  # our own words
+    )
     connection.execute("DROP TABLE claims")
-    connection.execute(_TABLES)
     links = held["links"].columns if "links" in held else frozenset()
-    too_wide, named = {}, False
-    for thing in THINGS:
-        if terms := _terms(thing, columns, links):
-            too_wide[thing.what] = _add(connection, thing, terms, widest)
-            named |= thing.joins
-    if not named:
+    sorts = [
+        sort
+        for place, thing in enumerate(THINGS)
+        if (sort := _read(connection, place, thing, columns, links)) is not None
+    ]
+    if not any(THINGS[each.place].joins for each in sorts):
         raise SettingsError(
             "claims have no column of a person, vehicle, phone or account, and no links to "
             "records: there is nothing that could tie them"
         )
-    of_houses = {}
-    if "shop" in columns:
-        party = "c.insured" if "insured" in columns else "c.number"
-        for what in OF_HOUSES:
-            of_houses[what] = _houses(connection, what, party)
-    found = connection.execute(_EDGES).fetchnumpy()
-    return Edges(
-        np.asarray(found["number"], np.int64),
-        np.asarray(found["thing"], np.int64),
+    return _tied(held["claims"].rows, sorts, widest, insured="insured" in columns)
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    place: int,
+    thing: Thing,
+    columns: Collection[str],
+    links: Collection[str],
+) -> _Sort | None:
+    """Reads a sort of things; None if no column names it."""
+    if thing.what == "record":
+        if not {"claim", "record", "dimension"} <= set(links):
+            return None
+        told = connection.sql(
+            f"SELECT DISTINCT number, record FROM links JOIN {NUMBERED} USING (claim) "  # noqa: S608  # our own words
+            "WHERE record IS NOT NULL"
+        ).to_arrow_table()
+        codes, values = _coded([told["record"]])
+        return _Sort(place, told["number"].to_numpy().astype(np.int64), codes[0], (), values)
+    there = [each for each in thing.columns if each in columns]
+    if not there:
+        return None
+    told = connection.sql(
+        f"SELECT {', '.join(there)} FROM {NUMBERED} ORDER BY number"  # noqa: S608  # our own words
+    ).to_arrow_table()
+    every, values = _coded([told[each] for each in there])
+    claims, codes = [], []
+    for at, column in enumerate(every):
+        # A person who is insured and drives is named once.
+        new = (column >= 0) & ~np.any([column == other for other in every[:at]], axis=0)
+        claims.append(np.flatnonzero(new))
+        codes.append(column[new])
+    return _Sort(place, np.concatenate(claims), np.concatenate(codes), every, values)
+
+
+def _coded(columns: Sequence[pa.ChunkedArray]) -> tuple[list[Numbers], pa.Array]:
+    """Returns columns of texts as numbers from 0, -1 for null, and the texts of these numbers."""
+    chunks = [chunk for column in columns for chunk in column.chunks]
+    whole = pa.concat_arrays(chunks) if chunks else pa.array([], columns[0].type)
+    coded = whole.dictionary_encode()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.split(codes, np.cumsum([len(column) for column in columns])[:-1]), coded.dictionary
+
+
+def _tied(rows: int, sorts: Sequence[_Sort], widest: int, *, insured: bool) -> Ties:
+    named = {THINGS[each.place].what: each for each in sorts}
+    vehicles = _vehicles(rows, named)
+    if insured:
+        parties = named["person"].columns[0]
+    else:
+        parties = vehicles if {"VIN", "plate"} & named.keys() else np.arange(rows)
+    shops = named["shop"].columns[0] if "shop" in named else None
+    things, claims, numbers, slots, single = [], [], [], [], {}
+    too_wide, of_houses, next_thing = {}, {}, 0
+    for each in sorts:
+        thing, counts = THINGS[each.place], np.bincount(each.codes, minlength=len(each.values))
+        kept = (counts >= 2) & (counts <= widest if thing.joins else True)
+        codes = np.flatnonzero(kept)
+        number_of = np.full(len(each.values) + 1, -1, np.int64)  # the last: of no value
+        number_of[codes] = next_thing + np.arange(len(codes))
+        pairs = number_of[each.codes] >= 0
+        local, where = number_of[each.codes][pairs] - next_thing, each.claims[pairs]
+        known = parties[where] >= 0
+        met = distinct(local[known], parties[where[known]])[0]
+        met = np.bincount(met, minlength=len(codes))
+        houses = np.zeros(len(codes), bool)
+        if thing.what in OF_HOUSES and shops is not None:
+            houses = _houses(local, where, shops, counts[codes]) & (met >= HOUSE_PARTIES)
+        things.append(
+            Things(
+                np.full(len(codes), each.place, np.int64),
+                codes,
+                counts[codes],
+                met,
+                thing.joins & ~houses,
+                houses,
+            )
+        )
+        claims.append(where)
+        numbers.append(local + next_thing)
+        if thing.joins:
+            slots += [(each.place, number_of[column]) for column in each.columns]
+            too_wide[thing.what] = int((counts > widest).sum())
+            of_houses[thing.what] = int(houses.sum())
+        single[each.place] = int((counts == 1).sum())
+        next_thing += len(codes)
+    return Ties(
+        parties,
+        vehicles,
+        len(renumbered(parties[parties >= 0])[0]),
+        np.concatenate(claims),
+        np.concatenate(numbers),
+        Things(*map(np.concatenate, zip(*things, strict=True))),
+        slots,
+        single,
+        {each.place: each.values for each in sorts},
         {what: number for what, number in too_wide.items() if number},
         {what: number for what, number in of_houses.items() if number},
     )
 
 
-def _terms(thing: Thing, columns: Collection[str], links: Collection[str]) -> list[str]:
-    if thing.what == "record":
-        there = {"claim", "record", "dimension"} <= set(links)
-        return [_BY_LINK] if there else []
-    return [_BY_COLUMN.format(column=each) for each in thing.columns if each in columns]
+def _vehicles(rows: int, named: Mapping[str, _Sort]) -> Numbers:
+    """Returns a number of the vehicle of each claim: of its VIN, else of its plate; -1 for none."""
+    found, before = np.full(rows, -1, np.int64), 0
+    for what in ("VIN", "plate"):
+        if what in named:
+            column = named[what].columns[0]
+            found = np.where((found < 0) & (column >= 0), column + before, found)
+            before += len(named[what].values)
+    return found
 
 
-def _add(connection: duckdb.DuckDBPyConnection, thing: Thing, terms: list[str], widest: int) -> int:
-    """Adds things of a sort; returns how many were left out as too wide."""
-    connection.execute(f"CREATE TEMP TABLE greenlane_named AS {' UNION ALL '.join(terms)}")
-    bound = widest if thing.joins else np.iinfo(np.int64).max
-    values = {"what": thing.what, "kind": thing.kind, "joins": thing.joins, "widest": int(bound)}
-    connection.execute(_THINGS, values)
-    connection.execute(_TIES, {"what": thing.what})
-    left = connection.execute(_TOO_WIDE, {"widest": int(bound)}).fetchall()[0][0]
-    connection.execute("DROP TABLE greenlane_named")
-    return int(left)
-
-
-def _houses(connection: duckdb.DuckDBPyConnection, what: str, party: str) -> int:
+def _houses(things: Numbers, claims: Numbers, shops: Numbers, named: Numbers) -> Mask:
+    """Whether nearly all claims that name a thing name one and the same shop."""
     share, of = HOUSE_SHARE
-    values = {"what": what, "share": share, "of": of, "parties": HOUSE_PARTIES}
-    return int(connection.execute(_HOUSES.format(party=party), values).fetchall()[0][0])
+    there = shops[claims] >= 0
+    keys, counts = np.unique(
+        things[there] * (shops.max(initial=0) + 1) + shops[claims[there]], return_counts=True
+    )
+    most = np.zeros(len(named), np.int64)
+    np.maximum.at(most, keys // (shops.max(initial=0) + 1), counts)
+    return most * of >= named * share

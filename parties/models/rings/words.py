@@ -26,7 +26,8 @@ def score_of(ring: Ring) -> str:
     score = ring.score
     return (
         f"score {score.whole:,} = {score.claims:,} claims x {score.parties:,} parties in one tie x "
-        f"{_many(score.kinds, 'kind')} of ties x {_many(score.digits, 'digit')} of the amount"
+        f"{_many(score.kinds, 'kind')} of ties x {_many(score.digits, 'digit')} of the amount; "
+        f"{'beyond chance' if ring.beyond else 'chance may explain it'}"
     )
 
 
@@ -40,6 +41,8 @@ def said(tie: Tie) -> str:
         words += f"; and in {_many(tie.elsewhere, 'claim')} outside of this ring"
     if not tie.joins:
         words += "; alone it would tie none"
+    if tie.chance is not None:
+        words += f"; by chance 1 in 10^{-tie.chance:.0f} such tables has one"
     return words
 
 
@@ -54,6 +57,10 @@ def explained(ring: Ring) -> list[str]:
 def left_out(found: Found) -> list[str]:
     """Returns what was not taken for a tie, and why."""
     lines = []
+    if found.loose:
+        lines.append(
+            f"in no ring, for nothing but chance need tie them: {_many(found.loose, 'claim')}"
+        )
     if found.too_wide:
         lines.append(f"tie nothing, for too many claims name them: {_counts(found.too_wide)}")
     if found.of_houses:
