@@ -38,25 +38,23 @@ def renumbered(values: Numbers) -> tuple[Numbers, Numbers]:
 def components(first: Numbers, second: Numbers, nodes: int) -> Numbers:
     """Returns the component of each node: the lowest of its nodes.
 
-    Each node points at a lower one that it hangs together with; in each round both ends of all
-    edges are hooked to the lower of what they point at, and pointers are followed to their ends
-    (Shiloach and Vishkin, "An O(log n) parallel connectivity algorithm", 1982). Rounds are few, and
-    each is a handful of passes over arrays.
+    Each node points at a lower one that it hangs together with; in each round the higher end of all
+    edges is hooked to the lower one, pointers are followed to their ends, and edges become edges
+    between these (Shiloach and Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
+    Rounds are few, and each is a handful of passes over arrays.
 
     Args:
         first: one end of each edge.
         second: the other.
         nodes: how many there are.
     """
-    label = np.arange(nodes, dtype=np.int64)
-    while True:
-        ends = label[first], label[second]
+    small = np.int32 if nodes < 1 << 31 else np.int64  # half the memory to walk through
+    label, ends = np.arange(nodes, dtype=small), (first.astype(small), second.astype(small))
+    while len(ends[0]):
+        np.minimum.at(label, np.maximum(*ends), np.minimum(*ends))
+        while not np.array_equal(on := label[label], label):
+            label = on
+        ends = label[ends[0]], label[ends[1]]
         apart = ends[0] != ends[1]
-        if not apart.any():
-            return label
-        first, second = first[apart], second[apart]
         ends = ends[0][apart], ends[1][apart]
-        low, high = np.minimum(*ends), np.maximum(*ends)
-        np.minimum.at(label, high, low)
-        while (label[label] != label).any():
-            label = label[label]
+    return label.astype(np.int64)
