@@ -64,6 +64,7 @@ bench: build ## figures as JSON; see docs/benchmarks.md
 	$(BIN)/python tests/performance/bench_audit.py
 	$(BIN)/python tests/performance/bench_checks.py
 	$(BIN)/python tests/performance/bench_mining.py
+	$(BIN)/python tests/performance/bench_pipeline.py
 	$(BIN)/greenlane bench --protocol dh --receiver 65536 --sender 65536 --threads 1 --in-memory --json
 	$(BIN)/greenlane bench --protocol dh --receiver 65536 --sender 65536 --threads 1 --json
 

@@ -54,17 +54,7 @@ class Pair:
     _processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __enter__(self) -> Pair:
-        ports = dict(zip(ROLES, _free_ports(len(ROLES)), strict=True))
-        for role in ROLES:
-            listen = f"127.0.0.1:{ports[role]}"
-            run("init", role, str(self.folder / role), "--listen", listen)
-        for role, other in (ROLES, ROLES[::-1]):
-            authority = self.folder / other / "tls/authority.pem"
-            (self.folder / role / f"tls/{other}.pem").write_bytes(authority.read_bytes())
-            text = self._settings(role, ports[role], other, ports[other])
-            self.settings(role).write_text(text, encoding="utf-8")
-        ours, theirs = (load(self.settings(role)) for role in ROLES)
-        write_trial(ours, theirs, datetime.now(UTC))
+        self.found()
         try:
             for role in ROLES:
                 self._serve(role)
@@ -85,6 +75,20 @@ class Pair:
             if process.stdout:
                 process.stdout.close()
         self._processes.clear()
+
+    def found(self) -> None:
+        """Makes both nodes, which know each other and have trial tickets; neither runs yet."""
+        ports = dict(zip(ROLES, _free_ports(len(ROLES)), strict=True))
+        for role in ROLES:
+            listen = f"127.0.0.1:{ports[role]}"
+            run("init", role, str(self.folder / role), "--listen", listen)
+        for role, other in (ROLES, ROLES[::-1]):
+            authority = self.folder / other / "tls/authority.pem"
+            (self.folder / role / f"tls/{other}.pem").write_bytes(authority.read_bytes())
+            text = self._settings(role, ports[role], other, ports[other])
+            self.settings(role).write_text(text, encoding="utf-8")
+        ours, theirs = (load(self.settings(role)) for role in ROLES)
+        write_trial(ours, theirs, datetime.now(UTC))
 
     def settings(self, role: str) -> Path:
         """The settings file of one node."""

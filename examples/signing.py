@@ -40,7 +40,15 @@ class Signers:
         self._passphrases = {role: secrets.token_urlsafe() for role in PEOPLE}
         for role, (node, person) in PEOPLE.items():
             where = ("--settings", str(nodes.settings(node)), "--out", str(folder / role))
-            run("operator", "issue", person, "--role", role, *where, environment=self._for(role))
+            run(
+                "operator",
+                "issue",
+                person,
+                "--role",
+                role,
+                *where,
+                environment=self.environment(role),
+            )
 
     def sign(self, ticket: Path, stage: str) -> None:
         """Has all four sign, for a run or for the disclosure of detail."""
@@ -48,15 +56,18 @@ class Signers:
             key, certificate = (self._folder / role / f"operator.{end}" for end in ("key", "pem"))
             approval = ("--approval", APPROVAL) if role == "approver" else ()
             files = ("--key", str(key), "--certificate", str(certificate), "--stage", stage)
-            run("ticket", "sign", str(ticket), *files, *approval, environment=self._for(role))
+            run(
+                "ticket", "sign", str(ticket), *files, *approval, environment=self.environment(role)
+            )
 
     def act(self, role: str, *command: str) -> dict[str, Any]:
         """Gives a command as one of the four, at their node; returns what it printed."""
         node, _ = PEOPLE[role]
         who = ("--settings", str(self._nodes.settings(node)), "--as", str(self._folder / role))
-        return run(*command, *who, environment=self._for(role))
+        return run(*command, *who, environment=self.environment(role))
 
-    def _for(self, role: str) -> dict[str, str]:
+    def environment(self, role: str) -> dict[str, str]:
+        """Returns that of a process in which a person shows who they are."""
         return os.environ | {"GREENLANE_OPERATOR_PASSPHRASE": self._passphrases[role]}
 
 

@@ -1,0 +1,228 @@
+"""From two Parquet files to ranked clues: a match, rules, rings and the ledger, phase by phase.
+
+Prints one JSON object. A twin of both files is made, and two nodes with their certificates and
+tickets, before the clock starts. Then `serve` runs at the police, and at the insurer one command
+after the other, as a person gives them: `match` over mutual TLS, `models try` with each pack that
+comes along over what it wrote, `models rings` with its page, `clues add` with the leads of each
+pack. Processor time and memory are what the operating system says of each process; the insurer's
+memory is that of its largest command. It fails if a planted ring that ties make is not found whole,
+if in a million claims another ring stands before one of them, or if memory is above its bound: no
+machine changes these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.parquet as pq
+from watching import Watch
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+from pair import DISCLOSED, Pair, run
+from signing import Signers
+from twin import Twin, make_twin
+
+from parties.models.loading import names
+
+GREENLANE: Final = (sys.executable, "-m", "parties")
+BOUNDS: Final = {"seconds": (30, 12), "peak_mb": (4096, 4096)}
+"""What must be reached for a million rows a side on two cores that do nothing else, and what is
+aimed at."""
+MILLION: Final = 1_000_000
+GROUPS: Final = (
+    "one-shop-nine-cars",
+    "one-driver-many-plates",
+    "family-many-places",
+    "one-phone-many-claimants",
+    "one-injured-many-provinces",
+)
+"""Planted rings that things tie; of the others each claim stands alone, or its flight ties it."""
+MAPPING: Final = """
+[claims]
+files = ["{claims}"]
+[claims.columns]
+claim = "claim_no"
+line = {{ column = "line", words = {{ "flight delay" = "flight_delay" }} }}
+company = "company"
+policy = "policy_no"
+policy_start = "policy_start"
+happened = "accident_time"
+amount = "amount"
+insured = {{ column = "insured_id", kind = "resident_id" }}
+driver = {{ column = "driver_id", kind = "resident_id" }}
+claimant = {{ column = "claimant_id", kind = "resident_id" }}
+phone = {{ column = "report_phone", kind = "phone" }}
+plate = {{ column = "plate", kind = "plate" }}
+vin = {{ column = "vin", kind = "vin" }}
+shop = "repair_shop"
+hospital = "hospital"
+city = {{ column = "accident_place", up_to = "市" }}
+flight = {{ column = "flight_no", kind = "flight" }}
+flight_date = "flight_date"
+[records]
+files = ["{joined}"]
+[records.columns]
+record = "police.record_no"
+kind = {{ column = "police.record_type", words = {{ "drunk driving" = "drink_driving" }} }}
+begun = "police.event_time"
+[links]
+files = ["{joined}"]
+[links.columns]
+claim = "claim_no"
+record = "police.record_no"
+dimension = {{ column = "greenlane_set", words = {{ plate = "vehicle", vin = "vehicle" }} }}
+[links.columns.role]
+column = "greenlane_column"
+words = {{ insured_id = "insured", driver_id = "driver", claimant_id = "claimant" }}
+"""
+"""What the insurer knows after the match, as joined tables: records are those that it met."""
+
+
+class Insurer:
+    """The insurer's commands, one after the other.
+
+    Args:
+        folder: for what they print.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.phases: dict[str, dict[str, float]] = {}
+
+    def run(self, phase: str, *words: str) -> dict[str, Any]:
+        """Runs a command to its end, adds what it took to its phase, returns what it printed."""
+        with Watch(self._folder) as watch:
+            process = watch.start(*GREENLANE, *words, "--json")
+            watch.until_ended(process)
+        seconds, cpu, peak = watch.took(process)
+        taken = self.phases.setdefault(phase, {"seconds": 0, "cpu_seconds": 0, "peak_mb": 0})
+        taken["seconds"] += seconds
+        taken["cpu_seconds"] += cpu
+        taken["peak_mb"] = max(taken["peak_mb"], peak)
+        self.phases[phase] = {name: round(figure, 2) for name, figure in taken.items()}
+        printed: dict[str, Any] = json.loads(watch.said(process))
+        return printed
+
+
+def ticket_of(nodes: Pair, folder: Path) -> tuple[str, str]:
+    """Has a ticket for a match and all packs drafted and signed; returns its file and its id.
+
+    The analyst's passphrase is left in the environment: some commands need to know who asks.
+    """
+    file = folder / "ticket.json"
+    drafted = run(
+        *("ticket", "draft", "--settings", str(nodes.settings("insurer")), "--peer", "police"),
+        *("--purpose", "a benchmark", "--case", "bench", "--legal-basis", "none: made-up rows"),
+        *("--floor", "0", "--runs", "1", "--way", "match", "--out", str(file)),
+        *(word for column in DISCLOSED["police"] for word in ("--get", column)),
+        *(word for pack in names() for word in ("--rules", pack)),
+    )
+    signers = Signers(nodes, folder / "people")
+    for stage in ("run", "disclosure"):
+        signers.sign(file, stage)
+    os.environ.update(signers.environment("analyst"))
+    return str(file), str(drafted["ticket"])
+
+
+def places(twin: Twin, rings: list[dict[str, Any]]) -> dict[str, list[int | None]]:
+    """Returns the place of each planted ring that ties make, None where none has its claims."""
+    planted: dict[tuple[str, int], set[str]] = {}
+    for row in pq.read_table(twin.rings).to_pylist():
+        if row["file"] == "claims" and row["ring"] in GROUPS:
+            planted.setdefault((row["ring"], row["group"]), set()).add(row["row_no"])
+    at = {frozenset(each["claims"]): each["rank"] for each in rings}
+    found: dict[str, list[int | None]] = {}
+    for (name, _), claims in planted.items():
+        found.setdefault(name, []).append(at.get(frozenset(claims)))
+    return found
+
+
+def pipeline(nodes: Pair, folder: Path) -> dict[str, Any]:
+    """Runs all of it once, and returns what it took."""
+    ticket, number = ticket_of(nodes, folder)
+    analyst, joined = str(folder / "people/analyst"), folder / "joined.parquet"
+    mapping = folder / "joined.toml"
+    text = MAPPING.format(claims=nodes.twin.claims, joined=joined)
+    mapping.write_text(text, encoding="utf-8")
+    insurer = Insurer(folder / "insurer")
+    with Watch(folder / "police") as police:
+        settings = str(nodes.settings("police"))
+        serve = police.start(*GREENLANE, "serve", "--settings", settings, "--json")
+        police.until_said(serve, b"listen")
+        began = time.monotonic()
+        named = ("--settings", str(nodes.settings("insurer")), "--peer", "police")
+        match = insurer.run("match", "match", *named, "--ticket", ticket, "--out", str(joined))
+        data, clues = ("--data", str(mapping)), 0
+        for pack in names():
+            leads = folder / f"{pack}.jsonl"
+            tried = insurer.run("rules", "models", "try", pack, *data)
+            leads.write_text(json.dumps(tried), encoding="utf-8")
+        page = ("--most", "1000", "--page", str(folder / "rings.html"))
+        rings = insurer.run("rings", "models", "rings", *data, *page)
+        for pack in names():
+            said = ("--leads", str(folder / f"{pack}.jsonl"), "--ticket", number, "--as", analyst)
+            clues += len(insurer.run("clues", "clues", "add", *named, *said)["clues"])
+        seconds = time.monotonic() - began
+        os.kill(serve, signal.SIGTERM)
+        police.until_ended(serve)
+    _, police_cpu, police_peak = police.took(serve)
+    phases = insurer.phases.values()
+    return {
+        "seconds": round(seconds, 2),
+        "insurer_cpu_seconds": round(sum(each["cpu_seconds"] for each in phases), 2),
+        "police_cpu_seconds": round(police_cpu, 2),
+        "insurer_sent_bytes": match["said_bytes"],
+        "police_sent_bytes": match["heard_bytes"],
+        "insurer_peak_mb": round(max(each["peak_mb"] for each in phases)),
+        "police_peak_mb": round(police_peak),
+        "joined_rows": match["rows"],
+        "clues": clues,
+        "rings": rings["rings_found"],
+        "places": places(nodes.twin, rings["rings"]),
+        "phases": insurer.phases,
+    }
+
+
+def main() -> None:
+    """Prints the figures."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    arguments.add_argument("--claims", type=int, default=MILLION)
+    arguments.add_argument("--records", type=int, default=MILLION)
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--threads", type=int, default=2, help="of each node's kernels")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        twin = make_twin(folder, given.claims, given.records, given.seed)
+        nodes = Pair(folder, twin, given.threads)
+        nodes.found()
+        figures = {"bench": "from files to ranked clues"} | vars(given) | pipeline(nodes, folder)
+    print(json.dumps(figures | {"bounds": BOUNDS, "cores": len(os.sched_getaffinity(0))}))
+    must_hold(figures)
+
+
+def must_hold(figures: dict[str, Any]) -> None:
+    """Checks what no machine changes.
+
+    Raises:
+        SystemExit: something does not hold.
+    """
+    found = [place for each in figures["places"].values() for place in each]
+    if None in found:
+        raise SystemExit("a planted ring was not found whole")
+    if figures["claims"] >= MILLION and sorted(found) != list(range(1, len(found) + 1)):
+        raise SystemExit("a ring stands before a planted one")
+    if max(figures["insurer_peak_mb"], figures["police_peak_mb"]) > BOUNDS["peak_mb"][0]:
+        raise SystemExit("a node took more memory than it may")
+
+
+if __name__ == "__main__":
+    main()
