@@ -13,10 +13,9 @@ from parties.models.rings.communities import Weights, communities, connected
 
 HELD: Final = 4
 """A component is one ring if things tie at least one in so many pairs of its claims, a pair counted
-once for each thing that ties it. Four people or phones, each in a quarter of the claims, are just
-not enough, and so many that two of them stand in each claim are: n things, each with a share s of
-the claims, hold these from n s^2 = 1/4 on. Claims that hang together in chains, as those of
-strangers who once shared a car, are not held."""
+once for each thing that ties it. Three phones, each in a third of the claims, hold nine claims or
+more: 3 x 3 pairs of 36; four, each in a quarter, never quite do. Claims that hang together in
+chains, as those of strangers who once shared a car, are not held."""
 MOST_EDGES: Final = 20_000
 """Up to so many edges a component that is not held is split by modularity. In a graph of m edges a
 community is sure to show if it has more than sqrt(2 m) of them (Fortunato and Barthelemy,
