@@ -27,8 +27,9 @@ from parties.models.mapping import mapped
 from parties.models.rings.finding import find
 from parties.models.rings.kinds import NEEDED
 from parties.models.rings.page import page_of
+from parties.models.rings.reading import NUMBERED
 from parties.models.rings.ring import Found
-from parties.models.rings.ties import NUMBERED, tie
+from parties.models.rings.ties import tie
 from parties.models.rings.words import explained, score_of
 from parties.models.sandbox import Bounds, opened
 

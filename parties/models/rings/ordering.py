@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from parties.models.rings.arrays import Numbers
+from parties.models.rings.reading import NUMBERED
 from parties.models.rings.splitting import Ordered
-from parties.models.rings.ties import NUMBERED, Ties
+from parties.models.rings.ties import Ties
 
 _INCOMING = "greenlane_incoming"
 

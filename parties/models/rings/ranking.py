@@ -13,9 +13,10 @@ import pyarrow as pa
 from parties.models.rings.arrays import Mask, Numbers, distinct
 from parties.models.rings.chance import UNLIKELY, Beyond, by_chance
 from parties.models.rings.kinds import THINGS
+from parties.models.rings.reading import NUMBERED
 from parties.models.rings.ring import Score
 from parties.models.rings.splitting import Edges, Parts
-from parties.models.rings.ties import NUMBERED, Ties
+from parties.models.rings.ties import Ties
 
 LEAST_CLAIMS: Final = 3
 """Two claims that share something are a pair, and rules look at pairs."""

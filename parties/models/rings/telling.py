@@ -15,9 +15,10 @@ from parties.models.rings.arrays import Numbers
 from parties.models.rings.chance import Beyond
 from parties.models.rings.kinds import THINGS
 from parties.models.rings.ranking import Ranked, ring_of, tied
+from parties.models.rings.reading import NUMBERED
 from parties.models.rings.ring import Ring, Tie
 from parties.models.rings.splitting import Edges, Parts
-from parties.models.rings.ties import NUMBERED, Ties
+from parties.models.rings.ties import Ties
 from parties.models.wording import worded
 
 _INCOMING: Final = "greenlane_incoming"

@@ -6,7 +6,7 @@ Texts become numbers once, in Arrow; nothing here is an object for each claim or
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import duckdb
@@ -16,7 +16,8 @@ import pyarrow as pa
 from parties.errors import SettingsError
 from parties.models.filling import Held
 from parties.models.rings.arrays import Mask, Numbers, distinct, renumbered
-from parties.models.rings.kinds import OF_HOUSES, THINGS, Thing
+from parties.models.rings.kinds import OF_HOUSES, THINGS
+from parties.models.rings.reading import NUMBERED, Named, read
 
 WIDEST: Final = 100
 """Claims that one thing may tie. The most that a published case tells is 89, reported from one
@@ -28,8 +29,6 @@ One in ten may be missing or misspelt."""
 HOUSE_PARTIES: Final = 3
 """Insured persons from which on it is that of a house: two may be of one household, that goes to
 one shop with its own phone."""
-NUMBERED: Final = "greenlane_claims"
-"""The claims with a column `number`, from 0."""
 
 
 class Things(NamedTuple):
@@ -83,16 +82,6 @@ class Ties(NamedTuple):
     of_houses: Mapping[str, int]
 
 
-class _Sort(NamedTuple):
-    """What claims name of one sort: claim and code pair by pair, once; and column by column."""
-
-    place: int
-    claims: Numbers
-    codes: Numbers
-    columns: Sequence[Numbers]
-    values: pa.Array
-
-
 def tie(
     connection: duckdb.DuckDBPyConnection, held: Mapping[str, Held], widest: int = WIDEST
 ) -> Ties:
@@ -119,7 +108,7 @@ def tie(
     sorts = [
         sort
         for place, thing in enumerate(THINGS)
-        if (sort := _read(connection, place, thing, columns, links)) is not None
+        if (sort := read(connection, place, thing, columns, links)) is not None
     ]
     if not any(THINGS[each.place].joins for each in sorts):
         raise SettingsError(
@@ -129,49 +118,7 @@ def tie(
     return _tied(held["claims"].rows, sorts, widest, insured="insured" in columns)
 
 
-def _read(
-    connection: duckdb.DuckDBPyConnection,
-    place: int,
-    thing: Thing,
-    columns: Collection[str],
-    links: Collection[str],
-) -> _Sort | None:
-    """Reads a sort of things; None if no column names it."""
-    if thing.what == "record":
-        if not {"claim", "record", "dimension"} <= set(links):
-            return None
-        told = connection.sql(
-            f"SELECT DISTINCT number, record FROM links JOIN {NUMBERED} USING (claim) "  # noqa: S608  # our own words
-            "WHERE record IS NOT NULL"
-        ).to_arrow_table()
-        codes, values = _coded([told["record"]])
-        return _Sort(place, told["number"].to_numpy().astype(np.int64), codes[0], (), values)
-    there = [each for each in thing.columns if each in columns]
-    if not there:
-        return None
-    told = connection.sql(
-        f"SELECT {', '.join(there)} FROM {NUMBERED} ORDER BY number"  # noqa: S608  # our own words
-    ).to_arrow_table()
-    every, values = _coded([told[each] for each in there])
-    claims, codes = [], []
-    for at, column in enumerate(every):
-        # A person who is insured and drives is named once.
-        new = (column >= 0) & ~np.any([column == other for other in every[:at]], axis=0)
-        claims.append(np.flatnonzero(new))
-        codes.append(column[new])
-    return _Sort(place, np.concatenate(claims), np.concatenate(codes), every, values)
-
-
-def _coded(columns: Sequence[pa.ChunkedArray]) -> tuple[list[Numbers], pa.Array]:
-    """Returns columns of texts as numbers from 0, -1 for null, and the texts of these numbers."""
-    chunks = [chunk for column in columns for chunk in column.chunks]
-    whole = pa.concat_arrays(chunks) if chunks else pa.array([], columns[0].type)
-    coded = whole.dictionary_encode()
-    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return np.split(codes, np.cumsum([len(column) for column in columns])[:-1]), coded.dictionary
-
-
-def _tied(rows: int, sorts: Sequence[_Sort], widest: int, *, insured: bool) -> Ties:
+def _tied(rows: int, sorts: Sequence[Named], widest: int, *, insured: bool) -> Ties:
     named = {THINGS[each.place].what: each for each in sorts}
     vehicles = _vehicles(rows, named)
     if insured:
@@ -228,7 +175,7 @@ def _tied(rows: int, sorts: Sequence[_Sort], widest: int, *, insured: bool) -> T
     )
 
 
-def _vehicles(rows: int, named: Mapping[str, _Sort]) -> Numbers:
+def _vehicles(rows: int, named: Mapping[str, Named]) -> Numbers:
     """Returns a number of the vehicle of each claim: of its VIN, else of its plate; -1 for none."""
     found, before = np.full(rows, -1, np.int64), 0
     for what in ("VIN", "plate"):
