@@ -186,7 +186,8 @@ def test_wrong_usage_leaves_with_2_and_a_wrong_month_with_3(run: Run, tmp_path: 
     words = ("--leads", tmp_path / "no.json", "--peer", "police", "--ticket", TICKET)
     assert run("add", "wu", *words).status == 4
     words = ("--leads", tmp_path / "leads.json", "--peer", "police", "--ticket", "T")
-    assert run("add", "wu", *words).status == 7
+    left = run("add", "wu", *words, "--json")
+    assert (left.status, left.code) == (7, "clue-malformed")
     words = ("--leads", tmp_path / "leads.json", "--peer", "nobody", "--ticket", TICKET)
     assert run("add", "wu", *words).status == 3
 

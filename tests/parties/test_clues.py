@@ -279,6 +279,9 @@ def test_a_comment_stays_and_no_line_of_the_history_is_changed(three: Desks) -> 
     with three.insurer.writing() as (connection, at):
         ledger.comment(connection, at, "insurer", SUN, clue, "call the shop")
     assert three.insurer.history(clue.id)[-1].text == "call the shop"
+    with three.insurer.writing() as (connection, at):
+        nothing = (connection, at, "insurer", SUN, clue, "")
+        assert refused(ledger.comment, *nothing) == "clue-words"
     for statement in (
         "UPDATE clue_history SET person = 'li'",
         "DELETE FROM clue_history",
