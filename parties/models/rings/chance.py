@@ -20,13 +20,13 @@ that to meet it says little. A plate and a VIN are one vehicle, and a record was
 names: such pairs say nothing.
 
 *One thing is wide.* Of each sort let n(w) be the number of things of w parties or more, without
-those of repair shops. What is in the bulk of a sort falls ever faster; its tail falls as a power of
-w at the slowest laws that are met. So n is carried on beyond its bulk with the exponent of its last
-decade, from a thousand things to a hundred (Hill, "A simple general approach to inference about the
-tail of a distribution", 1975), and what that gives at the width of a thing is the expected number
-of things so wide. So a phone of 24 strangers shows where phones have two or three, and a person in
-24 claims of others does not where some persons are in 20. A sort of less than a thousand things
-says nothing by width.
+those of repair shops. In the bulk of a sort n falls ever faster, and the heaviest tails that are
+met fall as a power of w. So n is carried on beyond the bulk with the exponent of its last decade,
+from a thousand things to a hundred (Hill, "A simple general approach to inference about the tail of
+a distribution", 1975); what that gives at the width of a thing is the expected number of things so
+wide. A phone of 24 strangers shows where phones have two or three, and a person in 24 claims of
+others does not where some persons are in 20. A sort of less than a thousand things says nothing by
+width.
 """
 
 from __future__ import annotations
@@ -57,29 +57,19 @@ class Beyond:
     """What chance does not explain.
 
     Attributes:
-        expected: log10 of the expected number, for each thing the least; 0 or more where chance
-            explains it.
-        wide: whether each thing is wider than chance makes one.
-        cores: claims and things that chance does not put together: of a wide thing all its claims,
-            of two that meet those that name both.
+        expected: log10 of the expected number, for each thing the least; 0 where nothing is less.
+        cores: claims and things that chance does not put together: of a thing that is wide all its
+            claims, of two that meet those that name both.
     """
 
     def __init__(self, ties: Ties) -> None:
         self.expected: Logs = np.zeros(len(ties.things.claims))
-        self.wide: Mask = np.zeros(len(ties.things.claims), bool)
-        self._find_wide(ties)
-        met = self._find_pairs(ties)
-        wide = self.wide[ties.named]
+        wide, met = self._find_wide(ties)[ties.named], self._find_pairs(ties)
         both = zip(met, (ties.claims[wide], ties.named[wide]), strict=True)
         self.cores = Edges(*distinct(*map(np.concatenate, both)))
 
-    @property
-    def things(self) -> Mask:
-        """Whether chance does not explain what each thing ties."""
-        found: Mask = self.expected < np.log10(UNLIKELY)
-        return found
-
-    def _find_wide(self, ties: Ties) -> None:
+    def _find_wide(self, ties: Ties) -> Mask:
+        """Returns whether each thing is wider than chance makes one."""
         things = ties.things
         for place in ties.single:
             own = np.flatnonzero((things.sorts == place) & things.joins)
@@ -89,14 +79,16 @@ class Beyond:
             counts = np.bincount(widths, minlength=2)
             counts[1] += ties.single[place]
             expected = _carried_on(np.cumsum(counts[::-1])[::-1], int(widths.max()))
-            self.expected[own] = np.minimum(self.expected[own], expected[widths])
-            self.wide[own] = self.expected[own] < np.log10(UNLIKELY)
+            self.expected[own] = np.minimum(0, expected[widths])
+        found: Mask = self.expected < np.log10(UNLIKELY)
+        return found
 
     def _find_pairs(self, ties: Ties) -> Edges:
+        """Returns claims and things of pairs that meet more often than by chance."""
         keys, claims, looked_at = meetings(ties)
         pairs, pair = np.unique(keys, return_inverse=True)
         together = np.bincount(distinct(pair, ties.parties[claims])[0], minlength=len(pairs))
-        ends = pairs // len(self.wide), pairs % len(self.wide)
+        ends = pairs // len(self.expected), pairs % len(self.expected)
         first, second = (ties.things.parties[each] for each in ends)
         log = by_chance(first, second, together, ties.known)
         log += np.log10(max(looked_at, 1))
