@@ -3,8 +3,8 @@
 Prints one JSON object. A twin of both files is made, and two nodes with their certificates and
 tickets, before the clock starts. Then `serve` runs at the police, and at the insurer one command
 after the other, as a person gives them: `match` over mutual TLS, `models try` with each pack that
-comes along over what it wrote, `models rings` with its page, `clues add` with the leads of each
-pack. Processor time and memory are what the operating system says of each process; the insurer's
+comes along over what it wrote, `models rings` with its page, `clues add` with the leads of all
+packs. Processor time and memory are what the operating system says of each process; the insurer's
 memory is that of its largest command. It fails if a planted ring that ties make is not found whole,
 if in a million claims another ring stands before one of them, or if memory is above its bound: no
 machine changes these.
@@ -160,16 +160,13 @@ def pipeline(nodes: Pair, folder: Path) -> dict[str, Any]:
         began = time.monotonic()
         named = ("--settings", str(nodes.settings("insurer")), "--peer", "police")
         match = insurer.run("match", "match", *named, "--ticket", ticket, "--out", str(joined))
-        data, clues = ("--data", str(mapping)), 0
-        for pack in names():
-            leads = folder / f"{pack}.jsonl"
-            tried = insurer.run("rules", "models", "try", pack, *data)
-            leads.write_text(json.dumps(tried), encoding="utf-8")
+        data, leads = ("--data", str(mapping)), folder / "leads.jsonl"
+        tried = [insurer.run("rules", "models", "try", pack, *data) for pack in names()]
+        leads.write_text("".join(f"{json.dumps(each)}\n" for each in tried), encoding="utf-8")
         page = ("--most", "1000", "--page", str(folder / "rings.html"))
         rings = insurer.run("rings", "models", "rings", *data, *page)
-        for pack in names():
-            said = ("--leads", str(folder / f"{pack}.jsonl"), "--ticket", number, "--as", analyst)
-            clues += len(insurer.run("clues", "clues", "add", *named, *said)["clues"])
+        said = ("--leads", str(leads), "--ticket", number, "--as", analyst)
+        clues = insurer.run("clues", "clues", "add", *named, *said)["clues"]
         seconds = time.monotonic() - began
         os.kill(serve, signal.SIGTERM)
         police.until_ended(serve)
@@ -184,7 +181,7 @@ def pipeline(nodes: Pair, folder: Path) -> dict[str, Any]:
         "insurer_peak_mb": round(max(each["peak_mb"] for each in phases)),
         "police_peak_mb": round(police_peak),
         "joined_rows": match["rows"],
-        "clues": clues,
+        "clues": len(clues),
         "rings": rings["rings_found"],
         "places": places(nodes.twin, rings["rings"]),
         "phases": insurer.phases,
