@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from parties import inquiries, logs, submissions
-from parties.agreement import accept, read_proposal
+from parties import inquiries, logs, receipting, submissions
+from parties.agreement import Proposed, accept, read_proposal
 from parties.books import Books
 from parties.channel.codes import TooManyCalls
 from parties.clearance import cover
@@ -38,7 +38,7 @@ from parties.recipients import named, recipients
 from parties.refusals import Refusal
 from parties.reports import totals
 from parties.runs import Side, must_be_left, running
-from parties.settings import Settings
+from parties.settings import PeerSettings, Settings
 from parties.sources import Source, open_source
 from parties.standing import hear, parse
 from parties.tally import Tally
@@ -123,6 +123,10 @@ def _answer(node: _Node, name: str, session: str, *, at_once: bool) -> Dialogue[
             peer = node.settings.peer(name)
             yield from submissions.answer(node.settings, peer, proposal, session, node.books)
             return
+        if receipting.is_of_receipts(proposal):
+            peer = node.settings.peer(name)
+            yield from receipting.answer(node.settings, peer, proposal, session, node.books)
+            return
         with node.books.refusals(name, session):
             yield from _converse(node, name, session, heard, tally, log, at_once=at_once)
     except (PartyError, PsiError) as error:
@@ -166,7 +170,7 @@ def _converse(
     *,
     at_once: bool,
 ) -> Dialogue[None]:
-    settings, holdings = node.settings, node.holdings
+    settings = node.settings
     peer = settings.peer(name)
     proposed = read_proposal(settings, peer, session, heard)
     job, clearance = proposed.job, proposed.clearance
@@ -176,10 +180,7 @@ def _converse(
     logs.must_be_writable()
     node.books.received(peer, clearance)
     if job.way == "inquire":
-        asked = yield from inquiries.answer(
-            settings, peer, proposed, holdings.key, holdings.sign, node.books
-        )
-        log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)
+        yield from _inquired(node, peer, proposed, tally, log)
         return
     writes = job.way != "count" and job.we_learn
     sealed_to = recipients(settings, None, datetime.now(UTC)) if writes else ()
@@ -223,3 +224,14 @@ def _converse(
                 result = named(folder / "joined.parquet", sealed_to)
                 rows = deliver(learnt, source, peer.name, result, "parquet", sealed_to)
     log.info("job_done", rows=rows, **totals(job, learnt))
+
+
+def _inquired(
+    node: _Node, peer: PeerSettings, proposed: Proposed, tally: Tally, log: logs.Log
+) -> Dialogue[None]:
+    settings, holdings, job = node.settings, node.holdings, proposed.job
+    dialogue = inquiries.answer(
+        settings, peer, proposed, holdings.key, holdings.sign, node.books, tally
+    )
+    asked = yield from tally.of(dialogue)
+    log.info("inquiry_answered", sets=[spec.name for spec in job.sets], elements=asked)

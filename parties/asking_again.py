@@ -28,6 +28,7 @@ from parties.inquiries import (
 from parties.job import Job
 from parties.settings import PeerSettings, Settings
 from parties.tables import Fetched, Manifest
+from parties.tally import Tally
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter
 from psi.protocols.inquiry import BIN, Asker
@@ -87,6 +88,7 @@ def ask_again(
     known: Known,
     generations: Sequence[Generation],
     meter: Meter,
+    tally: Tally,
 ) -> Dialogue[Answer]:
     """Asks about one set; the asker's end. Says all before it hears anything.
 
@@ -99,6 +101,7 @@ def ask_again(
         known: what the peer has said of its table.
         generations: of `reopened`.
         meter: counts what is done.
+        tally: of all messages of this call.
 
     Raises:
         TicketRefused: the ticket does not cover what the table tells.
@@ -113,6 +116,7 @@ def ask_again(
     count = len(question.elements)
     yield wire.ShardRequest(elements=[count]).SerializeToString(deterministic=True)
     words = words_of(job.session, proposal, known.tables)
+    tally.begin(words)
     agreed = parameters_of(words, question.spec, known.encoded, count)
     asker = Asker(question.elements, known.manifest.function, agreed, meter=meter)
     outputs = yield from asker.converse()

@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from parties import audit, decisions, refused, retaining
+from parties import audit, decisions, open_inquiries, refused, retaining
+from parties.audit.inquiries import DONE
 from parties.clearance import Clearance, cover
 from parties.disclosure import Column
 from parties.errors import (
@@ -23,6 +24,7 @@ from parties.errors import (
 from parties.identifiers import Block
 from parties.job import Job
 from parties.limits import Allowance, Charge, Limits, Whose
+from parties.open_inquiries import Ended, Endings, Place
 from parties.operators import Party
 from parties.operators.acting import Acting
 from parties.operators.roles import other
@@ -30,6 +32,7 @@ from parties.refusals import Refusal
 from parties.settings import PeerSettings, Settings
 from parties.store import Connection, Store
 from parties.sweeps import Sweeps
+from parties.tally import Tally
 from parties.tickets.ticket import Ticket, stages_of
 from psi.subprotocols.decoys import size_class
 
@@ -54,6 +57,8 @@ class Books:
         self.by: Mapping[str, str] = {} if acting is None else acting.facts()
         self._lock = threading.Lock()
         self._limits: Limits | None = None
+        self._endings = Endings()
+        self._forgot: date | None = None
         self._received: set[tuple[str, str]] = set()
 
     @property
@@ -72,7 +77,14 @@ class Books:
             return self._limits
 
     def close(self) -> None:
-        """Closes the store, if it was opened."""
+        """Writes down what became of inquiries, and closes the store, if it was opened.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        if self._endings:
+            with self.writing():
+                pass
         with self._lock:
             if self._limits is not None:
                 self._limits.close()
@@ -82,12 +94,16 @@ class Books:
     def writing(self) -> Iterator[tuple[Connection, datetime]]:
         """One transaction, and the time of the store's clock in it.
 
+        What became of inquiries of before is written in it first.
+
         Raises:
             LocalFault: it cannot be written.
         """
         store = self.limits.store
         with store.writing() as connection:
+            written = self._endings.write(connection)
             yield connection, store.now(connection)
+        self._endings.forget(written)
 
     def refused(self, peer: str, session: str, code: str) -> None:
         """Writes down that something was refused, here or by the peer.
@@ -184,16 +200,20 @@ class Books:
                 sweeps.keep(connection, name, each, at)
             facts = self.facts_of(connection, at, peer, job, clearance)
             audit.append(connection, at, "inquiry_asked", facts | {"elements": dict(asked)})
+            self._open(connection, at, charge, facts)
 
     def inquiry_not_answered(
         self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
     ) -> None:
         """Takes back the count of an inquiry of which nothing was learnt; as `inquiry_asked`.
 
-        The line that it was asked stays.
+        The line that it was asked stays, and one says that it was not answered.
         """
-        with self.writing() as (connection, _):
-            self.limits.take_back(connection, charge_of(peer, job, clearance, asked, "ours"))
+        with self.writing() as (connection, at):
+            if self.limits.take_back(connection, charge_of(peer, job, clearance, asked, "ours")):
+                facts = {"peer": peer.name, "session": job.session}
+                audit.append(connection, at, "inquiry_not_answered", facts)
+                open_inquiries.drop(connection, Place("ours", peer.partner), job.session)
 
     def inquiry(
         self,
@@ -214,7 +234,7 @@ class Books:
 
         Raises:
             TicketRefused: the ticket does not cover it, by the clock of the store.
-            Refusal: `replayed`, `over-limit`, `ticket-spent` or `ticket-twice`.
+            Refusal: `replayed`, `over-limit`, `receipts-due`, `ticket-spent` or `ticket-twice`.
             LocalFault: it cannot be written.
         """
         ticket, asker = clearance.verified.ticket, other(self.settings.node.role)
@@ -228,6 +248,31 @@ class Books:
             self.limits.charge(connection, charge, allowed)
             facts = self.facts_of(connection, at, peer, job, clearance, columns)
             audit.append(connection, at, "inquiry_answered", facts | {"elements": dict(asked)})
+            self._open(connection, at, charge, facts)
+
+    def answered(
+        self,
+        peer: PeerSettings,
+        job: Job,
+        columns: Sequence[Column],
+        tally: Tally,
+        failed: str | None = None,
+    ) -> None:
+        """Remembers what became of an inquiry, until something is written, or receipts are made.
+
+        Args:
+            peer: with whom.
+            job: the inquiry.
+            columns: that tables tell.
+            tally: of all messages.
+            failed: the word for what broke it; None if it is done.
+        """
+        asks = job.we_learn
+        *_, stage = stages_of(job.way, columns=bool(columns))
+        transcript = tally.transcript(asks=asks) if failed is None else ""
+        ended = Ended(stage, failed or DONE, transcript, tally.said_bytes, tally.heard_bytes)
+        place = Place("ours" if asks else "theirs", peer.partner)
+        self._endings.add(place, job.session, ended)
 
     def tables_given(
         self, peer: PeerSettings, job: Job, clearance: Clearance, columns: Sequence[Column]
@@ -273,6 +318,15 @@ class Books:
         line = decisions.decided(connection, at, peer.name, verified, job.way, columns=told)
         facts = {"peer": peer.name, "session": job.session, **self.by}
         return facts | under(job, clearance, columns) | {"decision": line}
+
+    def _open(
+        self, connection: Connection, at: datetime, charge: Charge, facts: Mapping[str, Any]
+    ) -> None:
+        """Writes down that receipts of an inquiry are due."""
+        if self._forgot != at.date():
+            open_inquiries.forget(connection, at)
+            self._forgot = at.date()
+        open_inquiries.begin(connection, at, charge, facts["stage"])
 
 
 def charge_of(

@@ -25,6 +25,7 @@ from parties.settings import IdentifierSettings, PeerSettings, Settings
 from parties.standing import check_answer, hear, parse, standing
 from parties.tables import Fetched, Held, Manifest, ShardFile, Signed, verify
 from parties.tables.building import SMALLEST
+from parties.tally import Tally
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Elements, Meter, Output, Parameters, _core
 from psi.errors import BoundExceeded, MalformedMessage
@@ -101,8 +102,18 @@ def answer(
     keys: Keys,
     sign: Sign,
     books: Books,
+    tally: Tally,
 ) -> Dialogue[int]:
     """Answers an inquiry, and returns about how many elements it was; the holder's end.
+
+    Args:
+        settings: ours.
+        peer: who asks.
+        proposed: what it asks.
+        keys: of tables.
+        sign: manifests.
+        books: in which is written down what is done.
+        tally: of all messages of this call.
 
     Raises:
         Refusal: no table was prepared for this peer, it expects others, asks too much, or once
@@ -140,9 +151,12 @@ def answer(
         asked = dict(zip((spec.name for spec in job.sets), counts, strict=True))
         books.inquiry(peer, job, proposed.clearance, asked, columns)
     words = words_of(job.session, proposed.said, said)
+    tally.begin(words)
     for spec, (_, encoded), key, count in zip(job.sets, served, opened, counts, strict=True):
         agreed = parameters_of(words, spec, encoded, count)
         yield from Answerer(key, None, agreed, _was_charged).converse()
+    if sum(counts):
+        books.answered(peer, job, columns, tally)
     return sum(counts)
 
 
@@ -157,8 +171,18 @@ def ask(
     questions: Sequence[Question],
     clearance: Clearance,
     meter: Meter,
+    tally: Tally,
 ) -> Dialogue[Answers]:
     """Fetches what is new of the peer's tables and asks; the asker's end.
+
+    Args:
+        settings: ours.
+        peer: whom we ask.
+        job: the inquiry.
+        questions: one for each set.
+        clearance: the ticket under which we ask.
+        meter: counts what is done.
+        tally: of all messages of this call.
 
     Raises:
         TicketRefused: the ticket does not cover what a table tells.
@@ -194,6 +218,7 @@ def ask(
     yield wire.ShardRequest(elements=counts).SerializeToString(deterministic=True)
     answers = []
     words = words_of(job.session, proposal, heard)
+    tally.begin(words)
     for (manifest, encoded, generations), question in zip(opened, questions, strict=True):
         agreed = parameters_of(words, question.spec, encoded, len(question.elements))
         asker = Asker(question.elements, manifest.function, agreed, meter=meter)

@@ -6,16 +6,18 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from parties import logs
 from parties.asking_again import Known, ask_again, fits, known_from, reopened
 from parties.books import Books
 from parties.channel import Identity, Peer
+from parties.channel.line import Carried
 from parties.clearance import Clearance, cover, find, must_be_another
 from parties.disclosure import cells
 from parties.errors import (
@@ -25,6 +27,7 @@ from parties.errors import (
     PeerUnreachable,
     TableRefused,
     TicketRefused,
+    code_of,
 )
 from parties.few import match_few
 from parties.identifiers import Block
@@ -32,13 +35,29 @@ from parties.inquiries import Answer, Question, ask
 from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, question_of
 from parties.job import Job
 from parties.operators.acting import Acting
+from parties.receipts_due import Receipts
 from parties.settings import Settings
-from psi import Meter, PsiError
+from parties.tally import Tally
+from psi import Dialogue, Meter, PsiError
 from psi.lazily import np
 
 _NOT_ANSWERED: Final = (CertificateError, PeerRefused, PeerUnreachable, TableRefused)
 """Errors after which an inquiry is not counted here: it was not asked, or refused. After any other
 the peer may have answered."""
+
+
+class _Heard(NamedTuple):
+    """What was heard of a peer.
+
+    Attributes:
+        answers: one for each question.
+        tally: of the messages.
+        carried: by the connection.
+    """
+
+    answers: list[Answer]
+    tally: Tally
+    carried: Carried
 
 
 class Inquirer:
@@ -69,20 +88,33 @@ class Inquirer:
         self._known: dict[str, Known] = {}  # by set; one thread's is as good as another's
         self._books = Books(settings, acting)
         self._noting = ThreadPoolExecutor(1, thread_name_prefix="noting")  # a store has one writer
+        self._receipts = Receipts(settings, self._peer, self._books, self._give)
         self._cleared: dict[tuple[str, ...], Clearance] = {}  # by sets; likewise
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._close(in_error=kind is not None)
 
     def close(self) -> None:
-        """Hangs up."""
-        while (node := self._taken()) is not None:
-            node.__exit__()
-        self._noting.shutdown()
-        self._books.close()
+        """Exchanges the receipts that are due, and hangs up.
+
+        Raises:
+            PartyError: the peer refuses its receipt, or it is none of what was asked; or something
+                cannot be written. If it is not there any more, receipts wait for the next time.
+            PeerError: the peer said something else than an honest one.
+        """
+        self._close(in_error=False)
+
+    def _close(self, *, in_error: bool) -> None:
+        try:
+            self._receipts.end(quietly=in_error)
+        finally:
+            while (node := self._taken()) is not None:
+                node.__exit__()
+            self._noting.shutdown()
+            self._books.close()
 
     def ask(self, asked: Mapping[str, Sequence[str]], meter: Meter | None = None) -> InquiryReport:
         """Asks about identifiers; the peer learns how many of each set, and nothing else.
@@ -106,6 +138,7 @@ class Inquirer:
         sizes = [len(question.elements) for question in questions]
         log.info("inquiry_asked", sets=[spec.name for spec in specs], elements=sizes)
         logs.must_be_writable()
+        self._receipts.must_be_given()
         job = Job(session, "inquire", specs, we_receive=True)
         counts = {spec.name: size for spec, size in zip(specs, sizes, strict=True) if size}
         with self._books.refusals(self._peer.name, session):
@@ -115,36 +148,36 @@ class Inquirer:
             blocks = {each.spec.name: each.blocks for each in questions}
             noted = self._noting.submit(self._note, job, clearance, counts, blocks)
             try:
-                node = self._taken() or self._connected()
-                try:
-                    session, answers = self._answers(
-                        node, job, questions, clearance, meter or Meter()
-                    )
-                    carried = node.carried
-                finally:
-                    self._idle.append(node)
+                heard = self._heard(job, questions, clearance, meter or Meter())
             except _NOT_ANSWERED:
                 if noted.exception() is None:
                     self._noting.submit(self._take_back, job, clearance, counts).result()
                 raise
+            except (PartyError, PsiError) as error:
+                if counts and noted.exception() is None:
+                    self._books.answered(self._peer, job, (), Tally(), code_of(error))
+                raise
             finally:
                 wait([noted])
             noted.result()
+            if counts:
+                columns = [column for each in heard.answers for column in each.manifest.columns]
+                self._books.answered(self._peer, job, columns, heard.tally)
+                self._receipts.one_more()
         told = [
             each
-            for (given, _), answer in zip(pairs, answers, strict=True)
+            for (given, _), answer in zip(pairs, heard.answers, strict=True)
             for each in _told(given, answer)
         ]
-        log = logs.Log(peer=self._peer.name, session=session)  # the one that was answered
         log.info("inquiry_done", elements=sizes, found=sum(each.records > 0 for each in told))
         return InquiryReport(
             session=session,
             peer=self._peer.name,
-            epochs={each.manifest.set: each.manifest.epoch for each in answers},
+            epochs={each.manifest.set: each.manifest.epoch for each in heard.answers},
             reason="from the table that the peer has prepared",
             told=tuple(told),
-            said_bytes=carried.said_bytes,
-            heard_bytes=carried.heard_bytes,
+            said_bytes=heard.carried.said_bytes,
+            heard_bytes=heard.carried.heard_bytes,
             seconds=round(time.monotonic() - began, 3),
         )
 
@@ -176,44 +209,72 @@ class Inquirer:
         self._cleared[place] = found
         return found
 
-    def _answers(
+    def _heard(
+        self, job: Job, questions: Sequence[Question], clearance: Clearance, meter: Meter
+    ) -> _Heard:
+        """Asks over a connection that nobody uses; once more, if receipts are to be given first."""
+        try:
+            with self._connection() as node:
+                return self._asked(node, job, questions, clearance, meter)
+        except PeerRefused as refused:
+            if refused.code != "receipts-due":
+                raise
+        self._receipts.give()
+        with self._connection() as node:
+            return self._asked(node, job, questions, clearance, meter)
+
+    def _asked(
         self,
         node: Peer,
         job: Job,
         questions: Sequence[Question],
         clearance: Clearance,
         meter: Meter,
-    ) -> tuple[str, list[Answer]]:
-        """Asks, and returns the session that was answered and what it told."""
-        settings, peer = self._settings, self._peer
+    ) -> _Heard:
+        """Asks. Whatever was refused before was not counted, so that the session is still good."""
+        settings, peer, tally = self._settings, self._peer, Tally()
         known = self._known.get(questions[0].spec.name) if fits(questions) else None
         opened = None if known is None else reopened(settings, peer, questions[0], known)
         if known is not None and opened is not None:
-            once = Meter()
-            again = ask_again(settings, peer, job, questions[0], clearance, known, opened, once)
+            once, asked = Meter(), (questions[0], clearance, known, opened)
+            again = ask_again(settings, peer, job, *asked, once, tally)
             try:
-                answer = node.exchange(again, job.session)
+                answer = node.exchange(tally.of(again), job.session)
             except PeerRefused as refused:
                 if refused.code != "other-tables":
-                    raise
-                job = _anew(job)  # it has prepared since; nothing was counted
+                    raise  # else it has prepared since
             else:
                 meter.total, meter.done = meter.total + once.total, meter.done + once.done
-                return job.session, [answer]
+                return _Heard([answer], tally, node.carried)
+        tally = Tally()
         try:
-            dialogue = ask(settings, peer, job, questions, clearance, meter)
-            answers = node.call(dialogue, job.session)
+            dialogue = ask(settings, peer, job, questions, clearance, meter, tally)
+            answers = node.call(tally.of(dialogue), job.session)
         except TableRefused as refused:
             if refused.code != "manifest-stale":
                 raise
-            # Nothing was counted yet; and it is no fault of the peer's if another question of
-            # this node has fetched a younger table since the peer said which one it has.
-            job = _anew(job)
-            dialogue = ask(settings, peer, job, questions, clearance, meter)
-            answers = node.call(dialogue, job.session)
+            # It is no fault of the peer's if another question of this node has fetched a younger
+            # table since the peer said which one it has.
+            tally = Tally()
+            dialogue = ask(settings, peer, job, questions, clearance, meter, tally)
+            answers = node.call(tally.of(dialogue), job.session)
         if (known := known_from(answers)) is not None:
             self._known[known.manifest.set] = known
-        return job.session, answers.sets
+        return _Heard(answers.sets, tally, node.carried)
+
+    def _give(self, dialogue: Dialogue[bytes], session: str) -> bytes:
+        """Carries a receipt to the peer."""
+        with self._connection() as node:
+            return node.exchange(dialogue, session)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Peer]:
+        """A connection that nobody uses meanwhile."""
+        node = self._taken() or self._connected()
+        try:
+            yield node
+        finally:
+            self._idle.append(node)
 
     def _taken(self) -> Peer | None:
         """A connection that nobody uses, if there is one."""
@@ -322,11 +383,6 @@ def _one(
         return inquire(settings, peer, asked, meter, ticket, acting)
     except (PartyError, PsiError) as error:
         return InquiryFailure(peer, error)
-
-
-def _anew(job: Job) -> Job:
-    """The same in a session of its own."""
-    return job._replace(session=secrets.token_hex(16))
 
 
 def _told(asked: Sequence[Asked], answer: Answer) -> list[Told]:

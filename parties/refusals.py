@@ -24,6 +24,8 @@ SENTENCES: Final = {
     "other-tables": "has prepared other tables than it has told us of; ask again",
     "over-limit": "lets us ask less than that today; its `daily_inquiries`, `daily_sets` or "
     "`daily_elements` says how much",
+    "receipts-due": "waits for our receipts of what it has answered; they are given first, so ask "
+    "again",
     "difference": "has counted with a set before that differs by too few identifiers from this one",
     "sweep": "does not ask about most numbers of a block; its `sweep_share` says about how many",
     "ticket-floor": "lets nobody learn of as few hits under this ticket",

@@ -1,12 +1,16 @@
-"""What was said and heard in a dialogue: bytes, and the last message of either side."""
+"""What was said and heard in a dialogue: bytes, the last message of either side, a transcript."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+import hashlib
+from typing import Final, TypeVar
 
 from psi.dialogue import HEAR, Dialogue
 
 T = TypeVar("T")
+
+_LENGTH: Final = 8
+"""Bytes in which the length of a message is hashed, so that two are not taken for one."""
 
 
 class Tally:
@@ -22,6 +26,29 @@ class Tally:
     def __init__(self) -> None:
         self.said_bytes = self.heard_bytes = 0
         self.last_said = self.last_heard = b""
+        self._words = b""
+        self._hashes = hashlib.sha256(), hashlib.sha256()
+
+    def begin(self, words: bytes) -> None:
+        """Begins the transcript, at both ends before the same message.
+
+        Args:
+            words: 32 bytes over what was said before.
+        """
+        self._words, self._hashes = words, (hashlib.sha256(), hashlib.sha256())
+
+    def transcript(self, *, asks: bool) -> str:
+        """SHA-256 over all that was said since `begin`, hexadecimal; the same at both ends.
+
+        What one end says is in order, and so is what the other does; which came first neither can
+        say for both.
+
+        Args:
+            asks: whether we asked.
+        """
+        said, heard = (each.digest() for each in self._hashes)
+        sides = said + heard if asks else heard + said
+        return hashlib.sha256(self._words + sides).hexdigest()
 
     def of(self, dialogue: Dialogue[T]) -> Dialogue[T]:
         """Runs a dialogue and counts."""
@@ -34,9 +61,11 @@ class Tally:
                     if answer is not None:
                         self.heard_bytes += len(answer)
                         self.last_heard = answer
+                        self._hash(1, answer)
                 else:
                     self.said_bytes += len(want)
                     self.last_said = want
+                    self._hash(0, want)
                     answer = None
                     yield want
         except StopIteration as stop:
@@ -44,3 +73,8 @@ class Tally:
             return result
         finally:
             dialogue.close()
+
+    def _hash(self, side: int, message: bytes) -> None:
+        if self._words:
+            self._hashes[side].update(len(message).to_bytes(_LENGTH))
+            self._hashes[side].update(message)

@@ -1,33 +1,39 @@
-"""Whether two receipts of a run agree: what one node said the other must have heard."""
+"""Whether two receipts of one thing agree: what one node said the other must have heard."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
 
-from parties.audit.receipt import DONE, Receipt, SetReceipt
+from parties.audit.inquiries import InquiryReceipt
+from parties.audit.receipt import DONE, INQUIRE, Receipt, SetReceipt
 
 SKEW_SECONDS: Final = 3600
 """How far the clocks of two organisations may differ, as for certificates."""
 
 
 def agree(ours: Receipt, theirs: Receipt) -> tuple[str, ...]:
-    """Returns the fields in which two receipts of a run do not agree.
+    """Returns the fields in which two receipts of a run, or of inquiries, do not agree.
 
     What one said the other heard, and what both know is the same; times may differ by an hour, as
-    clocks do. Of a run that either did not end well only that is compared which was fixed before:
+    clocks do. Of what either did not see end well only that is compared which was fixed before:
     both count and name what they saw of a connection that broke.
     """
-    names = ["session", "ticket", "ticket_digest", "insurer", "police", "way", "stage", "learns"]
+    names = ["session", "ticket", "ticket_digest", "insurer", "police", "way", "learns"]
+    done = ours.outcome == theirs.outcome == DONE
+    # Who asks learns whether columns are told, and so for which stage it is, from the answer.
+    names += ["stage"] if done or ours.way != INQUIRE else []
     wrong = [name for name in names if getattr(ours, name) != getattr(theirs, name)]
     if ours.signer == theirs.signer:
         wrong.append("signer")
+    wrong += [name for name in ("started", "ended") if _apart(ours, theirs, name)]
+    if ours.way == INQUIRE:
+        return (*wrong, *_of_inquiries(ours, theirs))
     if (ours.outcome == DONE) != (theirs.outcome == DONE):
         wrong.append("outcome")
-    wrong += [name for name in ("started", "ended") if _apart(ours, theirs, name)]
     if [each.name for each in ours.sets] != [each.name for each in theirs.sets]:
         return (*wrong, "sets")
-    if ours.outcome != DONE or theirs.outcome != DONE:
+    if not done:
         return tuple(wrong)
     if ours.said_bytes != theirs.heard_bytes:
         wrong.append("said_bytes")
@@ -42,6 +48,38 @@ def agree(ours: Receipt, theirs: Receipt) -> tuple[str, ...]:
             if _differ(getattr(one, name), getattr(other, name))
         ]
     return tuple(wrong)
+
+
+def contradict(ours: Receipt, theirs: Receipt) -> tuple[str, ...]:
+    """As `agree`, but for what became of inquiries: who was killed does not know, and says so."""
+    return tuple(name for name in agree(ours, theirs) if not name.endswith(_OUTCOME))
+
+
+_OUTCOME: Final = ".outcome"
+
+
+def _of_inquiries(ours: Receipt, theirs: Receipt) -> list[str]:
+    if [each.session for each in ours.inquiries] != [each.session for each in theirs.inquiries]:
+        return ["inquiries"]
+    return [
+        f"inquiries.{one.session}{name}"
+        for one, other in zip(ours.inquiries, theirs.inquiries, strict=True)
+        for name in _of_inquiry(one, other)
+    ]
+
+
+def _of_inquiry(ours: InquiryReceipt, theirs: InquiryReceipt) -> list[str]:
+    wrong = [".elements"] if ours.elements != theirs.elements else []
+    if (ours.outcome == DONE) != (theirs.outcome == DONE):
+        return [*wrong, _OUTCOME]
+    if ours.outcome != DONE:
+        return wrong
+    crossed = (
+        (".said_bytes", ours.said_bytes, theirs.heard_bytes),
+        (".heard_bytes", ours.heard_bytes, theirs.said_bytes),
+        (".transcript", ours.transcript, theirs.transcript),
+    )
+    return wrong + [name for name, one, other in crossed if one != other]
 
 
 def _differ(one: object, other: object) -> bool:

@@ -189,6 +189,7 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         **_DECISION,
         **_BY,
     },
+    "inquiry_not_answered": {"peer": _NAME, "session": _SESSION},
     "inquiry_answered": {
         "peer": _NAME,
         "session": _SESSION,
@@ -252,6 +253,7 @@ EVENTS: Final[Mapping[str, Mapping[str, Kind]]] = {
         "signer": _SIDE,
         "digest": _DIGEST,
         "outcome": _WORD,
+        "inquiries": _may(_NUMBER),
     },
     "erased": {"what": _WORD, "session": _may(_SESSION), "files": _NUMBER},
     "clock_set": {"was": _MOMENT, "now": _MOMENT},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from parties.audit import receipt as receipts
 from parties.audit.heads import sign_head
@@ -16,6 +16,8 @@ _KEEP: Final = """
     INSERT INTO audit_receipts (line, session, signer, data)
     VALUES (:line, :session, :signer, :data)"""
 """A signed receipt, ours or theirs, by the line that has its digest."""
+_FIND: Final = """
+    SELECT data FROM audit_receipts WHERE session = :session AND signer = :signer"""
 
 
 def keep_ours(
@@ -48,6 +50,30 @@ def keep_theirs(
     sign_head(connection, credentials, at)
 
 
+def keep_both(
+    connection: Connection,
+    at: datetime,
+    theirs: Signed,
+    receipt: Receipt,
+    credentials: Credentials,
+) -> Signed:
+    """Keeps the peer's receipt, and signs and keeps ours, as `keep_theirs` and `keep_ours`."""
+    _keep(connection, at, theirs, "theirs", theirs.receipt.node)
+    return keep_ours(connection, at, receipt, credentials)
+
+
+def find_receipt(connection: Connection, session: str, signer: str) -> bytes | None:
+    """Returns the receipt of a session, signed by us ("ours") or the peer ("theirs").
+
+    Args:
+        connection: of the store.
+        session: that the receipt names.
+        signer: ours or theirs.
+    """
+    row = connection.execute(_FIND, {"session": session, "signer": signer}).fetchone()
+    return None if row is None else bytes(row[0])
+
+
 def record_erasure(
     connection: Connection, at: datetime, what: str, session: str | None, files: int
 ) -> int:
@@ -69,13 +95,15 @@ def record_erasure(
 
 def _keep(connection: Connection, at: datetime, signed: Signed, signer: str, peer: str) -> None:
     receipt = signed.receipt
-    facts = {
+    facts: dict[str, Any] = {
         "session": receipt.session,
         "peer": peer,
         "signer": signer,
         "digest": signed.digest,
         "outcome": receipt.outcome,
     }
+    if receipt.inquiries:
+        facts["inquiries"] = len(receipt.inquiries)
     number = append(connection, at, "receipt", facts)
     row: Values = {
         "line": number,

@@ -1,8 +1,9 @@
-"""A receipt: what one node says under its key about a run, and the other keeps.
+"""A receipt: what one node says under its key about a run or inquiries, and the other keeps.
 
-Both nodes sign one for each run. Each carries a place of its signer's own log, so that a log that
-is written anew afterwards does not fit what the peer holds. A receipt goes to the peer: what only
-its signer learnt is not in it, but in the signer's log, to which the place binds it.
+Both nodes sign one for each run, and one for some inquiries of before. Each carries a place of its
+signer's own log, so that a log that is written anew afterwards does not fit what the peer holds. A
+receipt goes to the peer: what only its signer learnt is not in it, but in the signer's log, to
+which the place binds it.
 
 As it crosses and is kept, a receipt is canonical JSON: `{"certificate", "receipt", "signature"}`,
 certificate and signature in base 64. The signature goes over a domain, the certificate and the
@@ -23,6 +24,13 @@ from parties import canonical
 from parties.audit import facts, signing
 from parties.audit.chain import Place
 from parties.audit.heads import LONGEST_CERTIFICATE, unpack
+from parties.audit.inquiries import DONE as DONE
+from parties.audit.inquiries import (
+    InquiryReceipt,
+    inquiries_of,
+    outcome_of,
+    transcript_of,
+)
 from parties.credentials import Credentials, read_der
 from parties.errors import AuditRefused
 from parties.signatures import LONGEST
@@ -30,11 +38,12 @@ from psi.errors import ApiMisuse
 
 FORM: Final = 1
 DOMAIN: Final = b"greenlane/audit/1/receipt\n"
-DONE: Final = "done"
+INQUIRE: Final = "inquire"
 MOST_SETS: Final = 64
 """Of a job, as in `parties.agreement`."""
 LONGEST_RECEIPT: Final = 1 << 16
-"""Bytes: 64 sets of 540, a certificate and a signature in base 64, and 1 KiB for the rest."""
+"""Bytes: 64 sets of 540, or 64 inquiries of 300 with 128 names of 90; a certificate and a signature
+in base 64, and 1 KiB for the rest."""
 LEARNS: Final = ("insurer", "police", "both", "nobody")
 
 
@@ -61,10 +70,10 @@ class SetReceipt(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """A run, as its signer saw it.
+    """A run, or some inquiries, as its signer saw them.
 
     Attributes:
-        session: of the run.
+        session: of the run; of inquiries, of the call in which receipts were exchanged.
         ticket: its id; empty on nodes that run without.
         ticket_digest: SHA-256 of the ticket, hexadecimal; empty likewise.
         insurer: name of that node.
@@ -72,16 +81,17 @@ class Receipt(NamedTuple):
         way: count, match or inquire.
         stage: of the ticket; empty without one.
         learns: which party: insurer, police, both or nobody.
-        sets: in the order of the job.
-        said_bytes: of messages, as the signer counted them.
+        sets: in the order of the job; none of inquiries.
+        said_bytes: of messages, as the signer counted them; of inquiries, in all.
         heard_bytes: likewise.
         transcript: SHA-256 or BLAKE3 over what both said, hexadecimal; empty if the run was not
-            done.
-        started: when, by the signer's clock, as `chain.stamp` writes it.
+            done. Of inquiries, `inquiries.transcript_of`.
+        started: when, by the signer's clock, as `chain.stamp` writes it; the first of inquiries.
         ended: likewise.
         outcome: "done" or a code word.
         signer: the party that signs, insurer or police.
         place: where the signer's log ended when it signed.
+        inquiries: in the order in which the asker has them; none of a run.
     """
 
     session: str
@@ -101,6 +111,7 @@ class Receipt(NamedTuple):
     outcome: str
     signer: str
     place: Place
+    inquiries: tuple[InquiryReceipt, ...] = ()
 
     @property
     def node(self) -> str:
@@ -116,6 +127,10 @@ class Receipt(NamedTuple):
         """The receipt as plain values."""
         values = self._asdict() | {"format": FORM, "sets": [each._asdict() for each in self.sets]}
         values["place"] = {"hash": self.place.hash.hex(), "number": self.place.number}
+        if self.way != INQUIRE:
+            del values["inquiries"]
+        else:
+            values["inquiries"] = [each.as_values() for each in self.inquiries]
         return values
 
 
@@ -184,26 +199,37 @@ def read_answer(
 
     Args:
         data: what the peer said.
-        ours: our receipt of the run.
+        ours: our receipt of the same.
         why_not: says why a certificate is not the peer's, a clause for people; None if it is.
 
     Raises:
         AuditRefused: as `read`; or `receipt-other`, it is of another run or signer.
     """
     theirs = read(data)
+    must_answer(theirs, ours, why_not)
+    return theirs
+
+
+def must_answer(
+    theirs: Signed, ours: Receipt, why_not: Callable[[x509.Certificate], str | None]
+) -> None:
+    """Checks that a receipt is the peer's, of the same as ours; arguments as of `read_answer`.
+
+    Raises:
+        AuditRefused: `receipt-other`.
+    """
     same = ("session", "insurer", "police")
     if (
         any(getattr(theirs.receipt, name) != getattr(ours, name) for name in same)
         or theirs.receipt.signer == ours.signer
     ):
         raise AuditRefused(
-            "receipt-other", f"{ours.peer} gave a receipt of another run, or of another node"
+            "receipt-other", f"{ours.peer} gave a receipt of something else, or of another node"
         )
     if why := why_not(theirs.certificate):
         raise AuditRefused(
             "receipt-other", f"the certificate under which {ours.peer} signed its receipt {why}"
         )
-    return theirs
 
 
 def _parse(data: bytes) -> tuple[Receipt, bytes, bytes, x509.Certificate]:
@@ -221,7 +247,7 @@ def _parse(data: bytes) -> tuple[Receipt, bytes, bytes, x509.Certificate]:
     raise AuditRefused("receipt-malformed", "what should be a receipt is none")
 
 
-_FIELDS: Final = {*Receipt._fields, "format"}
+_FIELDS: Final = {*Receipt._fields, "format"} - {"inquiries"}
 _EVENTS: Final = facts.EVENTS
 _SESSION: Final = _EVENTS["run_ended"]["session"].has
 _TICKET: Final = _EVENTS["run_ended"]["ticket"].has
@@ -236,18 +262,22 @@ def _receipt(values: Mapping[str, Any]) -> Receipt:
     Raises:
         ValueError: a value is not what it must be; also TypeError, KeyError or AttributeError.
     """
-    if set(values) != _FIELDS or values["format"] != FORM or values["format"] is True:
+    inquires = values["way"] == INQUIRE
+    fields = _FIELDS | {"inquiries"} if inquires else _FIELDS
+    if set(values) != fields or values["format"] != FORM or values["format"] is True:
         raise ValueError("fields")
     sets, place = values["sets"], values["place"]
     if not isinstance(sets, list) or len(sets) > MOST_SETS or set(place) != {"hash", "number"}:
         raise ValueError("sets or place")
     if not _DIGEST(place["hash"]):
         raise ValueError("place")
-    rest = {name: values[name] for name in Receipt._fields if name not in ("sets", "place")}
+    parsed = ("sets", "place", "inquiries")
+    rest = {name: values[name] for name in Receipt._fields if name not in parsed}
     receipt = Receipt(
         **rest,
         sets=tuple(map(_set, sets)),
         place=Place(place["number"], bytes.fromhex(place["hash"])),
+        inquiries=inquiries_of(values["inquiries"]) if inquires else (),
     )
     numbers = (receipt.said_bytes, receipt.heard_bytes, receipt.place.number)
     done = receipt.outcome == DONE
@@ -271,10 +301,23 @@ def _receipt(values: Mapping[str, Any]) -> Receipt:
         and len({each.name for each in receipt.sets}) == len(receipt.sets)
         # What one party alone has learnt must not be told to the other by its receipt.
         and (receipt.learns == "both" or all(each.found is None for each in receipt.sets))
+        and (not inquires or _adds_up(receipt))
     )
     if not sound:
         raise ValueError("a value")
     return receipt
+
+
+def _adds_up(receipt: Receipt) -> bool:
+    """Whether a receipt of inquiries says in all what it says of each."""
+    each = receipt.inquiries
+    return (
+        not receipt.sets
+        and receipt.said_bytes == sum(one.said_bytes for one in each)
+        and receipt.heard_bytes == sum(one.heard_bytes for one in each)
+        and receipt.outcome == outcome_of(each)
+        and receipt.transcript == transcript_of(each)
+    )
 
 
 def _set(values: Mapping[str, Any]) -> SetReceipt:

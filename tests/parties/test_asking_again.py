@@ -29,12 +29,12 @@ from psi.protocols.inquiry import BIN
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How many calls were made of either form."""
+    """How many calls were made of either form, and how many receipts were given."""
     counted: Counter[str] = Counter()
 
     def counting(form: str, real: Any) -> Any:
         def count(self: Peer, *given: Any) -> Any:
-            counted[form] += 1
+            counted["receipt" if given[0].__name__ == "give" else form] += 1
             return real(self, *given)
 
         return count
@@ -82,7 +82,7 @@ def test_one_bin_goes_in_a_flight_and_more_does_not(
         inquirer.ask({"plate": ["粤BD12345"]})
         calls.clear()
         report = inquirer.ask({"plate": plates})
-    assert calls == {form: 1}
+    assert calls == {form: 1, "receipt": 1}
     assert rows(report) == {"浙A12345": ["C-1", "C-2"]}
     assert asked(pair) == size + 1
 
@@ -102,7 +102,7 @@ def test_a_table_that_was_prepared_since_is_fetched_and_counted_once(
         assert calls == {"call": 2, "exchange": 1}
         assert rows(inquirer.ask({"plate": ["京A00001"]})) == {"京A00001": ["C-4"]}
         assert calls == {"call": 2, "exchange": 2}
-    assert ends == ["done", "other-tables", "done", "done"]
+    assert ends == ["done", "other-tables", "done", "done", "done"], "the last is the receipt"
     assert asked(pair) == 3
 
 
@@ -135,7 +135,7 @@ def test_the_limit_and_what_a_peer_may_hold_as_well(pair: Pair, calls: Counter[s
         with pytest.raises(PeerRefused) as refused:
             inquirer.ask({"plate": ["浙A12345"]})
     assert refused.value.code == "over-limit"
-    assert calls == {"call": 1, "exchange": 3}
+    assert calls == {"call": 1, "exchange": 3, "receipt": 1}
     assert asked(pair) == 3
 
 

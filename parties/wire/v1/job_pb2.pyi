@@ -15,6 +15,7 @@ class Way(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WAY_INQUIRE: _ClassVar[Way]
     WAY_LIST: _ClassVar[Way]
     WAY_TICKET: _ClassVar[Way]
+    WAY_RECEIPT: _ClassVar[Way]
 
 class TicketState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -30,6 +31,7 @@ WAY_MATCH: Way
 WAY_INQUIRE: Way
 WAY_LIST: Way
 WAY_TICKET: Way
+WAY_RECEIPT: Way
 TICKET_STATE_UNSPECIFIED: TicketState
 TICKET_STATE_WAITING: TicketState
 TICKET_STATE_APPROVED: TicketState

@@ -1,0 +1,154 @@
+"""When an asker gives its receipts of inquiries, and what it does if the peer gives none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final, TypeAlias
+
+from parties import logs, receipting
+from parties.audit.inquiries import DONE, MOST
+from parties.audit.receipt import Receipt
+from parties.books import Books
+from parties.errors import (
+    AuditRefused,
+    CertificateError,
+    PartyError,
+    PeerLost,
+    PeerRefused,
+    PeerUnreachable,
+)
+from parties.open_inquiries import MOST_OPEN
+from parties.settings import PeerSettings, Settings
+from psi import Dialogue, PsiError
+
+SOON: Final = 60.0
+"""Seconds after which a receipt is given of what was asked: who asks now and then gives one each
+time, and who asks all the time one for each `MOST`."""
+
+Carry: TypeAlias = Callable[[Dialogue[bytes], str], bytes]
+"""Carries a dialogue to the peer in a session, all at once."""
+
+
+class Receipts:
+    """Receipts of what one program asks one peer. For several threads.
+
+    Args:
+        settings: of this node.
+        peer: who is asked.
+        books: of this node.
+        carry: to the peer.
+    """
+
+    def __init__(self, settings: Settings, peer: PeerSettings, books: Books, carry: Carry) -> None:
+        self._settings, self._peer, self._books, self._carry = settings, peer, books, carry
+        self._log = logs.Log(peer=peer.name)
+        self._giving = threading.Lock()  # one receipt after the other
+        self._counting = threading.Lock()
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="receipts")
+        self._soon: threading.Timer | None = None
+        self._open = 0
+        self._is_first = True
+        self._failed: PartyError | PsiError | None = None
+
+    def must_be_given(self) -> None:
+        """Before a question: what a process left that was killed, and what could not be given.
+
+        Raises:
+            PartyError, PeerError: as `give`, also of what was given in the background; nothing
+                more is asked of a peer that gives no receipts.
+        """
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed
+        if self._open >= MOST_OPEN or (
+            self._is_first and receipting.is_due(self._peer, self._books)
+        ):
+            self.give()
+        self._is_first = False
+
+    def one_more(self) -> None:
+        """Says that a question was answered, of which a receipt is due."""
+        with self._counting:
+            self._open += 1
+            if self._open % MOST == 0:
+                self._beside.submit(self._give_beside)
+            elif self._soon is None:
+                self._soon = threading.Timer(SOON, self._give_soon)
+                self._soon.daemon = True
+                self._soon.start()
+
+    def give(self) -> None:
+        """Gives all receipts that are due, and keeps those of the peer.
+
+        Raises:
+            AuditRefused: the peer's is none of what was asked, or says something else than ours.
+            PeerRefused: it refuses ours.
+            PartyError: it cannot be reached, or something cannot be written.
+            PeerError: it said something else than an honest one.
+        """
+        with self._giving:
+            with self._counting:
+                due = self._open
+                if self._soon is not None:
+                    self._soon.cancel()
+                self._soon = None
+            for signed in receipting.pending(self._peer, self._books):
+                self._exchange(signed.receipt, signed.data)
+            while next_one := receipting.sign_next(self._settings, self._peer, self._books):
+                self._exchange(next_one.receipt, next_one.data)
+            with self._counting:
+                self._open -= due
+
+    def end(self, *, quietly: bool) -> None:
+        """Gives what is due and is over; what the peer cannot take now waits for the next time.
+
+        Args:
+            quietly: only log what fails, since something else has.
+
+        Raises:
+            PartyError, PeerError: as `give`.
+        """
+        self._beside.shutdown()
+        if self._open:
+            self._give_beside()
+        if self._soon is not None:
+            self._soon.cancel()
+        failed, self._failed = self._failed, None
+        if failed is not None and not quietly:
+            raise failed
+
+    def _give_soon(self) -> None:
+        with suppress(RuntimeError):  # it is over, and was given
+            self._beside.submit(self._give_beside)
+
+    def _give_beside(self) -> None:
+        """As `give`; what fails is told before the next question, or when all is over."""
+        try:
+            self.give()
+        except (CertificateError, PeerLost, PeerUnreachable) as error:
+            self._log.warning("receipts_open", code=error.code, why=str(error))
+        except (PartyError, PsiError) as error:
+            self._failed = error
+
+    def _exchange(self, ours: Receipt, data: bytes) -> None:
+        peer, books, session = self._peer, self._books, ours.session
+        try:
+            with books.refusals(peer.name, session):
+                theirs = self._carry(receipting.give(self._settings, peer, data), session)
+                receipting.keep_answer(self._settings, peer, ours, theirs, books)
+        except (AuditRefused, PeerRefused) as refused:
+            if not refused.code.startswith("receipt-"):
+                raise
+            # To say the same once more changes nothing. Our receipt stays in the log, without one
+            # of the peer's.
+            receipting.give_up(peer, ours, books)
+            if ours.outcome == DONE or not isinstance(refused, PeerRefused):
+                raise
+            # Of what broke, the peer may have answered nothing.
+            self._log.info("receipt_refused", session=session, outcome=ours.outcome)
+        else:
+            count = len(ours.inquiries)
+            self._log.info("receipts_exchanged", session=session, inquiries=count)
