@@ -29,15 +29,13 @@ ENDLESS: Final = timedelta(days=1)
 """After which one without an end is taken for lost: an asker that fetches a table first has one."""
 
 _HERE: Final = "whose = :whose AND peer = :peer"
-_COLUMNS: Final = (
-    "session, ticket, digest, stage, at, elements, outcome, transcript, said_bytes, heard_bytes"
-)
+_COLUMNS: Final = "session, ticket, digest, stage, at, elements, outcome, transcript, said, heard"
 _BEGIN: Final = """
     INSERT INTO inquiries (whose, peer, session, ticket, digest, stage, at, elements)
     VALUES (:whose, :peer, :session, :ticket, :digest, :stage, :at, :elements)"""
 _END: Final = f"""
     UPDATE inquiries SET stage = :stage, outcome = :outcome, transcript = :transcript,
-        said_bytes = :said_bytes, heard_bytes = :heard_bytes
+        said = :said, heard = :heard
     WHERE {_HERE} AND session = :session AND outcome = ''"""  # noqa: S608  # our own words
 _COUNT: Final = f"SELECT count(*) FROM inquiries WHERE {_HERE} AND at > :after"  # noqa: S608
 _FORGET: Final = "DELETE FROM inquiries WHERE at <= :after"
@@ -74,15 +72,15 @@ class Ended(NamedTuple):
         stage: of the ticket.
         outcome: "done" or a code word.
         transcript: SHA-256 of what both said, hexadecimal; empty if it was not done.
-        said_bytes: of messages.
-        heard_bytes: likewise.
+        said: bytes of messages.
+        heard: likewise.
     """
 
     stage: str
     outcome: str
     transcript: str
-    said_bytes: int
-    heard_bytes: int
+    said: int
+    heard: int
 
 
 class Open(NamedTuple):

@@ -83,6 +83,8 @@ class Receipts:
     def give(self) -> None:
         """Gives all receipts that are due, and keeps those of the peer.
 
+        What is asked meanwhile has its receipt next time: else each would get one of its own.
+
         Raises:
             AuditRefused: the peer's is none of what was asked, or says something else than ours.
             PeerRefused: it refuses ours.
@@ -97,8 +99,13 @@ class Receipts:
                 self._soon = None
             for signed in receipting.pending(self._peer, self._books):
                 self._exchange(signed.receipt, signed.data)
-            while next_one := receipting.sign_next(self._settings, self._peer, self._books):
-                self._exchange(next_one.receipt, next_one.data)
+            given = 0
+            while given < due or not due:
+                signed_now = receipting.sign_next(self._settings, self._peer, self._books)
+                if signed_now is None:
+                    break
+                self._exchange(signed_now.receipt, signed_now.data)
+                given += len(signed_now.receipt.inquiries)
             with self._counting:
                 self._open -= due
 

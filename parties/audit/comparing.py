@@ -1,13 +1,14 @@
 """Comparing two nodes' logs: each has the receipts of both, and each receipt a place of a log.
 
-What one node signs the other keeps. So a run that one log leaves out, a receipt that was signed
-twice with other contents, and a log that was written anew after a receipt was given all show in
-what the other node kept; also to one who holds the key of the node that did it.
+What one node signs the other keeps. So a run or an inquiry that one log leaves out, a receipt that
+was signed twice with other contents, and a log that was written anew after a receipt was given all
+show in what the other node kept; also to one who holds the key of the node that did it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,8 +16,9 @@ from typing import Any, NamedTuple
 from parties.audit import receipt as receipts
 from parties.audit.agreeing import SKEW_SECONDS, agree
 from parties.audit.findings import Finding, Findings, Report, found
+from parties.audit.inquiries import DONE, InquiryReceipt
 from parties.audit.reading import Source
-from parties.audit.receipt import DONE, Receipt
+from parties.audit.receipt import INQUIRE, Receipt
 from parties.audit.verifying import Walk
 from parties.errors import AuditRefused
 
@@ -31,6 +33,8 @@ class Comparison(NamedTuple):
         agreed: how many of them both logs say the same of.
         open: runs that did not end well, of which a receipt is missing: it got lost with the peer.
         beyond: runs of our log that are outside of what was exported.
+        inquiries: of one of the two nodes by the other, in receipts of either log.
+        inquiries_agreed: how many of them both logs say the same of, and that they were answered.
         findings: what does not hold between the two, at most `findings.MOST`.
         more: how many findings are left out.
     """
@@ -41,6 +45,8 @@ class Comparison(NamedTuple):
     agreed: int
     open: int
     beyond: int
+    inquiries: int
+    inquiries_agreed: int
     findings: tuple[Finding, ...]
     more: int
 
@@ -64,13 +70,17 @@ class Comparison(NamedTuple):
             *self.ours.text(),
             *self.theirs.text(),
             f"between them: {self.sessions:,} runs, {self.agreed:,} agreed, {self.open:,} broken "
-            f"without all receipts, {self.beyond:,} outside of the export",
+            f"without all receipts, {self.beyond:,} outside of the export; "
+            f"{self.inquiries:,} inquiries, {self.inquiries_agreed:,} agreed",
             *found(self.findings, self.more),
         ]
 
 
 class _Run:
-    """The receipts of one run, by the node that signed each: in our log and in theirs."""
+    """The receipts of one run, by the node that signed each: in our log and in theirs.
+
+    Receipts of inquiries are of one exchange of such, and stand in the same place.
+    """
 
     __slots__ = ("here", "there")
 
@@ -81,11 +91,25 @@ class _Run:
     def all(self) -> list[Receipt]:
         return [*self.here.values(), *self.there.values()]
 
+    @property
+    def inquires(self) -> bool:
+        """Whether it is an exchange of receipts of inquiries."""
+        return self.all()[0].way == INQUIRE
+
+    def inquiries(self) -> dict[str, list[InquiryReceipt]]:
+        """What receipts say of each inquiry, by its session."""
+        told: dict[str, list[InquiryReceipt]] = {}
+        for receipt in self.all():
+            for each in receipt.inquiries:
+                told.setdefault(each.session, []).append(each)
+        return told
+
 
 def compare(ours: Source, theirs: Source) -> Comparison:
     """Compares our log with the other node's.
 
-    Memory is some kilobytes for each run of the two nodes, and does not grow with other lines.
+    Memory is some kilobytes for each run of the two nodes, and one for each inquiry; it does not
+    grow with other lines.
 
     Args:
         ours: our store, or our export.
@@ -110,6 +134,7 @@ class _Comparing:
         self._findings = Findings()
         self._runs: dict[str, _Run] = {}
         self._known: dict[str, Receipt] = {}
+        self._exchanges: dict[str, str] = {}  # in which each inquiry has its receipts
 
     def run(self) -> Comparison:
         us, them = self._nodes
@@ -128,16 +153,22 @@ class _Comparing:
             for session in walk.amiss:
                 text = f"signed a place of its log that is not on the chain that {node} shows"
                 self._add("history-rewritten", session, f"{node} {text}")
-        ended = Counter(
-            self._judge(session, run, seen_here, seen_there) for session, run in self._runs.items()
-        )
+        ended, inquiries = Counter[str](), Counter[str]()
+        for session, run in self._runs.items():
+            how = self._judge(session, run, seen_here, seen_there)
+            if run.inquires:
+                inquiries.update(self._ended(session, run, how))
+            else:
+                ended[how] += 1
         return Comparison(
             ours=seen_here,
             theirs=seen_there,
-            sessions=len(self._runs),
+            sessions=ended.total(),
             agreed=ended["agreed"],
             open=ended["open"],
             beyond=ended["beyond"],
+            inquiries=inquiries.total(),
+            inquiries_agreed=inquiries["agreed"],
             findings=tuple(self._findings.told),
             more=self._findings.more,
         )
@@ -196,8 +227,19 @@ class _Comparing:
             return "open"
         return "agreed" if len(run.all()) == 2 * len(self._nodes) else "beyond"
 
+    def _ended(self, exchange: str, run: _Run, how: str) -> Iterator[str]:
+        """How each inquiry of an exchange stands; one that stands in another exchange is told."""
+        for session, told in run.inquiries().items():
+            first = self._exchanges.setdefault(session, exchange)
+            if first != exchange:
+                text = f"inquiry {session} has receipts there and in {first}"
+                self._add("receipt-twice", exchange, text)
+            done = all(each.outcome == DONE for each in told)
+            yield how if done or how != "agreed" else "open"
+
     def _add(self, code: str, session: str, text: str) -> None:
-        self._findings.add(code, None, f"run {session}: {text}")
+        what = "receipts" if session in self._runs and self._runs[session].inquires else "run"
+        self._findings.add(code, None, f"{what} {session}: {text}")
 
 
 def _covers(report: Report, holder: str, run: _Run) -> bool:

@@ -6,6 +6,7 @@ who asks thousands gets one for every `MOST` of them, and who asks one, of that.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -71,6 +72,22 @@ def inquiries_of(values: Any) -> tuple[InquiryReceipt, ...]:
     if sum(len(each.elements) for each in inquiries) > MOST_NAMES:
         raise ValueError("sets")
     return inquiries
+
+
+def sessions_in(data: bytes) -> tuple[str, ...]:
+    """Returns the inquiries of a signed receipt, of which nothing is checked; none if it has none.
+
+    Args:
+        data: as it is kept.
+    """
+    if b'"inquiries":[' not in data:
+        return ()
+    try:
+        return tuple(
+            each.session for each in inquiries_of(json.loads(data)["receipt"]["inquiries"])
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return ()  # verifying the log tells that it is none
 
 
 _ANSWERED: Final = facts.EVENTS["inquiry_answered"]

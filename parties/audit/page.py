@@ -27,7 +27,7 @@ $chain
 $tickets
 <h2>By ticket and month (UTC)</h2>
 $months
-<h2>Runs without the receipts of both nodes</h2>
+<h2>Runs and inquiries without the receipts of both nodes</h2>
 $open
 <h2>Who gave which command</h2>
 $people
@@ -98,14 +98,16 @@ def _tickets(summary: Summary) -> str:
 def _months(months: Mapping[tuple[str, str], Month]) -> str:
     heads = (
         *("Ticket", "Month", "Runs begun", "Ended", "Broken", "Refused", "Elements, ours"),
-        *("Elements, theirs", "Inquiries answered", "Elements in them", "Hits learnt"),
+        *("Elements, theirs", "Inquiries asked", "Inquiries answered", "Elements in them"),
+        *("Inquiries with both receipts", "Hits learnt"),
         *("Disclosures", "Records in them", "Bytes said", "Bytes heard", "Files erased"),
     )
     rows = [
         (
             *(ticket or "none", month, each.begun, each.ended, _codes(each.failed)),
-            *(_codes(each.refused), each.ours, each.theirs, each.inquiries, each.inquired),
-            *(each.found, each.disclosures, each.disclosed, each.said_bytes, each.heard_bytes),
+            *(_codes(each.refused), each.ours, each.theirs, each.asked, each.inquiries),
+            *(each.inquired, each.receipted, each.found),
+            *(each.disclosures, each.disclosed, each.said_bytes, each.heard_bytes),
             each.erased,
         )
         for (ticket, month), each in sorted(months.items())
@@ -116,10 +118,10 @@ def _months(months: Mapping[tuple[str, str], Month]) -> str:
 def _open(summary: Summary) -> str:
     runs = summary.open()
     rows = [
-        (*run[:3], run.ticket or "none", "yes" if run.ended else "no", run.receipts)
+        (*run[:4], run.ticket or "none", "yes" if run.ended else "no", run.receipts)
         for run in runs[:MOST_OPEN]
     ]
-    table = _table(("Began", "Session", "Peer", "Ticket", "Ended", "Receipts"), rows)
+    table = _table(("Began", "What", "Session", "Peer", "Ticket", "Ended", "Receipts"), rows)
     left = len(runs) - len(rows)
     return table + (f"<p>And {left:,} more.</p>" if left else "")
 

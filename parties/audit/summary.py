@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from parties.audit.chain import AT, event_in
 from parties.audit.facts import EVENTS, check
-from parties.audit.reading import Source
+from parties.audit.inquiries import sessions_in
+from parties.audit.reading import Kept, Source
 from psi.errors import ApiMisuse
 
 MOST_OPEN: Final = 200
@@ -31,8 +32,10 @@ class Month:
         refused: what this node refused, by code word.
         ours: elements that this node brought, as the peer saw them.
         theirs: elements that peers brought, as this node saw them.
+        asked: inquiries of this node.
         inquiries: inquiries of peers that were answered.
         inquired: elements in them.
+        receipted: inquiries, of either, with the receipts of both nodes.
         found: hits that this node learnt.
         disclosed: records in disclosures whose number this node knows.
         disclosures: how many there were.
@@ -47,8 +50,10 @@ class Month:
     refused: Counter[str] = field(default_factory=Counter)
     ours: int = 0
     theirs: int = 0
+    asked: int = 0
     inquiries: int = 0
     inquired: int = 0
+    receipted: int = 0
     found: int = 0
     disclosed: int = 0
     disclosures: int = 0
@@ -71,10 +76,11 @@ class Ticket:
 
 
 class Open(NamedTuple):
-    """A run that has not the receipts of both nodes.
+    """A run, or an inquiry, that has not the receipts of both nodes.
 
     Attributes:
         began: when.
+        what: run, inquiry asked, or inquiry answered.
         session: its id.
         peer: with whom.
         ticket: its id, or empty.
@@ -83,6 +89,7 @@ class Open(NamedTuple):
     """
 
     began: str
+    what: str
     session: str
     peer: str
     ticket: str
@@ -90,13 +97,16 @@ class Open(NamedTuple):
     receipts: str
 
 
-_OF_NO_MONTH: Final = ("receipt", "clock_set", "operator_action", "operator_refused")
+_OF_NO_MONTH: Final = (
+    *("receipt", "clock_set", "operator_action", "operator_refused", "inquiry_not_answered"),
+)
 
 
 class Summary:
     """A log, added up.
 
-    Memory grows with tickets, months and open runs, and by a few bytes with runs under a ticket.
+    Memory grows with tickets, months and open runs and inquiries, and by a few bytes with runs
+    under a ticket.
     """
 
     def __init__(self, source: Source) -> None:
@@ -112,7 +122,9 @@ class Summary:
             "run_ended": self._ended,
             "run_failed": self._failed,
             "job_refused": _refused,
-            "inquiry_answered": _inquired,
+            "inquiry_asked": self._inquiry_asked,
+            "inquiry_not_answered": self._not_answered,
+            "inquiry_answered": self._inquiry_answered,
             "disclosure": _disclosed,
             "erased": _erased,
             "receipt": self._receipt,
@@ -131,12 +143,15 @@ class Summary:
                 elif event in add or event not in EVENTS:
                     event = UNREADABLE
                 self.events[event] += 1
+            for kept in batch.receipts:
+                self._of_inquiries(kept)
 
     def open(self) -> list[Open]:
-        """The runs that have not the receipts of both nodes, the oldest first."""
-        return [
+        """The runs without the receipts of both nodes, then such inquiries; the oldest first."""
+        told = [
             Open(
                 run["at"],
+                run["what"],
                 session,
                 run["peer"],
                 run.get("ticket", ""),
@@ -145,6 +160,7 @@ class Summary:
             )
             for session, run in self._runs.items()
         ]
+        return sorted(told, key=lambda each: each.what != "run")
 
     def _month(self, month: str, facts: Mapping[str, Any]) -> Month:
         ticket = facts.get("ticket") or self._of.get(facts.get("session", ""), "")
@@ -154,9 +170,38 @@ class Summary:
 
     def _begun(self, at: str, month: Month, facts: dict[str, Any]) -> None:
         month.begun += 1
-        self._runs[facts["session"]] = {**facts, "at": at, "ended": False, "receipts": set()}
+        self._expect("run", at, month, facts, ended=False)
         if "ticket" in facts:
             self._of[facts["session"]] = facts["ticket"]
+
+    def _expect(
+        self, what: str, at: str, month: Month, facts: dict[str, Any], *, ended: bool
+    ) -> None:
+        """Expects receipts of both nodes."""
+        run = {"what": what, "at": at, "month": month, "ended": ended, "receipts": set()}
+        self._runs[facts["session"]] = {**facts, **run}
+
+    def _inquiry_asked(self, at: str, month: Month, facts: dict[str, Any]) -> None:
+        month.asked += 1
+        self._expect("inquiry asked", at, month, facts, ended=False)
+
+    def _not_answered(self, at: str, month: Month, facts: dict[str, Any]) -> None:
+        self._runs.pop(facts["session"], None)
+
+    def _inquiry_answered(self, at: str, month: Month, facts: dict[str, Any]) -> None:
+        month.inquiries += 1
+        month.inquired += sum(facts["elements"].values())
+        self._expect("inquiry answered", at, month, facts, ended=True)
+
+    def _of_inquiries(self, kept: Kept) -> None:
+        """Takes note of the inquiries of a receipt."""
+        for session in sessions_in(kept.data):
+            run = self._runs.get(session)
+            if run is not None and run["what"] != "run":
+                run["receipts"].add(kept.signer)
+                if len(run["receipts"]) == 2:
+                    run["month"].receipted += 1
+                    del self._runs[session]
 
     def _ended(self, at: str, month: Month, facts: dict[str, Any]) -> None:
         month.ended += 1
@@ -220,11 +265,6 @@ def _facts(body: bytes, event: str) -> dict[str, Any] | None:
 
 def _refused(at: str, month: Month, facts: dict[str, Any]) -> None:
     month.refused[facts["code"]] += 1
-
-
-def _inquired(at: str, month: Month, facts: dict[str, Any]) -> None:
-    month.inquiries += 1
-    month.inquired += sum(facts["elements"].values())
 
 
 def _disclosed(at: str, month: Month, facts: dict[str, Any]) -> None:

@@ -90,6 +90,7 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
     postman.stop()
     eraser.stop()
     _stop(server)
+    hallway.books.close()
 
 
 def _stop(server: Node) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,6 +17,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from parties.audit.comparing import compare
+from parties.audit.exported import ExportedLog
+from parties.audit.exporting import export
+from parties.audit.reading import StoredLog
 from parties.errors import PartyError
 from parties.inquiring import Inquirer
 from parties.inquiry_reports import InquiryReport
@@ -207,3 +213,43 @@ def test_no_count_is_lost_when_the_holder_is_killed(green: Any, serve: Any) -> N
         counted = limits.asked("police")
         limits.close()
         assert answered <= counted <= tried, f"seed {seed}"
+    with green.answering(role="insurer"):
+        asked(green, some)
+    nobody_is_accused(green, f"seed {seed}")
+
+
+def nobody_is_accused(green: Any, seed: str) -> None:
+    """Logs hold, and differ at most in whether a node knows how an inquiry has ended."""
+    file = green.police.folder / "export.jsonl"
+    file.unlink(missing_ok=True)
+    with closing(Store(green.police.settings.store.url)) as store, store.reading() as connection:
+        export(connection, file)
+    with closing(Store(green.insurer.settings.store.url)) as store, store.reading() as connection:
+        comparison = compare(StoredLog(connection), ExportedLog(file))
+        (left,) = connection.execute("SELECT count(*) FROM inquiries").fetchone()
+    assert comparison.ours.holds, seed
+    assert comparison.theirs.holds, seed
+    for each in comparison.findings:
+        assert each.code == "receipts-disagree", f"{seed}: {each.text}"
+        assert {*re.findall(r"inquiries\.\w+\.(\w+)", each.text)} == {"outcome"}, each.text
+    assert comparison.inquiries_agreed >= 1, seed
+    assert left <= 5, f"{seed}: of those that were under way"
+
+
+def test_an_asker_that_is_killed_goes_on_and_gives_its_receipts(green: Any, start: Any) -> None:
+    seed = 24
+    random, kills = Random(seed), 0
+    prepare(green.insurer.settings, "police", ("plate",), None, Meter())
+    with green.answering(role="insurer"):
+        for event in ("inquiry_asked", "inquiry_done", "inquiry_done"):
+            before = len(green.police.events(event))
+            at = f"plate={plate(random.randrange(RECORDS))}"
+            process = start(
+                *("inquire", "--settings", str(green.police.file), "--peer", "insurer"),
+                *("--id", at),
+            )
+            kills += killed(process, green.police, event, before, random.uniform(0, 0.01))
+        some = random.sample(sorted(green.told), 7)
+        assert asked(green, some) == {at: green.told[at] for at in some}, f"seed {seed}"
+    assert kills >= 1, f"seed {seed}: only {kills} were killed"
+    nobody_is_accused(green, f"seed {seed}")

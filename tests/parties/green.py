@@ -69,6 +69,7 @@ class Pair:
             yield police._replace(peers=(peer,))
         finally:
             server.stop(0)
+            answer.books.close()
 
     def ask(self, **asked: list[str]) -> InquiryReport:
         with self.serving() as police:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 STORE = ("asked", "brought", "clock", "questions", "runs", "spent", "stages")
-STORE += ("differences", "inputs", "swept")
+STORE += ("differences", "inputs", "inquiries", "swept")
 STORE += ("refusals", "results", "ticket_ends", "ticket_packs")
 STORE += ("inbox", "noted", "submissions")
 STORE += ("clues", "clue_contents", "clue_heard", "clue_history")

@@ -195,8 +195,9 @@ def test_the_page_tells_of_tickets_open_runs_clocks_and_events(police: Booked) -
     assert received[3:] == ["received", "insurer"]
     assert approved[3:] == ["approved", "li.wei, approver"]
     assert refused[3] == "refused (expired)"
-    _, run_ = tables["Runs without the receipts of both nodes"]
-    assert run_[1:] == [SESSION, "insurer", "T-2026-1", "yes", "ours"]
+    _, run_, inquiry = tables["Runs and inquiries without the receipts of both nodes"]
+    assert run_[1:] == ["run", SESSION, "insurer", "T-2026-1", "yes", "ours"]
+    assert inquiry[1:] == ["inquiry answered", "aa" * 16, "insurer", "none", "yes", "none"]
     assert tables["Who gave which command"][1:] == [
         ["li.wei", "approver", "audit-show", "done", "2"],
         ["li.wei", "approver", "match", "operator-not-allowed", "1"],
@@ -240,8 +241,8 @@ def test_open_runs_are_listed_up_to_a_bound(
         for number in range(3):
             begun(connection, police, f"{number:032x}")
     text = page_text(police)
-    assert len(Page(text).tables["Runs without the receipts of both nodes"]) == 2
-    assert "And 3 more." in text
+    assert len(Page(text).tables["Runs and inquiries without the receipts of both nodes"]) == 2
+    assert "And 4 more." in text
 
 
 def test_lines_are_chosen_by_time_event_and_session(police: Booked) -> None:

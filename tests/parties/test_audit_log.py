@@ -49,6 +49,7 @@ FACTS: dict[str, Any] = {
     "operator": "li.wei",
     "ours": {"plate": 128},
     "outcome": "done",
+    "inquiries": 3,
     "peer": "police",
     "purpose": "核查重复理赔",
     "records": 4,
