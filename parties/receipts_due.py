@@ -28,6 +28,10 @@ SOON: Final = 60.0
 """Seconds after which a receipt is given of what was asked: who asks now and then gives one each
 time, and who asks all the time one for each `MOST`."""
 
+MOST_OWED: Final = MOST_OPEN // 2
+"""After which nothing is asked before receipts are given: the other half is for what is under way,
+and for other programs of this node, before the peer refuses what it is asked."""
+
 Carry: TypeAlias = Callable[[Dialogue[bytes], str], bytes]
 """Carries a dialogue to the peer in a session, all at once."""
 
@@ -50,7 +54,7 @@ class Receipts:
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="receipts")
         self._soon: threading.Timer | None = None
         self._open = 0
-        self._is_first = True
+        self._is_first, self._is_queued = True, False
         self._failed: PartyError | PsiError | None = None
 
     def must_be_given(self) -> None:
@@ -63,27 +67,31 @@ class Receipts:
         failed, self._failed = self._failed, None
         if failed is not None:
             raise failed
-        if self._open >= MOST_OPEN or (
-            self._is_first and receipting.is_due(self._peer, self._books)
-        ):
-            self.give()
+        if self._open >= MOST_OWED:
+            self.give(MOST_OWED)  # unless another thread has meanwhile
+        elif self._is_first and receipting.is_due(self._peer, self._books):
+            self.give(to_the_last=True)
         self._is_first = False
 
     def one_more(self) -> None:
         """Says that a question was answered, of which a receipt is due."""
         with self._counting:
             self._open += 1
-            if self._open % MOST == 0:
+            if self._open >= MOST and not self._is_queued:
+                self._is_queued = True
                 self._beside.submit(self._give_beside)
             elif self._soon is None:
                 self._soon = threading.Timer(SOON, self._give_soon)
                 self._soon.daemon = True
                 self._soon.start()
 
-    def give(self) -> None:
-        """Gives all receipts that are due, and keeps those of the peer.
+    def give(self, least: int = 0, *, to_the_last: bool = False) -> None:
+        """Gives the receipts that are due, and keeps those of the peer.
 
-        What is asked meanwhile has its receipt next time: else each would get one of its own.
+        Args:
+            least: how many inquiries there must be without a receipt; with fewer nothing is done.
+            to_the_last: until none is due. Else what is asked meanwhile has its receipt next time:
+                each would get one of its own.
 
         Raises:
             AuditRefused: the peer's is none of what was asked, or says something else than ours.
@@ -93,21 +101,22 @@ class Receipts:
         """
         with self._giving:
             with self._counting:
-                due = self._open
+                due, self._is_queued = self._open, False
+                if due < least:
+                    return
                 if self._soon is not None:
                     self._soon.cancel()
                 self._soon = None
             for signed in receipting.pending(self._peer, self._books):
                 self._exchange(signed.receipt, signed.data)
             given = 0
-            while given < due or not due:
-                signed_now = receipting.sign_next(self._settings, self._peer, self._books)
-                if signed_now is None:
+            while next_one := receipting.sign_next(self._settings, self._peer, self._books):
+                self._exchange(next_one.receipt, next_one.data)
+                given += (count := len(next_one.receipt.inquiries))
+                if not to_the_last and (count < MOST or given >= due):
                     break
-                self._exchange(signed_now.receipt, signed_now.data)
-                given += len(signed_now.receipt.inquiries)
             with self._counting:
-                self._open -= due
+                self._open = max(0, self._open - max(due, given))
 
     def end(self, *, quietly: bool) -> None:
         """Gives what is due and is over; what the peer cannot take now waits for the next time.
@@ -120,7 +129,7 @@ class Receipts:
         """
         self._beside.shutdown()
         if self._open:
-            self._give_beside()
+            self._give_beside(to_the_last=True)
         if self._soon is not None:
             self._soon.cancel()
         failed, self._failed = self._failed, None
@@ -131,10 +140,10 @@ class Receipts:
         with suppress(RuntimeError):  # it is over, and was given
             self._beside.submit(self._give_beside)
 
-    def _give_beside(self) -> None:
+    def _give_beside(self, *, to_the_last: bool = False) -> None:
         """As `give`; what fails is told before the next question, or when all is over."""
         try:
-            self.give()
+            self.give(to_the_last=to_the_last)
         except (CertificateError, PeerLost, PeerUnreachable) as error:
             self._log.warning("receipts_open", code=error.code, why=str(error))
         except (PartyError, PsiError) as error:

@@ -200,7 +200,7 @@ def test_several_askers_at_once_share_what_is_due(pair: Pair) -> None:
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Askers give no receipts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(receipts_due.Receipts, "give", lambda _: None)
+        patch.setattr(receipts_due.Receipts, "give", lambda *_, **__: None)
         yield patch
 
 
@@ -504,7 +504,9 @@ def test_who_was_killed_says_so_and_is_not_accused(
     pair: Pair, silent: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair.prepare("plate")
-    monkeypatch.setattr(Books, "close", lambda _: None)  # a process that is killed closes nothing
+    monkeypatch.setattr(
+        Books, "close", lambda *_, **__: None
+    )  # a process that is killed closes nothing
     with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
         inquirer.ask(PLATE)
     silent.undo()
@@ -614,7 +616,7 @@ def test_the_page_counts_inquiries_and_their_receipts(
         inquirer.ask(PLATE)
         inquirer.ask(PLATE)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(receipts_due.Receipts, "give", lambda _: None)
+            patch.setattr(receipts_due.Receipts, "give", lambda *_, **__: None)
             with pytest.raises(PeerRefused):
                 inquirer.ask({"vin": ["1M8GDM9AXKP042788"]})
     from parties.audit.summary import Summary

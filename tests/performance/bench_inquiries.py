@@ -2,7 +2,8 @@
 
 Prints one JSON object for each: what a prepared record costs and takes up, what it costs to add a
 change to the table and to find it in the whole source, how long one identifier and a thousand take
-once the table is at the asker, and what many askers at once get. Made-up plates; one in two that is
+once the table is at the asker, and what many askers at once get; and what receipts of
+all that take up. Made-up plates; one in two that is
 asked about is there.
 
     python tests/performance/bench_inquiries.py --records 1048576 --runs 5 --seconds 10
@@ -21,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from parties import logs
+from parties.audit.inquiries import sessions_in
+from parties.audit.reading import StoredLog
 from parties.founding import FILE, found, introduce
 from parties.inquiring import Inquirer
 from parties.machine import use
 from parties.preparing import prepare
 from parties.settings_file import load
+from parties.store import Store
 from parties.tickets.trial import write_trial
 from psi import Meter
 
@@ -222,6 +226,22 @@ def main() -> None:
                     asker_cpu_seconds=round(statistics.median(run[1] for run in runs), 4),
                 )
             show(**crowd(asker, given.askers, given.seconds, held))
+        show(**receipts_in(insurer))
+
+
+def receipts_in(node: Path) -> dict[str, Any]:
+    """Receipts that a node keeps, its own and its peer's."""
+    with closing(Store(load(node).store.url)) as store, store.reading() as connection:
+        kept = [each.data for each in StoredLog(connection).receipts()]
+    inquiries = sum(len(sessions_in(data)) for data in kept)
+    return {
+        "what": "receipts",
+        "receipts": len(kept),
+        "inquiries": inquiries // 2,
+        "bytes": sum(map(len, kept)),
+        "bytes_of_the_shortest": min(map(len, kept)),
+        "bytes_an_inquiry": round(sum(map(len, kept)) / inquiries),
+    }
 
 
 def crowd(inquirer: Inquirer, askers: int, seconds: float, known: range) -> dict[str, Any]:
