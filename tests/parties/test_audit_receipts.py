@@ -15,8 +15,17 @@ from hypothesis import strategies as st
 
 from parties import canonical
 from parties.audit import receipt as receipts
-from parties.audit.agreeing import agree
+from parties.audit.agreeing import agree, contradict
 from parties.audit.chain import stamp
+from parties.audit.heads import LONGEST_CERTIFICATE
+from parties.audit.inquiries import (
+    MOST,
+    MOST_NAMES,
+    InquiryReceipt,
+    outcome_of,
+    sessions_in,
+    transcript_of,
+)
 from parties.audit.receipt import Receipt, SetReceipt, read, read_answer, sign
 from parties.credentials import Credentials
 from parties.errors import AuditRefused, exit_code
@@ -276,6 +285,155 @@ def test_of_a_broken_run_only_that_is_compared_which_was_fixed_before() -> None:
     theirs = receipt_of(SESSION, "police", outcome="local", transcript="")
     assert agree(ours, theirs) == ()
     assert agree(ours._replace(way="match"), theirs) == ("way",)
+
+
+# Receipts of inquiries.
+
+
+def inquired(signer: str, *inquiries: InquiryReceipt, **changes: Any) -> Receipt:
+    """A receipt of these, which adds up; what one node said the other heard."""
+    told = inquiries or (INQUIRY,)
+    if signer == "insurer":
+        told = tuple(
+            each._replace(said_bytes=each.heard_bytes, heard_bytes=each.said_bytes) for each in told
+        )
+    receipt = receipt_of(
+        SESSION,
+        signer,
+        way="inquire",
+        stage="run",
+        sets=(),
+        said_bytes=sum(each.said_bytes for each in told),
+        heard_bytes=sum(each.heard_bytes for each in told),
+        transcript=transcript_of(told),
+        outcome=outcome_of(told),
+        inquiries=told,
+    )
+    return receipt._replace(**changes)
+
+
+INQUIRY = InquiryReceipt("ab" * 16, (("plate", 1),), 1000, 5000, "cd" * 32, "done")
+MORE = INQUIRY._replace(session="cd" * 16, elements=(("person", 2), ("plate", 3)))
+LOST = MORE._replace(outcome="lost", transcript="")
+
+
+@pytest.mark.parametrize("told", [(INQUIRY,), (INQUIRY, MORE), (LOST, INQUIRY)])
+def test_a_receipt_of_inquiries_is_read_as_it_was_signed(
+    police: Booked, told: tuple[InquiryReceipt, ...]
+) -> None:
+    receipt = inquired("police", *told)
+    signed = sign(receipt, police.credentials)
+    assert read(signed.data).receipt == receipt
+    assert sessions_in(signed.data) == tuple(each.session for each in told)
+    assert len({receipt, read(signed.data).receipt}) == 1
+
+
+def test_the_largest_receipt_of_inquiries_is_read(police: Booked) -> None:
+    most = ((1 << 63) - 1) // MOST
+    told = [
+        InquiryReceipt(
+            f"{number:032x}",
+            tuple((f"{place:064}", (1 << 63) - 1) for place in range(MOST_NAMES // MOST)),
+            *(most, most, "cd" * 32, "done"),
+        )
+        for number in range(MOST)
+    ]
+    data = sign(inquired("police", *told), police.credentials).data
+    # The longest certificate is read as well, in base 64, and the longest signature.
+    assert len(data) < receipts.LONGEST_RECEIPT - (LONGEST_CERTIFICATE + (1 << 10)) * 4 // 3
+    assert sign(inquired("police"), police.credentials).data.count(b"session") == 2
+
+
+WRONG_INQUIRIES: dict[str, tuple[Any, ...]] = {
+    "session": ("", "A" * 32, None),
+    "elements": ({}, [], None, {"plate": 0}, {"plate": -1}, {"Plate": 1}, {"plate": True}),
+    "said_bytes": (-1, True, "1", None),
+    "heard_bytes": (-1, None),
+    "transcript": ("", "cd", None),
+    "outcome": ("", "Done", "lost", None),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_INQUIRIES)
+def test_every_fact_of_an_inquiry_has_its_form(police: Booked, name: str) -> None:
+    good = inquired("police").as_values()
+    assert {*good["inquiries"][0]} == {*WRONG_INQUIRIES}
+    for wrong in WRONG_INQUIRIES[name]:
+        values = good | {"inquiries": [good["inquiries"][0] | {name: wrong}]}
+        assert refused(read, forged(values, police.credentials)) == "receipt-malformed", wrong
+    lacking = {key: value for key, value in good["inquiries"][0].items() if key != name}
+    values = good | {"inquiries": [lacking]}
+    assert refused(read, forged(values, police.credentials)) == "receipt-malformed"
+
+
+def test_a_receipt_of_inquiries_adds_up_and_is_of_nothing_else(police: Booked) -> None:
+    plate = SetReceipt("plate", "inquiry", 1, 1)
+    names = tuple((f"set-{number}", 1) for number in range(MOST_NAMES // 2 + 1))
+    for wrong in (
+        inquired("police", INQUIRY, INQUIRY),
+        inquired("police", *(INQUIRY._replace(session=f"{n:032x}") for n in range(MOST + 1))),
+        inquired("police", INQUIRY._replace(elements=names), MORE._replace(elements=names)),
+        inquired("police", said_bytes=1),
+        inquired("police", heard_bytes=1),
+        inquired("police", transcript="ab" * 32),
+        inquired("police", LOST, outcome="peer-lost"),
+        inquired("police", sets=(plate,)),
+        inquired("police", inquiries=()),
+    ):
+        data = forged(wrong.as_values(), police.credentials)
+        assert refused(read, data) == "receipt-malformed"
+    run_with = receipt_of(SESSION, "police").as_values() | {"inquiries": []}
+    assert refused(read, forged(run_with, police.credentials)) == "receipt-malformed"
+    for none in ({"inquiries": None}, {"inquiries": {}}, {"inquiries": [None]}, {"inquiries": []}):
+        data = forged(inquired("police").as_values() | none, police.credentials)
+        assert refused(read, data) == "receipt-malformed"
+
+
+@settings(max_examples=100, deadline=None)
+@given(told=VALUES)
+def test_no_inquiries_that_are_signed_raise_anything_but_a_refusal(
+    police: Booked, told: Any
+) -> None:
+    values = inquired("police").as_values()
+    values["inquiries"][0] = told
+    assert refused(read, forged(values, police.credentials)) == "receipt-malformed"
+
+
+def test_two_receipts_of_inquiries_agree() -> None:
+    ours, theirs = inquired("insurer", INQUIRY, MORE), inquired("police", INQUIRY, MORE)
+    assert agree(ours, theirs) == ()
+    late = theirs._replace(ended=stamp(NOON + timedelta(days=3)))
+    assert agree(ours, late) == (), "they are signed when they can be exchanged"
+    early = theirs._replace(started=stamp(NOON - timedelta(hours=2)))
+    assert agree(ours, early) == ("started",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"elements": (("plate", 2),)}, "elements"),
+        ({"said_bytes": 1}, "heard_bytes"),
+        ({"heard_bytes": 1}, "said_bytes"),
+        ({"transcript": "ab" * 32}, "transcript"),
+        ({"outcome": "lost", "transcript": ""}, "outcome"),
+    ],
+)
+def test_the_fact_of_an_inquiry_in_which_receipts_disagree_is_named(
+    changes: dict[str, Any], named: str
+) -> None:
+    ours = inquired("insurer", MORE, INQUIRY)
+    theirs = inquired("police", MORE, INQUIRY._replace(**changes))
+    wrong = [name for name in agree(ours, theirs) if name.startswith("inquiries.")]
+    assert wrong == [f"inquiries.{INQUIRY.session}.{named}"]
+    assert contradict(ours, theirs) == (() if named == "outcome" else agree(ours, theirs))
+    other = inquired("police", MORE, INQUIRY._replace(session="ef" * 16))
+    assert agree(ours, other) == ("inquiries",)
+
+
+def test_of_an_inquiry_that_was_lost_the_stage_is_not_known() -> None:
+    ours, theirs = inquired("insurer", LOST), inquired("police", LOST, stage="disclosure")
+    assert agree(ours, theirs) == ()
+    assert agree(inquired("insurer"), inquired("police", stage="disclosure")) == ("stage",)
 
 
 def test_a_receipt_has_the_place_of_its_signers_log_before_it(tmp_path: Path) -> None:
