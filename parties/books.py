@@ -202,6 +202,20 @@ class Books:
             audit.append(connection, at, "inquiry_asked", facts | {"elements": dict(asked)})
             self._open(connection, at, charge, facts)
 
+    def was_answered(
+        self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
+    ) -> None:
+        """Writes down that receipts are due of an inquiry that was answered and refused here.
+
+        Arguments as `inquiry_asked`, which has refused it.
+
+        Raises:
+            LocalFault: it cannot be written.
+        """
+        charge = charge_of(peer, job, clearance, asked, "ours")
+        with self.writing() as (connection, at):
+            self._open(connection, at, charge, under(job, clearance, ()))
+
     def inquiry_not_answered(
         self, peer: PeerSettings, job: Job, clearance: Clearance, asked: Mapping[str, int]
     ) -> None:

@@ -36,6 +36,7 @@ from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, 
 from parties.job import Job
 from parties.operators.acting import Acting
 from parties.receipts_due import Receipts
+from parties.refusals import Refusal
 from parties.settings import Settings
 from parties.tally import Tally
 from psi import Dialogue, Meter, PsiError
@@ -94,8 +95,8 @@ class Inquirer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._close(in_error=kind is not None)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._close(kind)
 
     def close(self) -> None:
         """Exchanges the receipts that are due, and hangs up.
@@ -105,11 +106,11 @@ class Inquirer:
                 cannot be written. If it is not there any more, receipts wait for the next time.
             PeerError: the peer said something else than an honest one.
         """
-        self._close(in_error=False)
+        self._close(None)
 
-    def _close(self, *, in_error: bool) -> None:
+    def _close(self, error: type[BaseException] | None) -> None:
         try:
-            self._receipts.end(quietly=in_error)
+            self._receipts.end(error)
         finally:
             while (node := self._taken()) is not None:
                 node.__exit__()
@@ -159,11 +160,15 @@ class Inquirer:
                 raise
             finally:
                 wait([noted])
-            noted.result()
             if counts:
+                if isinstance(noted.exception(), Refusal | TicketRefused):
+                    # The answer is for nobody, and the peer is due a receipt of it all the same.
+                    refused = self._books.was_answered
+                    self._noting.submit(refused, self._peer, job, clearance, counts).result()
                 columns = [column for each in heard.answers for column in each.manifest.columns]
                 self._books.answered(self._peer, job, columns, heard.tally)
                 self._receipts.one_more()
+            noted.result()
         told = [
             each
             for (given, _), answer in zip(pairs, heard.answers, strict=True)
@@ -307,8 +312,8 @@ class AsyncInquirer:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self._inquirer.close)
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await asyncio.to_thread(self._inquirer.__exit__, kind)
 
     async def ask(self, asked: Mapping[str, Sequence[str]]) -> InquiryReport:
         """As `Inquirer.ask`."""

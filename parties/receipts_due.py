@@ -19,6 +19,7 @@ from parties.errors import (
     PeerLost,
     PeerRefused,
     PeerUnreachable,
+    code_of,
 )
 from parties.open_inquiries import MOST_OPEN
 from parties.settings import PeerSettings, Settings
@@ -118,23 +119,27 @@ class Receipts:
             with self._counting:
                 self._open = max(0, self._open - max(due, given))
 
-    def end(self, *, quietly: bool) -> None:
+    def end(self, error: type[BaseException] | None) -> None:
         """Gives what is due and is over; what the peer cannot take now waits for the next time.
 
         Args:
-            quietly: only log what fails, since something else has.
+            error: that ends it, which is then the one to be told; None if none does.
 
         Raises:
             PartyError, PeerError: as `give`.
         """
-        self._beside.shutdown()
-        if self._open:
+        self._beside.shutdown(cancel_futures=True)
+        # Whoever interrupts the program does not wait for a peer.
+        if self._open and (error is None or issubclass(error, Exception)):
             self._give_beside(to_the_last=True)
         if self._soon is not None:
             self._soon.cancel()
         failed, self._failed = self._failed, None
-        if failed is not None and not quietly:
+        if failed is None:
+            return
+        if error is None:
             raise failed
+        self._log.warning("receipts_open", code=code_of(failed), why=str(failed))
 
     def _give_soon(self) -> None:
         with suppress(RuntimeError):  # it is over, and was given

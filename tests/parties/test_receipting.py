@@ -29,6 +29,7 @@ from parties.channel import Identity, Peer
 from parties.credentials import read_credentials
 from parties.errors import PartyError, PeerLost, PeerRefused
 from parties.inquiring import Inquirer
+from parties.refusals import Refusal
 from parties.settings import Settings
 from parties.store import Store
 from parties.wire.v1 import job_pb2 as wire
@@ -558,6 +559,39 @@ def test_a_holder_that_has_forgotten_is_told_once_and_asked_again(pair: Pair) ->
         inquire_once(police)
     found = {each.code for each in compared(pair).findings}
     assert "receipt-missing" in found, "the auditor is told"
+
+
+def test_of_what_this_node_kept_from_its_own_operators_there_are_receipts_too(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sweep(*_: Any) -> None:
+        raise Refusal("sweep", "too many of a block")
+
+    monkeypatch.setattr("parties.books.Sweeps.keep", sweep)
+    pair.prepare("plate")
+    with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
+        assert refused_with(lambda: inquirer.ask(PLATE)) == "sweep"
+    assert pair.asked() == 1, "it was answered, while this node looked at it"
+    assert opened(pair.insurer) == opened(pair.police) == []
+    comparison = compared(pair)
+    assert comparison.holds, comparison.text()
+    assert comparison.inquiries_agreed == 1
+
+
+def test_who_is_interrupted_does_not_wait_for_receipts(pair: Pair) -> None:
+    pair.prepare("plate")
+    with pair.serving() as police:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(police)
+        assert kept(pair.police) == []
+        inquire_once(police)
+    assert compared(pair).inquiries_agreed == 2
+
+
+def interrupted(police: Settings) -> None:
+    with Inquirer(police, "insurer") as inquirer:
+        inquirer.ask(PLATE)
+        raise KeyboardInterrupt
 
 
 # What an auditor finds between two logs.
