@@ -33,8 +33,8 @@ from psi import _core
 
 INQUIRED: Final = 6
 """Plates that are known, and as many that are not."""
-RECEIPTS: Final = 8
-"""Two runs, each with two receipts in each of two logs."""
+RECEIPTS: Final = 12
+"""Two runs and an inquiry, each with two receipts in each of two logs."""
 MARK: Final = ".greenlane-demo"
 """Stands in a folder that the demo made, and may therefore remove."""
 
@@ -58,7 +58,8 @@ class Outcome:
         expected_rows: by the planted truth.
         inquired: plates that the police asked about.
         wrong_answers: of these, with another number of claims than the truth has.
-        receipts: signed, of both runs, in the logs of both nodes: each has its own and the other's.
+        receipts: signed, of both runs and the inquiry, in the logs of both nodes: each has its own
+            and the other's.
         clues: that the insurer handed over.
         cases: that the police filed.
         rings: that were planted; each is a case.
@@ -127,7 +128,7 @@ def main() -> None:
             say(f"are these {len(plates)} plates known? (the police learn, the insurer counts)")
             say(_answers(inquiry))
             receipts = compare_logs(nodes, folder)
-            say(f"both logs hold, agree, and have {receipts} signed receipts of both runs\n")
+            say(f"both logs hold, agree, and have {receipts} signed receipts\n")
             say(f"rules judge the joined rows; the first {MOST} leads of each become clues, which")
             say("a second person reviews, and which go to the police: what these find is made up,")
             say("by what was planted")

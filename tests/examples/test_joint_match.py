@@ -196,7 +196,7 @@ def test_the_demo_learns_the_truth_and_says_so_in_one_object(tmp_path: Path) -> 
     assert {name: outcome[name] for name in wrong} == dict.fromkeys(wrong, 0)
     assert outcome["rows"] == outcome["expected_rows"] > 0
     assert outcome["bytes_sent"] > 0
-    assert outcome["receipts"] == 8
+    assert outcome["receipts"] == 12
     assert outcome["clues"] > outcome["cases"] == outcome["rings"] == 8
     assert not outcome["ledgers_differ"]
     for party in ROLES:
