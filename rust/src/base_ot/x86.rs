@@ -114,7 +114,7 @@ macro_rules! transfers {
     };
 }
 
-transfers!(mod eight on "avx512f,avx512ifma");
+transfers!(mod eight on "avx512dq,avx512f,avx512ifma");
 transfers!(mod four on "avx2,fma");
 
 pub(super) fn derive(path: Path, uniform: &[Uniform; TASK]) -> [Encoded; TASK] {

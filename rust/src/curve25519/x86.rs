@@ -10,7 +10,12 @@ macro_rules! batches {
     (mod $lanes:ident on $features:literal) => {
         mod $lanes {
             use crate::curve25519::{A24, J_NUMBER, Point};
-            use crate::field25519::x86::$lanes::{Fe, LANES, Mask, are_squares, invert_batch};
+            use crate::field25519::x86::$lanes::{
+                Factor, Fe, LANES, Mask, are_squares, invert_batch,
+            };
+
+            /// Groups of lanes whose squares are told in turn, so that one does not wait for the other.
+            const GROUPS: usize = 2;
 
             /// Multiplies points by one scalar, as the portable twin does.
             #[target_feature(enable = $features)]
@@ -63,22 +68,30 @@ macro_rules! batches {
                 let (mut sum_2, mut difference_2) = (one, one);
                 let (mut sum_3, mut difference_3) =
                     (x1.plus(one).reduced(), x1.minus(one).reduced());
+                let factor = Factor::of(x1);
                 let mut swapped = 0;
                 for t in (0..255).rev() {
                     let bit = scalar[t / 8] >> (t % 8) & 1;
                     let swap = Mask::every(swapped ^ bit);
-                    (sum_2, sum_3) = (sum_2.or(sum_3, swap), sum_3.or(sum_2, swap));
-                    (difference_2, difference_3) =
-                        (difference_2.or(difference_3, swap), difference_3.or(difference_2, swap));
                     swapped = bit;
-                    let (da, cb) =
-                        (difference_3.times_wide(&sum_2), sum_3.times_wide(&difference_2));
-                    let x3 = da.plus(cb).carried().square_wide();
-                    let z3 = da.minus(cb).carried().square().times_wide(&x1);
-                    let (aa, bb) = (sum_2.square_wide(), difference_2.square_wide());
+                    // Swapped or not, the products da and cb are the same two, and only the sign of
+                    // their difference changes, which is squared: so only what is doubled is selected.
+                    let (sum, difference) =
+                        (sum_2.or(sum_3, swap), difference_2.or(difference_3, swap));
+                    // In an order in which little waits for what comes right before it, and little lives long.
+                    let (aa, bb) = (sum.square_raised(), difference.square_wide());
+                    let reduced_aa = aa.carried();
+                    let da = difference_3.times_raised(&sum_2);
                     let e = aa.minus(bb).carried();
-                    let x2 = aa.carried().times_wide(&bb.carried());
-                    let z2 = e.times_wide(&e.times_small_wide(A24).plus(aa).carried());
+                    let reduced_bb = bb.carried();
+                    let more = e.times_small_plus(A24, aa).carried();
+                    let cb = sum_3.times_wide(&difference_2);
+                    let minus = da.minus(cb).carried();
+                    let z2 = e.times_wide(&more);
+                    let x2 = reduced_aa.times_raised(&reduced_bb);
+                    let plus = da.plus(cb).carried();
+                    let minus = minus.square();
+                    let (x3, z3) = (plus.square_raised(), factor.times_wide(&minus));
                     (sum_2, difference_2) = (x2.plus(z2).carried(), x2.minus(z2).carried());
                     (sum_3, difference_3) = (x3.plus(z3).carried(), x3.minus(z3).carried());
                 }
@@ -99,11 +112,18 @@ macro_rules! batches {
                 }
                 invert_batch(&mut inverses);
                 let mut points = Vec::with_capacity(field.len());
-                for inverse in inverses {
-                    let x1 = inverse.times_small(J_NUMBER).negative();
-                    let x2 = x1.plus(j).negative().reduced();
-                    let g = x1.times(&x1.times(&x1.plus(j)).plus(one));
-                    points.push(x2.or(x1, are_squares(g)));
+                for inverses in inverses.chunks(GROUPS) {
+                    let mut x1 = [one; GROUPS];
+                    let mut g = x1;
+                    for (n, inverse) in inverses.iter().enumerate() {
+                        x1[n] = inverse.times_small(J_NUMBER).negative();
+                        g[n] = x1[n].times(&x1[n].times(&x1[n].plus(j)).plus(one));
+                    }
+                    let squares = are_squares(&g);
+                    for n in 0..inverses.len() {
+                        let x2 = x1[n].plus(j).negative().reduced();
+                        points.push(x2.or(x1[n], squares[n]));
+                    }
                 }
                 points
             }
@@ -111,7 +131,7 @@ macro_rules! batches {
     };
 }
 
-batches!(mod eight on "avx512f,avx512ifma");
+batches!(mod eight on "avx512dq,avx512f,avx512ifma");
 batches!(mod four on "avx2,fma");
 
 pub(super) fn multiply(path: Path, points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {

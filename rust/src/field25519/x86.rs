@@ -16,13 +16,6 @@ macro_rules! algebra {
                 self.plus(self)
             }
 
-            /// The product of an element of at most 3 units and a number below 2^32.
-            #[target_feature(enable = $features)]
-            #[inline]
-            pub(crate) fn times_small(self, number: u32) -> Self {
-                self.times_small_wide(number).carried()
-            }
-
             /// The one of x and -x that is not negative, of a reduced element; reduced.
             #[target_feature(enable = $features)]
             pub(crate) fn absolute(self) -> Self {
@@ -79,9 +72,13 @@ macro_rules! algebra {
         /// Which lanes are squares, 0 not among them: those whose power (p - 1) / 2 = 4 (2^252 - 3) + 2
         /// is 1.
         #[target_feature(enable = $features)]
-        pub(crate) fn are_squares(x: Fe) -> Mask {
-            let [power] = squares(&power(&[x]), 2);
-            power.times(&x.square()).minus(Fe::small(1)).reduced().is_zero()
+        pub(crate) fn are_squares<const N: usize>(x: &[Fe; N]) -> [Mask; N] {
+            let powers = times_each(&squares(&power(x), 2), &squares(x, 1));
+            let mut masks = [Mask::every(0); N];
+            for (mask, power) in masks.iter_mut().zip(powers) {
+                *mask = power.minus(Fe::small(1)).reduced().is_zero();
+            }
+            masks
         }
 
         #[target_feature(enable = $features)]

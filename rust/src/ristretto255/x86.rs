@@ -84,7 +84,7 @@ macro_rules! batches {
     };
 }
 
-batches!(mod eight on "avx512f,avx512ifma");
+batches!(mod eight on "avx512dq,avx512f,avx512ifma");
 batches!(mod four on "avx2,fma");
 
 pub(super) fn derive_and_multiply(

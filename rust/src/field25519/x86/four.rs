@@ -45,6 +45,10 @@ pub(crate) struct Fe([__m256d; LIMBS]);
 #[derive(Clone, Copy)]
 pub(crate) struct Wide([__m256i; LIMBS]);
 
+/// A number whose products are wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor(Fe);
+
 /// All ones in the lanes for which something is true, zeros in the others.
 #[derive(Clone, Copy)]
 pub(crate) struct Mask(__m256i);
@@ -155,6 +159,20 @@ impl Wide {
     #[inline]
     pub(crate) fn carried(self) -> Fe {
         carried(self.0, const { [RAISED; LIMBS] })
+    }
+}
+
+impl Factor {
+    #[target_feature(enable = "avx2,fma")]
+    pub(crate) fn of(number: Fe) -> Self {
+        Self(number)
+    }
+
+    /// The product of reduced elements, not carried.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    pub(crate) fn times_wide(&self, other: &Fe) -> Wide {
+        self.0.times_wide(other)
     }
 }
 
@@ -359,6 +377,13 @@ impl Fe {
         wide(self.products(other), const { excess(&PRODUCT) })
     }
 
+    /// The same. There is nothing to raise: limbs may be negative.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    pub(crate) fn times_raised(&self, other: &Self) -> Wide {
+        self.times_wide(other)
+    }
+
     /// The square of a reduced element.
     #[target_feature(enable = "avx2,fma")]
     #[inline]
@@ -373,10 +398,17 @@ impl Fe {
         wide(self.squares(), const { excess(&SQUARE) })
     }
 
+    /// The same. There is nothing to raise: limbs may be negative.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    pub(crate) fn square_raised(self) -> Wide {
+        self.square_wide()
+    }
+
     /// The product of an element of at most 3 units and a number below 2^32, not carried.
     #[target_feature(enable = "avx2,fma")]
     #[inline]
-    pub(crate) fn times_small_wide(self, number: u32) -> Wide {
+    fn times_small_wide(self, number: u32) -> Wide {
         let (x, y) = (&self.0, [_mm256_set1_pd(number.into())]);
         let products = columns!(
             0: x 0 by y 0;
@@ -386,6 +418,20 @@ impl Fe {
             4: x 4 by y 0
         );
         wide(products, const { excess(&SMALL) })
+    }
+
+    /// The same, and another product.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    pub(crate) fn times_small_plus(self, number: u32, product: Wide) -> Wide {
+        self.times_small_wide(number).plus(product)
+    }
+
+    /// The product of an element of at most 3 units and a number below 2^32.
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    pub(crate) fn times_small(self, number: u32) -> Self {
+        self.times_small_wide(number).carried()
     }
 
     /// Makes an element of at most 7 units reduced.

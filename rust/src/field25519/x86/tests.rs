@@ -49,7 +49,10 @@ macro_rules! laws {
         /// Elements of so many units with what they are by the portable twin.
         #[target_feature(enable = $features)]
         fn elements(units: i64, entropy: &mut Entropy) -> Vec<Both> {
-            let limbs = numbers(units * LEAST, units * UNIT, entropy);
+            let (least, most) = (units * LEAST, units * UNIT);
+            let mut limbs = numbers(least, most, entropy);
+            // Every lane at an end, for each end to meet the other.
+            limbs.extend([[most; LIMBS]; LANES].into_iter().chain([[least; LIMBS]; LANES]));
             let groups = limbs.chunks_exact(LANES).map(|group| {
                 let lanes: [[i64; LIMBS]; LANES] = std::array::from_fn(|lane| group[lane]);
                 (fe(&lanes), lanes.each_ref().map(slow))
@@ -110,7 +113,8 @@ macro_rules! laws {
                 check(x.negative(), negative, "a negative");
                 check(inverted(*x), slow_x.map(Slow::invert), "an inverse");
                 let squares = slow_x.map(|x| x.chi().to_bytes() == Slow::ONE.to_bytes());
-                assert_eq!(are_squares(*x).lanes(), squares, "seed 60");
+                let two = are_squares(&[*x, x.negative()]);
+                assert_eq!(two.map(|mask| mask.lanes()), [squares; 2], "seed 60");
                 let absolute = std::array::from_fn(|i| {
                     if slow_x[i].to_bytes()[0] & 1 == 1 { negative[i] } else { slow_x[i] }
                 });
@@ -124,17 +128,35 @@ macro_rules! laws {
                     check(x.or(*y, mask), mixed(*slow_y), "a selection");
                     check(x.negative_if(mask), mixed(negative), "negatives in some lanes");
                     let (xy, yy) = (x.times_wide(y), y.square_wide());
-                    let sum = std::array::from_fn(|i| {
-                        (slow_x[i] * slow_y[i] + slow_y[i].square()).carried()
-                    });
-                    check(xy.plus(yy).carried(), sum, "a sum of products");
-                    let difference = std::array::from_fn(|i| {
-                        let two = (slow_y[i].square() + slow_y[i].square()).carried();
-                        let less = (two - slow_x[i] * slow_y[i]).carried();
-                        (less - slow_x[i] * slow_y[i] + slow_y[i].square()).carried()
-                    });
-                    let most = yy.plus(yy).minus(xy).minus(xy.minus(yy));
-                    check(most.carried(), difference, "a difference of products");
+                    let slow_xy: [_; LANES] = std::array::from_fn(|i| slow_x[i] * slow_y[i]);
+                    let slow_yy = slow_y.map(Slow::square);
+                    let two = |one: [Slow; LANES], other: [Slow; LANES]| {
+                        std::array::from_fn(|i| (one[i] + other[i]).carried())
+                    };
+                    check(xy.plus(yy).carried(), two(slow_xy, slow_yy), "a sum of products");
+                    check(
+                        Factor::of(*x).times_wide(y).plus(xy).carried(),
+                        two(slow_xy, slow_xy),
+                        "a product with a factor",
+                    );
+                    let (raised_xy, raised_yy) = (x.times_raised(y), y.square_raised());
+                    let less = |one: [Slow; LANES], other: [Slow; LANES]| {
+                        std::array::from_fn(|i| (one[i] - other[i].carried()).carried())
+                    };
+                    let difference = less(slow_xy, slow_yy);
+                    check(raised_xy.minus(yy).carried(), difference, "a difference of products");
+                    let difference = less(slow_yy, slow_xy);
+                    check(raised_yy.minus(xy).carried(), difference, "a difference of products");
+                    // What a doubling has of a raised product, and the most: five, three of them raised.
+                    let most = raised_xy.plus(raised_xy).minus(raised_yy.minus(xy));
+                    let difference = less(two(slow_xy, two(slow_xy, slow_xy)), slow_yy);
+                    check(most.carried(), difference, "a difference of a difference");
+                    let most = most.plus(raised_yy).plus(raised_yy);
+                    let sum = two(difference, two(slow_yy, slow_yy));
+                    check(most.carried(), sum, "most products");
+                    let small = x.times_small_plus(u32::MAX, raised_yy).plus(xy).carried();
+                    let sum = two(two(slow_x.map(|x| x.mul_small(u32::MAX)), slow_yy), slow_xy);
+                    check(small, sum, "a product with a small number and others");
                 }
             }
         }

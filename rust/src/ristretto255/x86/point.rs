@@ -98,36 +98,29 @@ macro_rules! points {
                 Self { x: zero, y: one, z: one, t: zero }
             }
 
-            #[target_feature(enable = $features)]
-            #[inline]
-            fn doubled(&self) -> Completed {
-                let (xx, yy) = (self.x.square_wide(), self.y.square_wide());
-                let (sum, difference) = (yy.plus(xx), yy.minus(xx));
-                let zz = self.z.square_wide();
-                Completed {
-                    x: self.x.plus(self.y).reduced().square_wide().minus(sum).carried(),
-                    y: sum.carried(),
-                    z: difference.carried(),
-                    t: zz.plus(zz).minus(difference).carried(),
-                }
-            }
-
-            /// Times 2^`times`, which is not 0.
+            /// Times 2^`times`, which is not 0. Reads no t, and makes it once.
             #[target_feature(enable = $features)]
             fn doubled_times(&self, times: u32) -> Self {
-                let mut point = *self;
-                for _ in 1..times {
-                    point = point.doubled().without_t();
+                let Self { mut x, mut y, mut z, mut t } = *self;
+                let mut other = t;
+                for _ in 0..times {
+                    let (xx, yy) = (x.square_wide(), y.square_raised());
+                    let (sum, difference) = (yy.plus(xx), yy.minus(xx));
+                    let (xy, zz) = (x.times_wide(&y), z.square_raised());
+                    let rest = zz.plus(zz).minus(difference).carried();
+                    let difference = difference.carried();
+                    (t, other) = (xy.plus(xy).carried(), sum.carried());
+                    (x, y, z) = (rest.times(&t), other.times(&difference), rest.times(&difference));
                 }
-                point.doubled().point()
+                Self { x, y, z, t: t.times(&other) }
             }
 
             #[target_feature(enable = $features)]
             #[inline]
             fn plus_addend(&self, other: &Addend) -> Completed {
-                let plus = self.y.plus(self.x).times_wide(&other.plus);
+                let plus = self.y.plus(self.x).times_raised(&other.plus);
                 let minus = self.y.minus(self.x).times_wide(&other.minus);
-                let zz2 = self.z.times_wide(&other.z2);
+                let zz2 = self.z.times_raised(&other.z2);
                 let tt = self.t.times_wide(&other.t2d);
                 Completed {
                     x: plus.minus(minus).carried(),
@@ -184,24 +177,27 @@ macro_rules! points {
             /// A scalar a lane times its point, four bits of the scalars at a time.
             #[target_feature(enable = $features)]
             pub(crate) fn times(&self, digits: &[Digits; LANES]) -> Self {
-                let mut entries = [Addend::identity(); 9];
-                for (entry, multiple) in entries[1..].iter_mut().zip(self.multiples()) {
+                let mut entries = [Addend::identity(); 8];
+                for (entry, multiple) in entries.iter_mut().zip(self.multiples()) {
                     *entry = multiple.addend();
                 }
                 let mut sum = Self::identity();
                 for i in (0..DIGITS).rev() {
-                    let digit = Digit::of(digits.each_ref().map(|digits| digits[i]));
+                    let mut lanes = [0; LANES];
+                    for (lane, digits) in lanes.iter_mut().zip(digits) {
+                        *lane = digits[i];
+                    }
+                    let digit = Digit::of(lanes);
                     let mut found = Addend::zeros();
-                    for (number, entry) in (0..).zip(&entries) {
+                    found.fill(&Addend::identity(), digit.is(0));
+                    for (number, entry) in (1..).zip(&entries) {
                         found.fill(entry, digit.is(number));
                     }
-                    let addend = found.signed(&digit);
-                    let completed = sum.plus_addend(&addend);
-                    sum = if i == 0 {
-                        completed.point()
-                    } else {
-                        completed.without_t().doubled_times(4)
-                    };
+                    let completed = sum.plus_addend(&found.signed(&digit));
+                    if i == 0 {
+                        return completed.point();
+                    }
+                    sum = completed.without_t().doubled_times(4);
                 }
                 sum
             }
@@ -400,7 +396,7 @@ macro_rules! points {
             let mut inverses = Vec::with_capacity(points.len());
             for Point { x, y, z, t } in points {
                 // Twice the point is (e h : f g : f h : e g).
-                let (zz, dtt) = (z.square_wide(), t.square().times_wide(&d));
+                let (zz, dtt) = (z.square_raised(), t.square().times_wide(&d));
                 let (e, f) = (x.times(&y.twice()), zz.plus(dtt).carried());
                 let g = y.square_wide().plus(x.square_wide()).carried();
                 let h = zz.minus(dtt).carried();
