@@ -20,7 +20,7 @@ use crate::error::Error;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 use crate::field25519::x86::Path;
 use crate::field25519::{Fe, invert_batch};
-use crate::xmd::Expander;
+use crate::xmd::{DIGEST, Expander};
 
 /// The coordinate u of a point, little-endian.
 pub type Point = [u8; 32];
@@ -54,9 +54,7 @@ pub fn hash_and_multiply(
     same_length(messages.len(), out.len())?;
     let to_field = HashToField::new(dst)?;
     out.par_chunks_mut(CHUNK).zip(messages.par_chunks(CHUNK)).for_each(|(out, messages)| {
-        let field: Vec<_> =
-            messages.iter().map(|message| to_field.hash(&[prefix, message])).collect();
-        map_and_multiply_chunk(&field, scalar, out);
+        map_and_multiply_chunk(&to_field.hash_each(prefix, messages), scalar, out);
     });
     Ok(())
 }
@@ -135,7 +133,17 @@ impl HashToField {
 
     /// Expands to L bytes and reduces them modulo p.
     fn hash(&self, message: &[&[u8]]) -> Fe {
-        let expanded = self.0.expand(message);
+        Self::reduce(&self.0.expand(message))
+    }
+
+    /// The same of messages behind a prefix.
+    fn hash_each(&self, prefix: &[u8], messages: &[[u8; 32]]) -> Vec<Fe> {
+        let mut expanded = vec![[0; DIGEST]; messages.len()];
+        self.0.expand_each(prefix, messages, &mut expanded);
+        expanded.iter().map(Self::reduce).collect()
+    }
+
+    fn reduce(expanded: &[u8; DIGEST]) -> Fe {
         let mut wide = [0; Self::LENGTH];
         wide.copy_from_slice(&expanded[..Self::LENGTH]);
         Fe::from_wide_be(&wide)

@@ -89,9 +89,9 @@ impl Suite {
         &self.context
     }
 
-    /// Of what `HashToGroup` derives its point.
-    pub(super) fn uniform(&self, input: &[u8]) -> Uniform {
-        self.group.expand(&[input])
+    /// Of what `HashToGroup` derives its points.
+    pub(super) fn uniform_each<T: AsRef<[u8]>>(&self, inputs: &[T], out: &mut [Uniform]) {
+        self.group.expand_each(&[], inputs, out);
     }
 
     /// `HashToScalar`.
