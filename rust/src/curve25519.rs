@@ -75,10 +75,10 @@ pub fn multiply(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) -> Resul
         .enumerate()
         .filter_map(|(chunk, (out, points))| {
             multiply_chunk(points, scalar, out);
-            let valid = |(i, point): (usize, &Point)| {
-                Fe::from_bytes(point).to_bytes().ct_eq(point) & !out[i].ct_eq(&[0; 32])
-            };
-            let bad = points.iter().enumerate().position(|at| !bool::from(valid(at)))?;
+            let bad = points
+                .iter()
+                .zip(out)
+                .position(|(point, out)| !is_reduced(point) | is_zero(out))?;
             Some(chunk * CHUNK + bad)
         })
         .min();
@@ -177,6 +177,26 @@ fn multiply_chunk(points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
         return x86::multiply(path, points, scalar, out);
     }
     portable(&points.iter().map(Fe::from_bytes).collect::<Vec<_>>(), scalar, out);
+}
+
+/// Whether a coordinate that a peer sent is in its smallest form, below p = 2^255 - 19.
+fn is_reduced(point: &Point) -> bool {
+    let [low, middle @ .., high] = words(point);
+    let largest = u64::MAX >> 1;
+    high < largest || high == largest && (middle != [u64::MAX; 2] || low < u64::MAX - 18)
+}
+
+/// Whether a product is 0, by no branch for any of its bytes.
+fn is_zero(point: &Point) -> bool {
+    words(point).into_iter().fold(0, |any, word| any | word) == 0
+}
+
+fn words(point: &Point) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(point.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
 }
 
 /// Maps field elements to the curve and multiplies.
@@ -299,6 +319,24 @@ mod tests {
             points[CHUNK + 2] = bad;
             let refused = multiply(&points, &scalar, &mut [[0; 32]; CHUNK + 6]);
             assert_eq!(refused, Err(Error::Point { argument: "points", index: CHUNK + 2 }));
+        }
+    }
+
+    #[test]
+    fn coordinates_are_reduced_if_they_are_written_as_they_were_read() {
+        for high in [0, 0x7e, 0x7f, 0x80, 0xff] {
+            for (low, fill) in [(0, 0), (0xec, 0xff), (0xed, 0xff), (0xff, 0xff), (0xff, 0xfe)] {
+                for at in 1..31 {
+                    // Another byte in between is what decides, or there is none.
+                    let mut point = [fill; 32];
+                    (point[0], point[31]) = (low, high);
+                    for other in [fill, 0x7f] {
+                        point[at] = other;
+                        let written = Fe::from_bytes(&point).to_bytes();
+                        assert_eq!(is_reduced(&point), written == point, "{point:?}");
+                    }
+                }
+            }
         }
     }
 
