@@ -3,11 +3,13 @@
 To start, NumPy and pyarrow take a process longer than a small match takes it, and a match of texts
 without records needs neither. What is annotated with them is not evaluated.
 
-Libraries import what most of their users never touch. `unread` spares a process that.
+Libraries import what most of their users never touch, and compile expressions that few of them
+use. `unread` and `uncompiled` spare a process that.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +39,7 @@ else:
 
     np, npt, pa = _Module("numpy"), _Module("numpy.typing"), _Module("pyarrow")
 
-__all__ = ["np", "npt", "pa", "unread"]
+__all__ = ["np", "npt", "pa", "uncompiled", "unread"]
 
 
 @contextmanager
@@ -60,6 +62,16 @@ def unread(*names: str) -> Iterator[None]:
                 del sys.modules[name]
 
 
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Lets modules that the block imports have expressions that are compiled when they are used."""
+    sys.modules["re"] = _Expressions("re")
+    try:
+        yield
+    finally:
+        sys.modules["re"] = re
+
+
 class _Unread(ModuleType):
     """Stands for a module; what is asked of it is asked of the module, which is then imported."""
 
@@ -67,3 +79,23 @@ class _Unread(ModuleType):
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), attribute)
+
+
+class _Expressions(ModuleType):
+    """Stands for `re`."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(re, attribute)
+
+    def compile(self, pattern: Any, flags: int = 0) -> _Uncompiled:
+        return _Uncompiled(pattern, flags)
+
+
+class _Uncompiled:
+    """Stands for an expression; what is asked of it is asked of the expression."""
+
+    def __init__(self, pattern: Any, flags: int) -> None:
+        self._arguments = pattern, flags
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(re.compile(*self._arguments), attribute)

@@ -58,8 +58,12 @@ _LOOKED_AT: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=KNOWN)
 def read_der(data: bytes) -> x509.Certificate | None:
-    """Reads a certificate that somebody has sent; None if it is none."""
+    """Reads a certificate that somebody has sent, the same bytes once; None if it is none.
+
+    A person signs a ticket for two stages, and the certificate comes with each signature.
+    """
     try:
         certificate = x509.load_der_x509_certificate(data)
         # Both are parsed when they are first asked for.

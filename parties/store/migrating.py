@@ -8,6 +8,7 @@ come to (`scripts/store_form.py` writes them, and a test compares).
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,8 @@ _ALONE: Final = threading.Lock()
 
 def versions() -> list[str]:
     """Returns the versions that this release knows, the newest last."""
-    return sorted(file.name[:4] for file in (FOLDER / "versions").glob("[0-9]*.py"))
+    files = os.listdir(FOLDER / "versions")
+    return sorted(name[:4] for name in files if name[0].isdigit() and name.endswith(".py"))
 
 
 def version_of(database: Database, connection: Connection) -> str | None:

@@ -110,6 +110,20 @@ def test_what_a_library_was_spared_is_there_when_it_is_used() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("hallway", ["asking", "answering"])
+def test_an_expression_of_a_library_is_compiled_when_it_is_used(hallway: str) -> None:
+    code = (
+        f"import parties.{hallway}, re\n"
+        "from cryptography import x509\n"
+        "names = x509.name._RFC4514NameParser\n"
+        "assert not isinstance(names._STRING_RE, re.Pattern) and re.compile('a').match('a')\n"
+        "assert x509.Name.from_rfc4514_string('CN=a b').rfc4514_string() == 'CN=a b'\n"
+        "assert names._STRING_RE.pattern and names._OID_RE.fullmatch('2.5.4.3')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_match_of_text_files_without_records_needs_neither_numpy_nor_pyarrow(
     tmp_path: Path,
 ) -> None:
