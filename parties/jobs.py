@@ -101,7 +101,7 @@ def prepare(
     asked = [Asked(spec.kind if we_learn else "") for spec in sets]
     with RejectReport(folder, leaves) as report:
         identified = tuple(
-            identify(source, spec, report, asked=each)
+            identify(source, spec, report, committed=True, asked=each)
             for spec, each in zip(sets, asked, strict=True)
         )
     blocks = tuple(each.blocks() for each in asked)

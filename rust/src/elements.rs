@@ -6,10 +6,12 @@
 mod commitment;
 mod grouping;
 mod map;
+mod parting;
 
 pub use commitment::commitment;
 pub use grouping::{Grouped, Grouping, NOWHERE};
 pub use map::ElementMap;
+pub use parting::Parted;
 
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;

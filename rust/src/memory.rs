@@ -180,7 +180,7 @@ mod large {
         /// Takes the largest mapping, if it has half of so much.
         pub(super) fn take_largest(&mut self, length: usize) -> Option<(usize, usize)> {
             let largest = self.mappings.iter_mut().max_by_key(|(_, kept)| *kept)?;
-            (2 * largest.1 >= length).then(|| std::mem::replace(largest, (0, 0)))
+            (2 * largest.1 >= length).then(|| std::mem::take(largest))
         }
 
         /// Keeps a mapping, unless that would be too much.

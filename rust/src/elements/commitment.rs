@@ -10,21 +10,14 @@
 //! ([`super::Grouped`]). To make two sets with one digest is to find two identifiers that hash to the
 //! same 16 bytes, 2^64 evaluations also for who has the key, and these two are one to all protocols.
 //!
-//! Putting rows into order takes longer than hashing them, and most of it waits for memory: rows are
-//! parted by their first bits, and in each part, which the first caches hold, numbers of eight bytes
-//! are counted into buckets by the bits that follow; each is the next bits of a row above its place.
+//! Putting rows into order takes longer than hashing them. In each part ([`super::Parted`]) numbers of
+//! eight bytes are counted into buckets by the bits that follow those of the part; each number is the
+//! next bits of a row above its place.
 
 use rayon::prelude::*;
 
-use super::Element;
+use super::parting::{Parted, Row, first};
 
-type Row = [u8; 16];
-
-/// Rows of a part on average, 16 KiB: they and their numbers stay in the first cache, or next to it.
-const PART: usize = 1024;
-/// Bits of the largest number of parts: a line of each, to which is written in turn, is 64 KiB. With
-/// twice as many, parting 2^20 rows takes half as long again.
-const MOST_BITS: u32 = 10;
 /// Parts that are sorted and hashed at once: 256 KiB, which the second cache holds.
 const TOGETHER: usize = 16;
 /// Bits of the largest number of buckets of a part: 64 KiB of counts, of parts of 2^24 rows and more.
@@ -38,46 +31,22 @@ const CROWD: u32 = 64;
 /// Digests a set.
 ///
 /// Secret: key and elements. Time and memory access depend on n and on the elements, at home only.
-pub fn commitment(key: &[u8; 32], elements: &[Element]) -> [u8; 32] {
-    let bits = (elements.len() / PART).checked_ilog2().unwrap_or(0).min(MOST_BITS);
-    let (rows, ends) = parted(elements, bits);
+#[must_use]
+pub fn commitment(key: &[u8; 32], elements: &Parted) -> [u8; 32] {
+    let Parted { rows, ends, bits } = elements;
     let mut hasher = blake3::Hasher::new_keyed(key);
     let (mut sorted, mut start) = (Vec::<Row>::new(), 0);
     for ends in ends.chunks(TOGETHER) {
         let last = ends.last().copied().unwrap_or(start);
         sorted.resize(last - start, [0; 16]);
-        let parts: Vec<_> = pieces(&rows, &mut sorted, start, ends).collect();
+        let parts: Vec<_> = pieces(rows, &mut sorted, start, ends).collect();
         parts.into_par_iter().for_each_init(Buckets::default, |buckets, (part, out)| {
-            buckets.sort(part, bits, out);
+            buckets.sort(part, *bits, out);
         });
         hasher.update_rayon(sorted.as_flattened());
         start = last;
     }
     *hasher.finalize().as_bytes()
-}
-
-/// Rows, parted by their first `bits`; and where each of 2^`bits` parts ends.
-fn parted(elements: &[Element], bits: u32) -> (Vec<Row>, Vec<usize>) {
-    let row = |element: &Element| element.first_chunk().copied().unwrap_or_default();
-    let part = |element| (first(&row(element)) >> 1 >> (63 - bits)) as usize; // by all 64 is no shift
-    let mut ends = vec![0; 1 << bits];
-    elements.iter().for_each(|element| ends[part(element)] += 1);
-    let mut before = 0;
-    for end in &mut ends {
-        (before, *end) = (before + *end, before);
-    }
-    let mut rows = vec![[0; 16]; elements.len()];
-    for element in elements {
-        let end = &mut ends[part(element)];
-        rows[*end] = row(element);
-        *end += 1;
-    }
-    (rows, ends)
-}
-
-/// The first bits of a row as a number, which orders it among all that do not share them.
-fn first(row: &Row) -> u64 {
-    row.first_chunk().copied().map_or(0, u64::from_be_bytes)
 }
 
 /// Some parts that follow one another, each with where it is sorted to.
@@ -170,6 +139,12 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
+    use crate::elements::Element;
+    use crate::elements::parting::PART;
+
+    fn commitment(key: &[u8; 32], elements: &[Element]) -> [u8; 32] {
+        super::commitment(key, &Parted::of(elements))
+    }
 
     /// As the head of the file has it, by sorting all.
     fn slow(key: &[u8; 32], elements: &[Element]) -> [u8; 32] {

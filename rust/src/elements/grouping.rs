@@ -7,7 +7,7 @@
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;
 
-use super::{Element, InDomain, prefix};
+use super::{Element, InDomain, Parted, prefix};
 use crate::error::Error;
 
 /// The place of a row that names nothing.
@@ -97,11 +97,13 @@ impl Grouping {
         self.named
     }
 
-    /// Groups what is equal.
+    /// Groups what is equal. Who will commit to the set has it parted, too.
     #[must_use]
-    pub fn finish(mut self) -> Grouped {
+    pub fn finish(mut self, parted: bool) -> Grouped {
         self.hashed = Vec::new();
-        let again = repeated(&self.elements);
+        // Parts tell as soon as numbers would that nothing stands there twice, but not where.
+        let parted = parted.then(|| Parted::of(&self.elements)).filter(|parted| !parted.repeats());
+        let again = parted.as_ref().map_or_else(|| repeated(&self.elements), |_| Vec::new());
         let distinct = self.elements.len() - again.len();
         let mut counts = vec![1; distinct];
         if !again.is_empty() {
@@ -113,7 +115,7 @@ impl Grouping {
                 *place = places[*place as usize];
             }
         }
-        Grouped { elements: self.elements, counts, places: self.places }
+        Grouped { elements: self.elements, counts, places: self.places, parted }
     }
 }
 
@@ -126,6 +128,8 @@ pub struct Grouped {
     pub counts: Vec<u32>,
     /// For each way the place of each row among the elements, or [`NOWHERE`].
     pub places: Vec<Vec<u32>>,
+    /// The elements, parted, where that was asked for and nothing stood there twice.
+    pub parted: Option<Parted>,
 }
 
 /// The number of each row that stood before, ascending, and where it stood first.
@@ -282,7 +286,7 @@ mod tests {
             grouping.add(&[&texts(first), &texts(second)]).unwrap();
         }
         assert_eq!(grouping.named(), 5);
-        let grouped = grouping.finish();
+        let grouped = grouping.finish(false);
         assert_eq!(grouped.elements, ["a", "b", "c"].map(element));
         assert_eq!(grouped.counts, [3, 2, 2]);
         assert_eq!(grouped.places[0], [0, NOWHERE, 1, NOWHERE, 2, 0]);
@@ -298,7 +302,8 @@ mod tests {
             for batch in texts.chunks(997) {
                 grouping.add(&[&LargeStringArray::from_iter_values(batch)]).unwrap();
             }
-            let grouped = grouping.finish();
+            let grouped = grouping.finish(rows % 2 == 0);
+            assert_eq!(grouped.parted.is_some(), rows % 2 == 0 && grouped.elements.len() == rows);
             let (mut places, mut counts) = (BTreeMap::new(), Vec::<u32>::new());
             for (name, place) in named.iter().zip(&grouped.places[0]) {
                 let due = *places.entry(name).or_insert(counts.len());
@@ -340,6 +345,6 @@ mod tests {
         let refused = |result: Result<(), Error>| matches!(result, Err(Error::Length { .. }));
         assert!(refused(grouping.add(&[&one])));
         assert!(refused(grouping.add(&[&one, &two])));
-        assert!(grouping.finish().elements.is_empty());
+        assert!(grouping.finish(true).elements.is_empty());
     }
 }

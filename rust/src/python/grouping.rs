@@ -1,6 +1,6 @@
 //! The class that groups what rows name.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::UInt32Array;
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyList};
 use pyo3_arrow::PyArray;
 
 use super::{detached, give, rows, texts};
-use crate::elements::{self, Element};
+use crate::elements::{self, Element, Parted};
 use crate::error::Error;
 
 /// The elements that rows name, batch by batch; finished once.
@@ -41,13 +41,21 @@ impl Grouping {
         Ok(self.unfinished()?.named())
     }
 
-    /// A block of elements; an array of counts; for each way an array of places.
-    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<(Block, Py<PyAny>, Bound<'py, PyList>)> {
+    /// A block of elements; an array of counts; for each way an array of places. With `parted` the
+    /// block keeps what a commitment begins with, until there is one.
+    #[pyo3(signature = (parted=false))]
+    fn finish<'py>(
+        &mut self,
+        py: Python<'py>,
+        parted: bool,
+    ) -> PyResult<(Block, Py<PyAny>, Bound<'py, PyList>)> {
         let grouping = self.0.take().ok_or(Error::Used { argument: "grouping" })?;
-        let elements::Grouped { elements, counts, places } = detached(py, || grouping.finish());
+        let elements::Grouped { elements, counts, places, parted } =
+            detached(py, || grouping.finish(parted));
         let numbers = |numbers: Vec<u32>| give(py, Arc::new(UInt32Array::from(numbers)));
         let places = places.into_iter().map(numbers).collect::<PyResult<Vec<_>>>()?;
-        Ok((Block(elements), numbers(counts)?, PyList::new(py, places)?))
+        let block = Block(elements, Mutex::new(parted));
+        Ok((block, numbers(counts)?, PyList::new(py, places)?))
     }
 }
 
@@ -71,13 +79,15 @@ pub fn commitment<'py>(
     key: [u8; 32],
     elements: Elements,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let elements = elements.rows()?;
-    Ok(PyBytes::new(py, &detached(py, || elements::commitment(&key, elements))))
+    let (kept, elements) = (elements.parted(), elements.rows()?);
+    let digest =
+        detached(py, || elements::commitment(&key, &kept.unwrap_or_else(|| Parted::of(elements))));
+    Ok(PyBytes::new(py, &digest))
 }
 
-/// Elements that differ in their first 16 bytes, n x 32 bytes.
+/// Elements that differ in their first 16 bytes, n x 32 bytes; and parted, until they are committed to.
 #[pyclass(frozen, module = "psi._core")]
-pub struct Block(Vec<Element>);
+pub struct Block(Vec<Element>, Mutex<Option<Parted>>);
 
 #[pymethods]
 impl Block {
@@ -106,6 +116,16 @@ pub enum Elements {
 }
 
 impl Elements {
+    /// The elements, parted, where a grouping has kept them so; once.
+    fn parted(&self) -> Option<Parted> {
+        match self {
+            Self::Held(block) => {
+                block.get().1.lock().unwrap_or_else(PoisonError::into_inner).take()
+            }
+            Self::Told(_) => None,
+        }
+    }
+
     /// The elements.
     pub fn rows(&self) -> Result<&[Element], Error> {
         match self {
