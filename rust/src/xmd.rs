@@ -38,7 +38,7 @@ impl Expander {
         Ok(Self {
             padded: Sha512::new_with_prefix([0; 128]),
             #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-            lanes: std::arch::is_x86_feature_detected!("avx512f").then(|| {
+            lanes: has!("avx512f").then(|| {
                 // SAFETY: what it needs was just detected.
                 #[expect(unsafe_code, reason = "a door to x86")]
                 unsafe {
