@@ -5,9 +5,53 @@
 use super::Point;
 use crate::field25519::x86::{Lanes, Path};
 
+/// A step of the ladder with many registers, in an order in which little waits for what comes right before it,
+/// and little lives long.
+///
+/// Swapped or not, the products da and cb are the same two, and only the sign of their difference changes,
+/// which is squared: so only what is doubled is selected.
+macro_rules! apart {
+    ($x1:ident, $swap:ident, $sum_2:ident, $difference_2:ident, $sum_3:ident, $difference_3:ident) => {
+        let (sum, difference) = ($sum_2.or($sum_3, $swap), $difference_2.or($difference_3, $swap));
+        let (aa, bb) = (sum.square_raised(), difference.square_wide());
+        let reduced_aa = aa.carried();
+        let da = $difference_3.times_raised(&$sum_2);
+        let e = aa.minus(bb).carried();
+        let reduced_bb = bb.carried();
+        let more = e.times_small_plus(A24, aa).carried();
+        let cb = $sum_3.times_wide(&$difference_2);
+        let minus = da.minus(cb).carried();
+        let z2 = e.times_wide(&more);
+        let x2 = reduced_aa.times_raised(&reduced_bb);
+        let plus = da.plus(cb).carried();
+        let minus = minus.square();
+        let (x3, z3) = (plus.square_raised(), $x1.times_wide(&minus));
+        ($sum_2, $difference_2) = (x2.plus(z2).carried(), x2.minus(z2).carried());
+        ($sum_3, $difference_3) = (x3.plus(z3).carried(), x3.minus(z3).carried());
+    };
+}
+
+/// The same with few registers: the two points after each other, which keeps the least at a time.
+macro_rules! in_a_row {
+    ($x1:ident, $swap:ident, $sum_2:ident, $difference_2:ident, $sum_3:ident, $difference_3:ident) => {
+        ($sum_2, $sum_3) = ($sum_2.or($sum_3, $swap), $sum_3.or($sum_2, $swap));
+        ($difference_2, $difference_3) =
+            ($difference_2.or($difference_3, $swap), $difference_3.or($difference_2, $swap));
+        let (da, cb) = ($difference_3.times_raised(&$sum_2), $sum_3.times_wide(&$difference_2));
+        let x3 = da.plus(cb).carried().square_raised();
+        let z3 = $x1.times_wide(&da.minus(cb).carried().square());
+        let (aa, bb) = ($sum_2.square_raised(), $difference_2.square_wide());
+        let e = aa.minus(bb).carried();
+        let x2 = aa.carried().times_raised(&bb.carried());
+        let z2 = e.times_wide(&e.times_small_plus(A24, aa).carried());
+        ($sum_2, $difference_2) = (x2.plus(z2).carried(), x2.minus(z2).carried());
+        ($sum_3, $difference_3) = (x3.plus(z3).carried(), x3.minus(z3).carried());
+    };
+}
+
 /// Both of so many lanes.
 macro_rules! batches {
-    (mod $lanes:ident on $features:literal) => {
+    (mod $lanes:ident on $features:literal, steps $step:ident) => {
         mod $lanes {
             use crate::curve25519::{A24, J_NUMBER, Point};
             use crate::field25519::x86::$lanes::{
@@ -74,26 +118,7 @@ macro_rules! batches {
                     let bit = scalar[t / 8] >> (t % 8) & 1;
                     let swap = Mask::every(swapped ^ bit);
                     swapped = bit;
-                    // Swapped or not, the products da and cb are the same two, and only the sign of
-                    // their difference changes, which is squared: so only what is doubled is selected.
-                    let (sum, difference) =
-                        (sum_2.or(sum_3, swap), difference_2.or(difference_3, swap));
-                    // In an order in which little waits for what comes right before it, and little lives long.
-                    let (aa, bb) = (sum.square_raised(), difference.square_wide());
-                    let reduced_aa = aa.carried();
-                    let da = difference_3.times_raised(&sum_2);
-                    let e = aa.minus(bb).carried();
-                    let reduced_bb = bb.carried();
-                    let more = e.times_small_plus(A24, aa).carried();
-                    let cb = sum_3.times_wide(&difference_2);
-                    let minus = da.minus(cb).carried();
-                    let z2 = e.times_wide(&more);
-                    let x2 = reduced_aa.times_raised(&reduced_bb);
-                    let plus = da.plus(cb).carried();
-                    let minus = minus.square();
-                    let (x3, z3) = (plus.square_raised(), factor.times_wide(&minus));
-                    (sum_2, difference_2) = (x2.plus(z2).carried(), x2.minus(z2).carried());
-                    (sum_3, difference_3) = (x3.plus(z3).carried(), x3.minus(z3).carried());
+                    $step!(factor, swap, sum_2, difference_2, sum_3, difference_3);
                 }
                 let swap = Mask::every(swapped);
                 let (sum, difference) =
@@ -131,8 +156,8 @@ macro_rules! batches {
     };
 }
 
-batches!(mod eight on "avx512dq,avx512f,avx512ifma");
-batches!(mod four on "avx2,fma");
+batches!(mod eight on "avx512dq,avx512f,avx512ifma", steps apart);
+batches!(mod four on "avx2,fma", steps in_a_row);
 
 pub(super) fn multiply(path: Path, points: &[Point], scalar: &[u8; 32], out: &mut [Point]) {
     // SAFETY: a path is of this machine.

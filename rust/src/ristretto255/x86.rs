@@ -9,15 +9,15 @@ pub(crate) mod point;
 
 /// The batches of so many lanes.
 macro_rules! batches {
-    (mod $lanes:ident on $features:literal) => {
+    (mod $lanes:ident on $features:literal, doublings $doublings:ident) => {
         pub(crate) mod $lanes {
             use curve25519_dalek::Scalar;
             use zeroize::Zeroizing;
 
-            use crate::ristretto255::x86::point::{digits, points};
+            use crate::ristretto255::x86::point::{digits, points, $doublings};
             use crate::ristretto255::{Encoded, Uniform};
 
-            points!($lanes, $features);
+            points!($lanes, $features, $doublings);
 
             /// Groups of lanes whose roots are taken in turn, so that one does not wait for the other.
             const GROUPS: usize = 2;
@@ -84,8 +84,8 @@ macro_rules! batches {
     };
 }
 
-batches!(mod eight on "avx512dq,avx512f,avx512ifma");
-batches!(mod four on "avx2,fma");
+batches!(mod eight on "avx512dq,avx512f,avx512ifma", doublings at_one_go);
+batches!(mod four on "avx2,fma", doublings in_two_steps);
 
 pub(super) fn derive_and_multiply(
     path: Path,

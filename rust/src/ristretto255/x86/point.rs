@@ -35,9 +35,60 @@ pub(crate) fn digits(scalar: &[u8; 32]) -> Digits {
     digits
 }
 
+/// Doublings with many registers: each at one go.
+macro_rules! at_one_go {
+    ($features:literal) => {
+        /// Times 2^`times`, which is not 0. Reads no t, and makes it once.
+        #[target_feature(enable = $features)]
+        fn doubled_times(&self, times: u32) -> Self {
+            let Self { mut x, mut y, mut z, mut t } = *self;
+            let mut other = t;
+            for _ in 0..times {
+                let (xx, yy) = (x.square_wide(), y.square_raised());
+                let (sum, difference) = (yy.plus(xx), yy.minus(xx));
+                let (xy, zz) = (x.times_wide(&y), z.square_raised());
+                let rest = zz.plus(zz).minus(difference).carried();
+                let difference = difference.carried();
+                (t, other) = (xy.plus(xy).carried(), sum.carried());
+                (x, y, z) = (rest.times(&t), other.times(&difference), rest.times(&difference));
+            }
+            Self { x, y, z, t: t.times(&other) }
+        }
+    };
+}
+
+/// Doublings with few registers: in two steps, with a square in place of a product. Nothing is raised.
+macro_rules! in_two_steps {
+    ($features:literal) => {
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn doubled(&self) -> Completed {
+            let (xx, yy) = (self.x.square_wide(), self.y.square_wide());
+            let (sum, difference) = (yy.plus(xx), yy.minus(xx));
+            let zz = self.z.square_wide();
+            Completed {
+                x: self.x.plus(self.y).reduced().square_wide().minus(sum).carried(),
+                y: sum.carried(),
+                z: difference.carried(),
+                t: zz.plus(zz).minus(difference).carried(),
+            }
+        }
+
+        /// Times 2^`times`, which is not 0.
+        #[target_feature(enable = $features)]
+        fn doubled_times(&self, times: u32) -> Self {
+            let mut point = *self;
+            for _ in 1..times {
+                point = point.doubled().without_t();
+            }
+            point.doubled().point()
+        }
+    };
+}
+
 /// All of it on so many lanes, with the features that the field there needs.
 macro_rules! points {
-    ($lanes:ident, $features:literal) => {
+    ($lanes:ident, $features:literal, $doublings:ident) => {
         use crate::field25519::x86::$lanes::{Digit, Fe, LANES, Mask, Words, invert_batch, power};
         use crate::ristretto255::x86::point::{
             D, D_MINUS_ONE_SQ, DIGITS, Digits, INVSQRT_A_MINUS_D, ONE_MINUS_D_SQ,
@@ -98,22 +149,7 @@ macro_rules! points {
                 Self { x: zero, y: one, z: one, t: zero }
             }
 
-            /// Times 2^`times`, which is not 0. Reads no t, and makes it once.
-            #[target_feature(enable = $features)]
-            fn doubled_times(&self, times: u32) -> Self {
-                let Self { mut x, mut y, mut z, mut t } = *self;
-                let mut other = t;
-                for _ in 0..times {
-                    let (xx, yy) = (x.square_wide(), y.square_raised());
-                    let (sum, difference) = (yy.plus(xx), yy.minus(xx));
-                    let (xy, zz) = (x.times_wide(&y), z.square_raised());
-                    let rest = zz.plus(zz).minus(difference).carried();
-                    let difference = difference.carried();
-                    (t, other) = (xy.plus(xy).carried(), sum.carried());
-                    (x, y, z) = (rest.times(&t), other.times(&difference), rest.times(&difference));
-                }
-                Self { x, y, z, t: t.times(&other) }
-            }
+            $doublings!($features);
 
             #[target_feature(enable = $features)]
             #[inline]
@@ -495,4 +531,4 @@ macro_rules! points {
     };
 }
 
-pub(super) use points;
+pub(super) use {at_one_go, in_two_steps, points};
