@@ -58,6 +58,7 @@ class Books:
         self._lock = threading.Lock()
         self._limits: Limits | None = None
         self._endings = Endings()
+        self._under_way: set[tuple[str, str]] = set()
         self._forgot: date | None = None
         self._received: set[tuple[str, str]] = set()
 
@@ -263,6 +264,20 @@ class Books:
             facts = self.facts_of(connection, at, peer, job, clearance, columns)
             audit.append(connection, at, "inquiry_answered", facts | {"elements": dict(asked)})
             self._open(connection, at, charge, facts)
+
+    @contextmanager
+    def under_way(self, peer: PeerSettings, job: Job) -> Iterator[None]:
+        """Within it an inquiry is being answered, and no receipt is given of it."""
+        here = (peer.partner, job.session)
+        self._under_way.add(here)
+        try:
+            yield
+        finally:
+            self._under_way.discard(here)
+
+    def is_under_way(self, peer: PeerSettings, session: str) -> bool:
+        """Whether this process is answering an inquiry."""
+        return (peer.partner, session) in self._under_way
 
     def answered(
         self,

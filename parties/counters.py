@@ -14,9 +14,10 @@ FIND: Final = """
                 WHERE peer = :peer AND whose = :whose AND day = :day
                   AND (way = 'inquire') = :inquires), 0),
            EXISTS (SELECT 1 FROM questions WHERE peer = :peer AND session = :session),
-           EXISTS (SELECT 1 FROM runs WHERE peer = :peer AND session = :session)"""
+           EXISTS (SELECT 1 FROM runs WHERE peer = :peer AND session = :session)
+               OR EXISTS (SELECT 1 FROM audit_receipts WHERE session = :session)"""
 """About how many elements were asked on a day, in inquiries or in runs, and whether a session is
-over: as a question, or as a run with whole sets."""
+over: as a question, or as a run with whole sets or one of which receipts were kept."""
 
 FIND_SPENT: Final = """
     SELECT runs, inquiries, digest FROM spent WHERE peer = :peer AND ticket = :ticket"""

@@ -147,16 +147,17 @@ def answer(
         before=lambda: books.tables_given(peer, job, proposed.clearance, columns),
     )
     opened = [keys(peer, manifest) for manifest in manifests]
-    if sum(counts):
-        asked = dict(zip((spec.name for spec in job.sets), counts, strict=True))
-        books.inquiry(peer, job, proposed.clearance, asked, columns)
-    words = words_of(job.session, proposed.said, said)
-    tally.begin(words)
-    for spec, (_, encoded), key, count in zip(job.sets, served, opened, counts, strict=True):
-        agreed = parameters_of(words, spec, encoded, count)
-        yield from Answerer(key, None, agreed, _was_charged).converse()
-    if sum(counts):
-        books.answered(peer, job, columns, tally)
+    with books.under_way(peer, job):
+        if sum(counts):
+            asked = dict(zip((spec.name for spec in job.sets), counts, strict=True))
+            books.inquiry(peer, job, proposed.clearance, asked, columns)
+        words = words_of(job.session, proposed.said, said)
+        tally.begin(words)
+        for spec, (_, encoded), key, count in zip(job.sets, served, opened, counts, strict=True):
+            agreed = parameters_of(words, spec, encoded, count)
+            yield from Answerer(key, None, agreed, _was_charged).converse()
+        if sum(counts):
+            books.answered(peer, job, columns, tally)
     return sum(counts)
 
 

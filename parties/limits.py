@@ -110,6 +110,24 @@ class Limits:
             connection.execute(counters.BEGIN_RUN, {**here, **run})
         _add(connection, asked, day, runs=0 if asked.inquires else 1)
 
+    def spend(self, connection: Connection, peer: str, session: str) -> bool:
+        """Notes a session in which nothing is asked, so that nothing is asked in it later.
+
+        Args:
+            connection: of `Store.writing`.
+            peer: the partner.
+            session: of the call.
+
+        Returns:
+            Whether it was noted; not if the session is over.
+        """
+        today, asked = self.store.now(connection).date(), Charge(peer, session, "inquire", {})
+        if _found(connection, asked, today)[1]:
+            return False
+        here: Values = {"peer": peer, "session": session, "day": today.isoformat()}
+        connection.execute(counters.NOTE, here)
+        return True
+
     def bring(self, connection: Connection, asked: Charge, allowed: Allowance) -> None:
         """Counts what is brought into a run that was begun; as `charge`.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from parties import audit, logs, open_inquiries
 from parties.audit import receipt as receipts
@@ -29,6 +30,10 @@ from parties.standing import check_standing, hear, parse, standing
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue
 from psi.errors import MalformedMessage
+
+MOST_TOLD: Final = 4
+"""Fields in which receipts differ that a line of the log names: a peer can make them differ in all,
+some four for each inquiry."""
 
 
 def is_of_receipts(proposal: wire.Proposal) -> bool:
@@ -49,8 +54,8 @@ def answer(
         books: in which is written down what is done.
 
     Raises:
-        AuditRefused: it is no receipt of the caller's, of this call, of inquiries that are open, or
-            it says otherwise than we know.
+        AuditRefused: it is no receipt of the caller's, of this call, of inquiries that are open and
+            over; something else was done in this session; or it says otherwise than we know.
         Refusal: the caller stands where nothing makes sense.
         MalformedMessage: what comes is not about receipts alone.
         LocalFault: it cannot be written.
@@ -179,12 +184,21 @@ def _exchanged(
         if known is not None and ours is not None and receipts.read(known).receipt == told:
             receipts.must_answer(theirs, receipts.read(ours).receipt, why_not)
             return ours  # it was given already, and the answer was lost
-        taken = open_inquiries.find(connection, place, asked) if known is ours is None else None
+        if not books.limits.spend(connection, peer.partner, session):
+            raise AuditRefused(
+                "receipt-other",
+                f"{peer.name} gave a receipt in a session in which something else was done",
+            )
+        if any(books.is_under_way(peer, each) for each in asked):
+            raise AuditRefused(
+                "receipt-other", f"{peer.name} gave a receipt of an inquiry that is not over"
+            )
+        taken = open_inquiries.find(connection, place, asked)
         if not taken or len({each.under[:2] for each in taken}) > 1:
             raise AuditRefused(
                 "receipt-other",
-                f"{peer.name} gave a receipt of inquiries of which none is due, of several "
-                "tickets, or another one in the same session",
+                f"{peer.name} gave a receipt of inquiries of which none is due, or of several "
+                "tickets",
             )
         receipt = _receipt_of(settings, peer, session, taken, at, we_asked=False)
         receipts.must_answer(theirs, receipt, why_not)
@@ -198,9 +212,11 @@ def _must_not_contradict(
     peer: PeerSettings, ours: receipts.Receipt, theirs: receipts.Receipt
 ) -> None:
     if wrong := audit.contradict(ours, theirs):
+        more = f" and {len(wrong) - MOST_TOLD} more" if len(wrong) > MOST_TOLD else ""
         raise AuditRefused(
             "receipt-other",
-            f"the receipt of {peer.name} says otherwise than ours: {', '.join(wrong)}",
+            f"the receipt of {peer.name} says otherwise than ours: "
+            f"{', '.join(wrong[:MOST_TOLD])}{more}",
         )
 
 
@@ -230,7 +246,7 @@ def _receipt_of(
         heard_bytes=sum(each.heard_bytes for each in inquiries),
         transcript=transcript_of(inquiries),
         started=stamp(min(each.at for each in taken)),
-        ended=stamp(at),
+        ended=stamp(max(at, *(each.at for each in taken))),  # the clock may have been set back
         outcome=outcome_of(inquiries),
         signer=us,
         place=LogPlace(0, bytes(32)),

@@ -218,7 +218,10 @@ class _Comparing:
             for signer in self._nodes
             if signer not in copies and _covers(report, holder, run)
         ]
-        done = any(copy.outcome == DONE for copy in run.all())
+        copies = run.all()
+        done = any(copy.outcome == DONE for copy in copies)
+        # One that is lost does not speak for the others of its receipt.
+        done |= any(each.outcome == DONE for copy in copies for each in copy.inquiries)
         for holder, signer in lacking if done else ():
             self._add("receipt-missing", session, f"the log of {holder} lacks {signer}'s receipt")
         if self._findings.count > before:

@@ -222,7 +222,7 @@ class Summary:
 
     def _receipt(self, at: str, month: Month, facts: dict[str, Any]) -> None:
         run = self._runs.get(facts["session"])
-        if run is not None:
+        if run is not None and "inquiries" not in facts and run["what"] == "run":
             run["receipts"].add(facts["signer"])
             if len(run["receipts"]) == 2:
                 del self._runs[facts["session"]]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from green import Pair
 from tabled import rows as rows_of
 
-from parties import audit, inquiring, open_inquiries, receipting, receipts_due
+from parties import audit, inquiries, inquiring, open_inquiries, receipting, receipts_due
 from parties.audit import receipt as receipts
 from parties.audit.comparing import Comparison, compare
 from parties.audit.exported import ExportedLog
@@ -29,6 +30,7 @@ from parties.channel import Identity, Peer
 from parties.credentials import read_credentials
 from parties.errors import PartyError, PeerLost, PeerRefused
 from parties.inquiring import Inquirer
+from parties.limits import Allowance, Charge, Limits
 from parties.refusals import Refusal
 from parties.settings import Settings
 from parties.store import Store
@@ -353,6 +355,58 @@ def test_an_asker_that_says_otherwise_than_the_holder_gets_nothing(
         assert verify(log).holds
     codes = [each["code"] for each in pair.noted("job_refused")]
     assert {*codes} == {"receipt-other", "receipt-forged", "receipt-malformed"}
+
+
+def test_receipts_are_exchanged_in_a_session_of_their_own(
+    pair: Pair, silent: pytest.MonkeyPatch
+) -> None:
+    receipt = due(pair, silent, questions=2)
+    one, two = receipt.inquiries
+    with pair.serving() as police:
+        # Else an auditor would not see that the other one has no receipts.
+        moved = changed(receipt._replace(session=one.session), [two])
+        data = signed_by(police, moved)
+        assert refused_with(lambda: give(police, data, one.session)) == "receipt-other"
+        assert len(opened(pair.insurer)) == 2
+        give(police, signed_by(police, receipt), receipt.session)
+    # Nor is a run or a question put into it later, whose own receipts would have no place.
+    peer = pair.insurer.peers[0].partner
+    with closing(Store(pair.insurer.store.url)) as store, store.writing() as connection:
+        connection.execute("DELETE FROM questions")  # as a week later
+        for way in ("match", "inquire"):
+            asked = Charge(peer, receipt.session, way, {"plate": 1})  # type: ignore[arg-type]
+            assert refused_with(partial(Limits(store).charge, connection, asked, Allowance())) == (
+                "replayed"
+            )
+
+
+def test_no_receipt_is_given_of_an_inquiry_that_is_being_answered(
+    pair: Pair, silent: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt, codes = due(pair, silent), []
+    with pair.serving() as police:
+        give(police, signed_by(police, receipt), receipt.session)
+
+        def meanwhile(_: int) -> None:
+            session = opened(pair.insurer)[-1].session
+            lost = InquiryReceipt(session, (("plate", 1),), 0, 0, "", "lost")
+            data = signed_by(police, changed(receipt._replace(session="ab" * 16), [lost]))
+            codes.append(refused_with(lambda: give(police, data, "ab" * 16)))
+
+        monkeypatch.setattr(inquiries, "_was_charged", meanwhile)
+        inquire_once(police)
+    assert codes == ["receipt-other"]
+
+
+def test_a_clock_that_was_set_back_holds_no_receipt_up(
+    pair: Pair, silent: pytest.MonkeyPatch
+) -> None:
+    receipt = due(pair, silent)
+    with closing(Store(pair.insurer.store.url)) as store, store.writing() as connection:
+        connection.execute("UPDATE inquiries SET at = at + 1800000000")
+    with pair.serving() as police:
+        answer = receipts.read(give(police, signed_by(police, receipt), receipt.session)).receipt
+    assert answer.started == answer.ended
 
 
 def test_a_receipt_of_several_tickets_is_none(pair: Pair, silent: pytest.MonkeyPatch) -> None:
