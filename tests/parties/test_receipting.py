@@ -388,9 +388,10 @@ def test_no_receipt_is_given_of_an_inquiry_that_is_being_answered(
         give(police, signed_by(police, receipt), receipt.session)
 
         def meanwhile(_: int) -> None:
-            session = opened(pair.insurer)[-1].session
-            lost = InquiryReceipt(session, (("plate", 1),), 0, 0, "", "lost")
-            data = signed_by(police, changed(receipt._replace(session="ab" * 16), [lost]))
+            row = opened(pair.insurer)[-1]
+            lost = InquiryReceipt(row.session, (("plate", 1),), 0, 0, "", "lost")
+            under = {"ticket": row.ticket, "ticket_digest": row.digest, "stage": row.stage}
+            data = signed_by(police, changed(receipt, [lost], session="ab" * 16, **under))
             codes.append(refused_with(lambda: give(police, data, "ab" * 16)))
 
         monkeypatch.setattr(inquiries, "_was_charged", meanwhile)
