@@ -40,13 +40,13 @@ def must_allow(connection: Connection, peer: str, ticket: str, pack: str) -> Non
         pack: digest of the pack.
 
     Raises:
-        ClueRefused: `clue-ticket`, nothing was matched under such a ticket here; `clue-pack`, it
+        ClueRefused: `clue-ticket`, nothing was done under such a ticket here; `clue-pack`, it
             does not name the pack.
     """
     row = connection.execute(_FIND, {"peer": peer, "ticket": ticket}).fetchone()
     if row is None:
         raise ClueRefused(
-            "clue-ticket", f"this node has matched nothing with {peer} under a ticket of that id"
+            "clue-ticket", f"this node has done nothing with {peer} under a ticket of that id"
         )
     if pack not in row[0].split():
         raise ClueRefused(
