@@ -148,15 +148,23 @@ class Inquirer:
             # was learnt is given to anybody, and if it cannot be, nothing is.
             blocks = {each.spec.name: each.blocks for each in questions}
             noted = self._noting.submit(self._note, job, clearance, counts, blocks)
+            asking, is_refused = (job, questions, clearance, meter or Meter()), False
             try:
-                heard = self._heard(job, questions, clearance, meter or Meter())
-            except _NOT_ANSWERED:
-                if noted.exception() is None:
-                    self._noting.submit(self._take_back, job, clearance, counts).result()
-                raise
+                try:
+                    heard = self._heard(*asking)
+                except PeerRefused as refusal:
+                    if refusal.code != "receipts-due":
+                        raise
+                    is_refused = True  # whatever becomes of the receipts
+                    self._receipts.give()
+                    is_refused = False
+                    heard = self._heard(*asking)
             except (PartyError, PsiError) as error:
-                if counts and noted.exception() is None:
-                    self._books.answered(self._peer, job, (), Tally(), code_of(error))
+                if noted.exception() is None:
+                    if is_refused or isinstance(error, _NOT_ANSWERED):
+                        self._noting.submit(self._take_back, job, clearance, counts).result()
+                    elif counts:
+                        self._books.answered(self._peer, job, (), Tally(), code_of(error))
                 raise
             finally:
                 wait([noted])
@@ -217,14 +225,7 @@ class Inquirer:
     def _heard(
         self, job: Job, questions: Sequence[Question], clearance: Clearance, meter: Meter
     ) -> _Heard:
-        """Asks over a connection that nobody uses; once more, if receipts are to be given first."""
-        try:
-            with self._connection() as node:
-                return self._asked(node, job, questions, clearance, meter)
-        except PeerRefused as refused:
-            if refused.code != "receipts-due":
-                raise
-        self._receipts.give()
+        """Asks over a connection that nobody uses."""
         with self._connection() as node:
             return self._asked(node, job, questions, clearance, meter)
 

@@ -17,18 +17,20 @@ from parties.audit.inquiries import DONE, LOST, MOST, MOST_NAMES, InquiryReceipt
 from parties.limits import Charge
 from parties.refusals import Refusal
 from parties.store import Connection, Values, microseconds
-from parties.store.clock import time_at
+from parties.store.clock import latest, machine_time, time_at
 
 MOST_OPEN: Final = 4 * MOST
 """Of a partner's, until it is answered no more. A receipt is due for each `MOST`; meanwhile others
 are asked, by several programs, of which each may be killed before it has given its own."""
 REMEMBERED: Final = timedelta(days=7)
 """For which an inquiry without a receipt counts, as long as a session that is over: what a partner
-has forgotten, as its store was put back from a copy, does not shut it out for ever."""
+has forgotten, as its store was put back from a copy, does not shut it out for ever; nor does a
+holder that takes no receipt."""
 ENDLESS: Final = timedelta(days=1)
 """After which one without an end is taken for lost: an asker that fetches a table first has one."""
 
 _HERE: Final = "whose = :whose AND peer = :peer"
+_COUNTS: Final = f"{_HERE} AND at > :after"
 _COLUMNS: Final = "session, ticket, digest, stage, at, elements, outcome, transcript, said, heard"
 _BEGIN: Final = """
     INSERT INTO inquiries (whose, peer, session, ticket, digest, stage, at, elements)
@@ -37,18 +39,19 @@ _END: Final = f"""
     UPDATE inquiries SET stage = :stage, outcome = :outcome, transcript = :transcript,
         said = :said, heard = :heard
     WHERE {_HERE} AND session = :session AND outcome = ''"""  # noqa: S608  # our own words
-_COUNT: Final = f"SELECT count(*) FROM inquiries WHERE {_HERE} AND at > :after"  # noqa: S608
+_COUNT: Final = f"SELECT count(*) FROM inquiries WHERE {_COUNTS}"  # noqa: S608
 _FORGET: Final = "DELETE FROM inquiries WHERE at <= :after"
 _FIND: Final = f"SELECT {_COLUMNS} FROM inquiries WHERE {_HERE} AND session = :session"  # noqa: S608
 _DUE: Final = f"""
-    SELECT {_COLUMNS} FROM inquiries WHERE {_HERE} AND receipt = '' AND outcome = '{DONE}'
+    SELECT {_COLUMNS} FROM inquiries WHERE {_COUNTS} AND receipt = '' AND outcome = '{DONE}'
     ORDER BY at, session LIMIT {MOST}"""  # noqa: S608
 _BROKEN: Final = f"""
     SELECT {_COLUMNS} FROM inquiries
-    WHERE {_HERE} AND receipt = '' AND outcome <> '{DONE}' AND (outcome <> '' OR at <= :after)
+    WHERE {_COUNTS} AND receipt = '' AND outcome <> '{DONE}'
+        AND (outcome <> '' OR at <= :endless)
     ORDER BY at, session LIMIT 1"""  # noqa: S608
 _SIGN: Final = f"UPDATE inquiries SET receipt = :receipt WHERE {_HERE} AND session = :session"  # noqa: S608
-_SIGNED: Final = f"SELECT DISTINCT receipt FROM inquiries WHERE {_HERE} AND receipt <> ''"  # noqa: S608
+_SIGNED: Final = f"SELECT DISTINCT receipt FROM inquiries WHERE {_COUNTS} AND receipt <> ''"  # noqa: S608
 _DROP: Final = f"DELETE FROM inquiries WHERE {_HERE} AND session = :session"  # noqa: S608
 _CLOSE: Final = f"DELETE FROM inquiries WHERE {_HERE} AND receipt = :receipt"  # noqa: S608
 
@@ -150,8 +153,7 @@ def begin(connection: Connection, at: datetime, asked: Charge, stage: str) -> No
         Refusal: `receipts-due`, the partner owes as many receipts as it may.
     """
     here: Values = {"whose": asked.whose, "peer": asked.peer}
-    after = {"after": microseconds(at - REMEMBERED)}
-    (count,) = connection.execute(_COUNT, {**here, **after}).fetchone()
+    (count,) = connection.execute(_COUNT, {**here, **_after(at)}).fetchone()
     if asked.whose == "theirs" and count >= MOST_OPEN:
         raise Refusal(
             "receipts-due",
@@ -166,7 +168,7 @@ def begin(connection: Connection, at: datetime, asked: Charge, stage: str) -> No
 
 def forget(connection: Connection, at: datetime) -> None:
     """Forgets those that count no more."""
-    connection.execute(_FORGET, {"after": microseconds(at - REMEMBERED)})
+    connection.execute(_FORGET, _after(at))
 
 
 def drop(connection: Connection, place: Place, session: str) -> None:
@@ -191,11 +193,11 @@ def due(connection: Connection, place: Place, at: datetime) -> list[Open]:
     Those that are done go together, under one ticket and stage. Of one that broke the peer may know
     nothing, and would refuse the whole receipt: it goes alone.
     """
-    here: Values = place._asdict()
+    here: Values = {**place._asdict(), **_after(at)}
     done = [_open(row) for row in connection.execute(_DUE, here).fetchall()]
     if not done:
-        after = {"after": microseconds(at - ENDLESS)}
-        return [_open(row) for row in connection.execute(_BROKEN, {**here, **after}).fetchall()]
+        here = {**here, "endless": microseconds(at - ENDLESS)}
+        return [_open(row) for row in connection.execute(_BROKEN, here).fetchall()]
     taken: list[Open] = []
     names = 0
     for each in done:
@@ -213,14 +215,23 @@ def sign(connection: Connection, place: Place, taken: Sequence[Open], receipt: s
 
 
 def signed(connection: Connection, place: Place) -> list[str]:
-    """Returns receipts that we have signed and that the peer has not answered."""
-    return [row[0] for row in connection.execute(_SIGNED, place._asdict()).fetchall()]
+    """Returns receipts that we have signed, that the peer has not answered, and that still count.
+
+    The time is the store's, as its clock tells it in a transaction that reads.
+    """
+    at = max(time_at(latest(connection)), machine_time())
+    here: Values = {**place._asdict(), **_after(at)}
+    return [row[0] for row in connection.execute(_SIGNED, here).fetchall()]
 
 
 def close(connection: Connection, place: Place, receipt: str) -> bool:
     """Forgets the inquiries of a receipt; whether there were any."""
     row: Values = {**place._asdict(), "receipt": receipt}
     return bool(connection.execute(_CLOSE, row).rowcount)
+
+
+def _after(at: datetime) -> Values:
+    return {"after": microseconds(at - REMEMBERED)}
 
 
 def _open(row: Any) -> Open:

@@ -56,18 +56,23 @@ class Receipts:
         self._soon: threading.Timer | None = None
         self._open = 0
         self._is_first, self._is_queued = True, False
-        self._failed: PartyError | PsiError | None = None
+        self._failed: Exception | None = None  # in the background, and told to nobody yet
+        self._gives_none: PartyError | None = None  # of what the peer has answered
 
     def must_be_given(self) -> None:
         """Before a question: what a process left that was killed, and what could not be given.
 
         Raises:
-            PartyError, PeerError: as `give`, also of what was given in the background; nothing
-                more is asked of a peer that gives no receipts.
+            PartyError, PeerError: as `give`, also of what was given in the background. If the peer
+                was to give a receipt of what it has answered, and gave none or another one, it is
+                raised before each question from then on.
+            Exception: a fault of this program, in the background.
         """
         failed, self._failed = self._failed, None
         if failed is not None:
             raise failed
+        if self._gives_none is not None:
+            raise self._gives_none.with_traceback(None)  # else it grows with each question
         if self._open >= MOST_OWED:
             self.give(MOST_OWED)  # unless another thread has meanwhile
         elif self._is_first and receipting.is_due(self._peer, self._books):
@@ -80,7 +85,7 @@ class Receipts:
             self._open += 1
             if self._open >= MOST and not self._is_queued:
                 self._is_queued = True
-                self._beside.submit(self._give_beside)
+                self._give_soon()
             elif self._soon is None:
                 self._soon = threading.Timer(SOON, self._give_soon)
                 self._soon.daemon = True
@@ -113,8 +118,9 @@ class Receipts:
             given = 0
             while next_one := receipting.sign_next(self._settings, self._peer, self._books):
                 self._exchange(next_one.receipt, next_one.data)
-                given += (count := len(next_one.receipt.inquiries))
-                if not to_the_last and (count < MOST or given >= due):
+                given += len(next_one.receipt.inquiries)
+                # One that is not full may be of another ticket, or stage, than what is next.
+                if not to_the_last and given >= due:
                     break
             with self._counting:
                 self._open = max(0, self._open - max(due, given))
@@ -128,9 +134,10 @@ class Receipts:
         Raises:
             PartyError, PeerError: as `give`.
         """
-        self._beside.shutdown(cancel_futures=True)
         # Whoever interrupts the program does not wait for a peer.
-        if self._open and (error is None or issubclass(error, Exception)):
+        is_patient = error is None or issubclass(error, Exception)
+        self._beside.shutdown(wait=is_patient, cancel_futures=True)
+        if self._open and is_patient:
             self._give_beside(to_the_last=True)
         if self._soon is not None:
             self._soon.cancel()
@@ -139,10 +146,11 @@ class Receipts:
             return
         if error is None:
             raise failed
-        self._log.warning("receipts_open", code=code_of(failed), why=str(failed))
+        code = code_of(failed) if isinstance(failed, PartyError | PsiError) else PartyError.code
+        self._log.warning("receipts_open", code=code, why=str(failed))
 
     def _give_soon(self) -> None:
-        with suppress(RuntimeError):  # it is over, and was given
+        with suppress(RuntimeError):  # it is over: it was given, or waits for the next time
             self._beside.submit(self._give_beside)
 
     def _give_beside(self, *, to_the_last: bool = False) -> None:
@@ -151,7 +159,7 @@ class Receipts:
             self.give(to_the_last=to_the_last)
         except (CertificateError, PeerLost, PeerUnreachable) as error:
             self._log.warning("receipts_open", code=error.code, why=str(error))
-        except (PartyError, PsiError) as error:
+        except Exception as error:
             self._failed = error
 
     def _exchange(self, ours: Receipt, data: bytes) -> None:
@@ -167,6 +175,7 @@ class Receipts:
             # of the peer's.
             receipting.give_up(peer, ours, books)
             if ours.outcome == DONE or not isinstance(refused, PeerRefused):
+                self._gives_none = refused
                 raise
             # Of what broke, the peer may have answered nothing.
             self._log.info("receipt_refused", session=session, outcome=ours.outcome)

@@ -256,10 +256,9 @@ def test_what_a_peer_has_forgotten_does_not_shut_it_out_for_ever(
     with pair.serving() as police:
         ask = lambda: inquire_once(police)  # noqa: E731
         assert refused_with(ask) == "receipts-due"
-        before = open_inquiries.REMEMBERED
-        monkeypatch.setattr(open_inquiries, "REMEMBERED", timedelta(0))
+        with closing(Store(pair.insurer.store.url)) as store, store.writing() as connection:
+            connection.execute("UPDATE inquiries SET at = 0")  # long before
         ask()
-        monkeypatch.setattr(open_inquiries, "REMEMBERED", before)
     assert compared(pair).inquiries_agreed == 1
 
 
