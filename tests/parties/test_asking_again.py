@@ -143,10 +143,11 @@ def test_a_session_is_answered_once(pair: Pair, monkeypatch: pytest.MonkeyPatch)
     pair.prepare("plate")
     with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
         inquirer.ask({"plate": ["浙A12345"]})
-        monkeypatch.setattr("parties.inquiring.secrets.token_hex", lambda _: "ab" * 16)
-        inquirer.ask({"plate": ["浙A12345"]})
-        with pytest.raises(PeerRefused) as refused:
+        with monkeypatch.context() as patch:  # receipts have sessions of their own
+            patch.setattr("parties.inquiring.secrets.token_hex", lambda _: "ab" * 16)
             inquirer.ask({"plate": ["浙A12345"]})
+            with pytest.raises(PeerRefused) as refused:
+                inquirer.ask({"plate": ["浙A12345"]})
     assert refused.value.code == "replayed"
     assert asked(pair) == 2
 
