@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Final, TypeAlias
 
 from parties import logs, receipting
@@ -52,10 +50,10 @@ class Receipts:
         self._log = logs.Log(peer=peer.name)
         self._giving = threading.Lock()  # one receipt after the other
         self._counting = threading.Lock()
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="receipts")
+        self._beside: list[threading.Thread] = []
         self._soon: threading.Timer | None = None
         self._open = 0
-        self._is_first, self._is_queued = True, False
+        self._is_first, self._is_queued, self._is_over = True, False, False
         self._failed: Exception | None = None  # in the background, and told to nobody yet
         self._gives_none: PartyError | None = None  # of what the peer has answered
 
@@ -83,13 +81,15 @@ class Receipts:
         """Says that a question was answered, of which a receipt is due."""
         with self._counting:
             self._open += 1
-            if self._open >= MOST and not self._is_queued:
+            is_full = self._open >= MOST and not self._is_queued
+            if is_full:
                 self._is_queued = True
-                self._give_soon()
             elif self._soon is None:
                 self._soon = threading.Timer(SOON, self._give_soon)
                 self._soon.daemon = True
                 self._soon.start()
+        if is_full:
+            self._give_soon()
 
     def give(self, least: int = 0, *, to_the_last: bool = False) -> None:
         """Gives the receipts that are due, and keeps those of the peer.
@@ -134,11 +134,14 @@ class Receipts:
         Raises:
             PartyError, PeerError: as `give`.
         """
+        with self._counting:
+            self._is_over = True
         # Whoever interrupts the program does not wait for a peer.
-        is_patient = error is None or issubclass(error, Exception)
-        self._beside.shutdown(wait=is_patient, cancel_futures=True)
-        if self._open and is_patient:
-            self._give_beside(to_the_last=True)
+        if error is None or issubclass(error, Exception):
+            for thread in self._beside:
+                thread.join()
+            if self._open:
+                self._give_beside(to_the_last=True)
         if self._soon is not None:
             self._soon.cancel()
         failed, self._failed = self._failed, None
@@ -150,8 +153,13 @@ class Receipts:
         self._log.warning("receipts_open", code=code, why=str(failed))
 
     def _give_soon(self) -> None:
-        with suppress(RuntimeError):  # it is over: it was given, or waits for the next time
-            self._beside.submit(self._give_beside)
+        # A daemon: the interpreter waits for the threads of a pool, also when it is interrupted.
+        thread = threading.Thread(target=self._give_beside, name="receipts", daemon=True)
+        with self._counting:
+            if self._is_over:
+                return  # it is given in the end, or waits for the next time
+            self._beside = [*(each for each in self._beside if each.is_alive()), thread]
+            thread.start()
 
     def _give_beside(self, *, to_the_last: bool = False) -> None:
         """As `give`; what fails is told before the next question, or when all is over."""

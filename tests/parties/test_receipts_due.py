@@ -51,7 +51,9 @@ def give(inquirer: Inquirer) -> None:
 def beside(inquirer: Inquirer) -> None:
     """Gives what is due in the background, and waits until that is over."""
     receipts = inquirer._receipts
-    receipts._beside.submit(receipts._give_beside).result(30)
+    receipts._give_soon()
+    for thread in receipts._beside:
+        thread.join(30)
 
 
 # Nothing more is asked of who gives no receipts.
@@ -242,7 +244,7 @@ def test_an_answer_that_comes_while_all_is_over_is_given(
     monkeypatch.setattr("parties.receipts_due.MOST", 1)
     pair.prepare("plate")
     with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
-        inquirer._receipts._beside.shutdown()  # by another thread, that closes
+        inquirer._receipts._is_over = True  # by another thread, that closes
         inquirer.ask(PLATE)
     assert opened(pair.police) == []
 
@@ -262,11 +264,14 @@ def test_who_interrupts_does_not_wait_for_what_is_given_in_the_background(pair: 
     inquirer.close()  # the holder is gone, and what is due waits
     with closing(Books(police)) as books, ThreadPoolExecutor(1) as pool:
         receipts = Receipts(police, police.peers[0], books, carry)
-        given = receipts._beside.submit(receipts._give_beside)
+        receipts._give_soon()
+        (thread,) = receipts._beside
         try:
             assert started.wait(30)
             pool.submit(receipts.end, KeyboardInterrupt).result(10)
-            assert not given.done()
+            assert thread.is_alive()
+            assert thread.daemon, "nor does the interpreter wait"
         finally:
             over.set()
-        given.result(30)
+        thread.join(30)
+        assert not thread.is_alive()
