@@ -185,7 +185,7 @@ class Books:
 
         Raises:
             TicketRefused: the ticket does not cover it, by the clock of the store.
-            Refusal: `ticket-spent`, `ticket-twice` or `sweep`.
+            Refusal: `replayed`, `ticket-spent`, `ticket-twice` or `sweep`.
             LocalFault: it cannot be written.
         """
         sizes = {self.settings.node.role: sum(asked.values())}

@@ -34,7 +34,8 @@ _COUNTS: Final = f"{_HERE} AND at > :after"
 _COLUMNS: Final = "session, ticket, digest, stage, at, elements, outcome, transcript, said, heard"
 _BEGIN: Final = """
     INSERT INTO inquiries (whose, peer, session, ticket, digest, stage, at, elements)
-    VALUES (:whose, :peer, :session, :ticket, :digest, :stage, :at, :elements)"""
+    VALUES (:whose, :peer, :session, :ticket, :digest, :stage, :at, :elements)
+    ON CONFLICT DO NOTHING"""
 _END: Final = f"""
     UPDATE inquiries SET stage = :stage, outcome = :outcome, transcript = :transcript,
         said = :said, heard = :heard
@@ -150,7 +151,9 @@ def begin(connection: Connection, at: datetime, asked: Charge, stage: str) -> No
         stage: of the ticket.
 
     Raises:
-        Refusal: `receipts-due`, the partner owes as many receipts as it may.
+        Refusal: `receipts-due`, the partner owes as many receipts as it may; or `replayed`, there
+            is one of this session, which may be forgotten as a session and not here: each goes by
+            the clock as it was then, and that may have been set back.
     """
     here: Values = {"whose": asked.whose, "peer": asked.peer}
     (count,) = connection.execute(_COUNT, {**here, **_after(at)}).fetchone()
@@ -163,7 +166,9 @@ def begin(connection: Connection, at: datetime, asked: Charge, stage: str) -> No
     elements = {name: number for name, number in sorted(asked.elements.items()) if number}
     row: Values = {"session": asked.session, "ticket": asked.ticket, "digest": asked.digest}
     more: Values = {"stage": stage, "at": microseconds(at), "elements": json.dumps(elements)}
-    connection.execute(_BEGIN, {**here, **row, **more})
+    if not connection.execute(_BEGIN, {**here, **row, **more}).rowcount:
+        who = asked.peer if asked.whose == "theirs" else "this node"
+        raise Refusal("replayed", f"{who} asks again in a session that is over")
 
 
 def forget(connection: Connection, at: datetime) -> None:

@@ -14,6 +14,7 @@ from tabled import rows
 from test_books import Pair, opened
 
 from parties import audit
+from parties.audit.showing import lines_of
 from parties.errors import PeerRefused, PeerUnreachable, SettingsError, TicketRefused
 from parties.inquiring import inquire
 from parties.limits import Limits
@@ -187,6 +188,18 @@ def test_an_inquiry_that_was_not_answered_is_not_counted_where_it_was_asked(
         inquire(police._replace(peers=(gone,)), "insurer", {"plate": ["浙A12345"]}, Meter())
     assert asked(police, "insurer", whose="ours") == 0
     assert spent(police) == [(0, 0)]
+    with pair.serving() as police:
+        assert inquire(police, "insurer", {"plate": ["浙A12345"]}, Meter()).told
+    events = ("inquiry_asked", "inquiry_not_answered", "job_refused")
+    with opened(police) as store, store.reading() as connection:
+        lines = list(lines_of(connection, events=events))
+        assert rows(connection, "inquiries") == [], "no receipt is due of what was not answered"
+    sessions = list(dict.fromkeys(line["facts"]["session"] for line in lines))
+    told = [[each["event"] for each in lines if each["facts"]["session"] == s] for s in sessions]
+    was_refused, unreachable, answered = told
+    assert was_refused == ["inquiry_asked", "inquiry_not_answered", "job_refused"]
+    assert unreachable == ["inquiry_asked", "inquiry_not_answered"]
+    assert answered == ["inquiry_asked"]
 
 
 def holding(folder: Path) -> Holder:

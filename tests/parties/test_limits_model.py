@@ -1,19 +1,20 @@
 """Books against a model: no order of questions, restarts, kills and clocks exceeds a bound.
 
-Nor does any lose a line of the audit log: each question that is counted has exactly one.
+Nor does any lose a line of the audit log: each question that is counted has exactly one, and one
+more if it is taken back. Of each inquiry receipts are due, with what became of it.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -38,6 +39,7 @@ from parties.differences import Digest, digest
 from parties.errors import LocalFault
 from parties.job import Job
 from parties.limits import Allowance, Charge, Limits
+from parties.open_inquiries import REMEMBERED, Endings
 from parties.refusals import Refusal
 from parties.runs import Facts, Run, Side
 from parties.settings import (
@@ -48,7 +50,8 @@ from parties.settings import (
     SourceSettings,
     StoreSettings,
 )
-from parties.store import Connection, Store
+from parties.store import Connection, Store, microseconds
+from parties.tally import Tally
 from parties.tickets.ticket import Ticket
 from parties.tickets.verifying import Verified
 from psi import Elements
@@ -133,6 +136,10 @@ NEAR: Final = ((0, 1), (1, 0))
 INPUTS: Final = tuple(bytes([number]) * 32 for number in range(4))
 
 
+def place_of(asked: Charge) -> Place:
+    return asked.whose, asked.peer, asked.session
+
+
 class Killable(Limits):
     """Limits of a process that may be killed: after it has counted, and before that is written."""
 
@@ -156,6 +163,10 @@ class Killable(Limits):
             driver_of(connection).close()
 
 
+Place: TypeAlias = tuple[str, str, str]
+"""Of an inquiry: whose it is, the partner and the session."""
+ENDS: Final = (None, "given-up", "protocol-error")
+
 OF_NO_QUESTION: Final = ("certificate_used", "stage_decided", "ticket_received")
 """Events of lines that are written once, whatever is asked."""
 
@@ -175,6 +186,10 @@ class Model:
         self.counted: set[tuple[str, str, int]] = set()  # numbers of digests
         self.inputs: dict[tuple[str, str, int], str] = {}  # and of commitments; the day of each
         self.lines: Counter[tuple[str, str, str]] = Counter()
+        self.asked: dict[Place, tuple[datetime, Charge]] = {}  # inquiries that were not
+        self.latest_asked = NOON  # taken back; of those that are older than this by a week
+        self.said: defaultdict[Place, set[str]] = defaultdict(set)  # receipts may be forgotten
+        self.ended: set[Place] = set()  # what became of which is on the disk
 
     def verdict(self, asked: Charge, now: datetime, *, is_known: bool = False) -> str:
         """What must become of a question; if its session may be forgotten, as if it were."""
@@ -247,6 +262,10 @@ class Model:
             if not asked.inquires:
                 self.runs[session] = "begun"
                 self.spent[asked.peer, asked.ticket, "runs"] += 1
+        if asked.inquires:
+            self.latest_asked = max(self.latest_asked, now)
+            self.asked[place_of(asked)] = now, asked
+            self.ended.discard(place_of(asked))
         self.add(asked, today, 1)
 
     def add(self, asked: Charge, day: str, times: int) -> None:
@@ -271,6 +290,7 @@ class Machine(RuleBasedStateMachine):
         self.model = Model()
         self.opened: list[Books] = []
         self.alive: dict[tuple[str, str], tuple[Books, Run, Charge]] = {}
+        self.told: defaultdict[Books, set[Place]] = defaultdict(set)  # endings, by process
         identity = Identity(self.folder / "node.pem", self.folder / "node.key")
         self.settings = Settings(
             path=self.folder / "greenlane.toml",
@@ -310,6 +330,14 @@ class Machine(RuleBasedStateMachine):
         self.books._limits = self.limits
         self.opened.append(self.books)
 
+    def end(self, its_books: Books, alive: Mapping[tuple[str, str], Any] | None = None) -> None:
+        """A process is gone, and all that only it knew."""
+        its_books._endings = Endings()
+        alive = self.alive if alive is None else alive
+        self.alive = {run: each for run, each in alive.items() if each[0] is not its_books}
+        if its_books is self.books:
+            self.open()
+
     @property
     def now(self) -> datetime:
         return max(self.time, self.model.latest)
@@ -345,6 +373,7 @@ class Machine(RuleBasedStateMachine):
         except Refusal as refusal:
             became = refusal.code
         may_be_kept = (asked.peer, asked.session) in self.model.old
+        may_be_kept |= asked.inquires and place_of(asked) in self.model.asked
         assert became == expected or (may_be_kept and became == "replayed")
         self.taken[became] += 1
         if became == "counted":
@@ -367,8 +396,7 @@ class Machine(RuleBasedStateMachine):
             self.do(asked)
             raise AssertionError("a process that was killed has written something")
         self.taken["killed"] += 1
-        self.alive = {run: each for run, each in before.items() if each[0] is not self.books}
-        self.open()
+        self.end(self.books, before)
 
     @rule(
         data=st.data(),
@@ -406,10 +434,8 @@ class Machine(RuleBasedStateMachine):
             became = refusal.code
         except LocalFault:
             assert dies
-            self.alive = {run: each for run, each in self.alive.items() if each[0] is not its_books}
             self.taken["killed bringing"] += 1
-            if its_books is self.books:
-                self.open()
+            self.end(its_books)
             return
         limits.dies = False
         assert became == expected
@@ -436,8 +462,7 @@ class Machine(RuleBasedStateMachine):
             with suppress(LocalFault):
                 self.books.inquiry_not_answered(*of)
                 assert place in self.model.old, "a process that was killed has written something"
-            self.alive = {run: e for run, e in self.alive.items() if e[0] is not self.books}
-            self.open()
+            self.end(self.books)
             return
         with self.limits.store.reading() as connection:
             is_kept = any(row[:2] == place for row in rows(connection, "questions"))
@@ -445,11 +470,26 @@ class Machine(RuleBasedStateMachine):
         for _ in range(2 if again else 1):
             self.books.inquiry_not_answered(*of)
         self.model.latest = max(self.model.latest, self.now)
-        del self.model.sessions[place]
-        self.model.old.discard(place)
-        if is_kept:
+        if is_kept:  # else it stays one that may be forgotten, or that receipts are due of
+            del self.model.sessions[place]
+            self.model.old.discard(place)
             self.model.add(asked, day, -1)
+            del self.model.asked[place_of(asked)]
+            self.note("inquiry_not_answered", asked)  # once, however often it is taken back
             self.taken["taken back"] += 1
+
+    @rule(data=st.data(), failed=st.sampled_from(ENDS))
+    def end_inquiry(self, data: Any, failed: str | None) -> None:
+        """What became of an inquiry is known, and is written with whatever is written next."""
+        going = sorted(place for place in self.model.asked if not self.model.said[place])
+        if not going:
+            return
+        place = data.draw(st.sampled_from(going))
+        _, asked = self.model.asked[place]
+        self.books.answered(self.peer(asked), job_of(asked), (), Tally(), failed)
+        self.model.said[place].add(failed or "done")
+        self.told[self.books].add(place)
+        self.taken["ended"] += 1
 
     @rule(asked=questions)
     def ask_and_fail(self, asked: Charge) -> None:
@@ -462,9 +502,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
+        if self.books._endings:  # which are written at a time of the store's clock
+            self.model.latest = max(self.model.latest, self.now)
         self.books.close()
-        self.alive = {run: each for run, each in self.alive.items() if each[0] is not self.books}
-        self.open()
+        assert not self.books._endings, "a process has ended and not written down what it knew"
+        self.model.ended |= self.told[self.books]
+        self.end(self.books)
 
     @rule()
     def another_process(self) -> None:
@@ -506,7 +549,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def all_counts_are_those_of_the_model(self) -> None:
         with self.limits.store.reading() as connection:
-            names = ("asked", "spent", "brought", "runs", "differences", "inputs")
+            names = ("asked", "spent", "brought", "runs", "differences", "inputs", "inquiries")
             found = {t: rows(connection, t) for t in names}
             (lines,) = connection.execute(
                 "SELECT count(*) FROM audit_lines WHERE number > :first"
@@ -533,8 +576,20 @@ class Machine(RuleBasedStateMachine):
             for row in found["differences"]
         }
         assert kept == model.counted
+        self.receipts_are_due_of_all_inquiries(found["inquiries"])
         self.no_bound_is_exceeded(found)
         self.taken["steps"] += 1
+
+    def receipts_are_due_of_all_inquiries(self, due: list[Any]) -> None:
+        model, found = self.model, {(row.whose, row.peer, row.session): row for row in due}
+        assert found.keys() <= model.asked.keys()
+        for place, (at, asked) in model.asked.items():
+            if (row := found.get(place)) is None:
+                assert at <= model.latest_asked - REMEMBERED, "forgotten before a week was over"
+                continue
+            few = {name: count for name, count in asked.elements.items() if count}
+            assert (row.at, json.loads(row.elements)) == (microseconds(at), few)
+            assert row.outcome in model.said[place] | (set() if place in model.ended else {""})
 
     def no_bound_is_exceeded(self, found: dict[str, list[Any]]) -> None:
         """Once more without the model, from what is in the store alone."""
@@ -622,6 +677,31 @@ def test_no_order_of_events_exceeds_a_bound(url: str, folder: Path) -> None:
     verified(url, folder)
 
 
+def test_an_inquiry_of_before_the_clock_was_set_back_is_not_answered_twice(
+    url: str, folder: Path
+) -> None:
+    """Its session is forgotten while the clock is ahead; that receipts are due of it is not."""
+    Machine.url, Machine.folder, Machine.taken = url, folder, Counter()
+    node = Machine()
+    node.begin()
+    inquiry = asking("police", 1, "T-1", "theirs", {"plate": 1})
+    node.ask([inquiry])
+    node.jump(timedelta(days=20))
+    for number in range(counters.REMEMBERED + 1):  # runs, each on a day of its own
+        ticket, peer = [*WAYS][number // 2 % 2], SIDES[number // 4]
+        node.ask([asking(peer, 9 + number % 7, ticket, "theirs", None)])
+        node.jump(timedelta(days=1))
+    with node.limits.store.reading() as connection:
+        sessions = {row.session for row in rows(connection, "questions")}
+    assert node.mine(inquiry).session not in sessions
+    node.jump(timedelta(days=-365))
+    node.set_clock()
+    node.ask([inquiry])
+    assert node.taken == {"counted": counters.REMEMBERED + 2, "replayed": 1}
+    node.all_counts_are_those_of_the_model()
+    node.teardown()
+
+
 @pytest.mark.study
 @pytest.mark.timeout(3600)
 def test_no_order_of_ten_thousand_events_exceeds_a_bound(url: str, folder: Path) -> None:
@@ -629,6 +709,6 @@ def test_no_order_of_ten_thousand_events_exceeds_a_bound(url: str, folder: Path)
     print(f"\n{url.partition(':')[0]}: {dict(taken)}")
     assert taken["steps"] >= 10_000
     seen = {"counted", "over-limit", "ticket-spent", "ticket-twice", "replayed", "failed"}
-    assert seen | {"killed", "killed bringing", "taken back", "bring counted"} <= {*taken}
+    assert seen | {"ended", "killed", "killed bringing", "taken back", "bring counted"} <= {*taken}
     assert {"bring difference", "bring over-limit", "bring ticket-spent"} <= {*taken}
     verified(url, folder)
