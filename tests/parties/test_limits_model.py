@@ -284,8 +284,8 @@ class Machine(RuleBasedStateMachine):
     folder: Path
     taken: Counter[str]
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(first=st.lists(questions, min_size=1, max_size=3))
+    def begin(self, first: list[Charge]) -> None:
         self.time = NOON
         self.model = Model()
         self.opened: list[Books] = []
@@ -319,6 +319,7 @@ class Machine(RuleBasedStateMachine):
             now = self.limits.store.now(connection)
             facts = {"was": now.isoformat(), "now": now.isoformat()}
             self.first = audit.append(connection, now, "clock_set", facts)
+        self.ask(first)  # hypothesis may leave out the rule in all of a few examples
 
     def mine(self, asked: Charge) -> Charge:
         """The same in a session of this example: the log of those before is still there."""
@@ -683,9 +684,8 @@ def test_an_inquiry_of_before_the_clock_was_set_back_is_not_answered_twice(
     """Its session is forgotten while the clock is ahead; that receipts are due of it is not."""
     Machine.url, Machine.folder, Machine.taken = url, folder, Counter()
     node = Machine()
-    node.begin()
     inquiry = asking("police", 1, "T-1", "theirs", {"plate": 1})
-    node.ask([inquiry])
+    node.begin([inquiry])
     node.jump(timedelta(days=20))
     for number in range(counters.REMEMBERED + 1):  # runs, each on a day of its own
         ticket, peer = [*WAYS][number // 2 % 2], SIDES[number // 4]
