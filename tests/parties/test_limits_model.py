@@ -705,10 +705,13 @@ def test_an_inquiry_of_before_the_clock_was_set_back_is_not_answered_twice(
 @pytest.mark.study
 @pytest.mark.timeout(3600)
 def test_no_order_of_ten_thousand_events_exceeds_a_bound(url: str, folder: Path) -> None:
+    seen = {"counted", "over-limit", "ticket-spent", "ticket-twice", "replayed", "failed"}
+    seen |= {"ended", "killed", "killed bringing", "taken back", "bring counted"}
+    seen |= {"bring difference", "bring over-limit", "bring ticket-spent"}
     taken = run(url, folder, examples=300, steps=60)
+    if not seen <= {*taken}:  # two counts of sets that differ by little are rare
+        taken += run(url, folder, examples=300, steps=60)
     print(f"\n{url.partition(':')[0]}: {dict(taken)}")
     assert taken["steps"] >= 10_000
-    seen = {"counted", "over-limit", "ticket-spent", "ticket-twice", "replayed", "failed"}
-    assert seen | {"ended", "killed", "killed bringing", "taken back", "bring counted"} <= {*taken}
-    assert {"bring difference", "bring over-limit", "bring ticket-spent"} <= {*taken}
+    assert seen <= {*taken}
     verified(url, folder)
