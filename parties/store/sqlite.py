@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,20 @@ class SqliteLine(sqlite3.Connection):
     def begin_writing(self) -> None:
         """Takes the lock at once: what was read is still so when it is changed."""
         self.execute("BEGIN IMMEDIATE")
+
+
+def _write_ahead(opened: SqliteLine) -> None:
+    """Has the log written ahead; here alone SQLite does not wait for the lock of another."""
+    until = time.monotonic() + databases.PATIENCE_MS / 1000
+    while True:
+        try:
+            opened.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.005)  # several processes make the store: the mode is set once
+        else:
+            return
 
 
 class Sqlite:
@@ -65,7 +80,7 @@ class Sqlite:
             uri=True,
         )
         try:
-            opened.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(opened)
             opened.execute("PRAGMA synchronous = FULL")  # on the disk when a transaction is over
         except BaseException:
             opened.close()

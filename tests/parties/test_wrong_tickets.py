@@ -8,19 +8,30 @@ have the refusal, with one session. And where the asker can know, it refuses its
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pytest
 from people import BODY, DAY, NODES, YEAR, Authority, People, forged
 
-from parties import agreement, answering, asking, books, clearance, inquiries, inquiring, runs
+from parties import (
+    agreement,
+    answering,
+    asking,
+    books,
+    clearance,
+    inquiries,
+    inquiring,
+    receipting,
+    runs,
+)
 from parties.answering import answers
 from parties.asking import Question, ask
 from parties.audit.showing import lines_of
@@ -464,6 +475,8 @@ WRONG = {
 
 @pytest.fixture
 def nodes(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passphrase: None) -> Nodes:
+    # Receipts of inquiries have sessions of their own.
+    monkeypatch.setattr(receipting, "secrets", SimpleNamespace(token_hex=secrets.token_hex))
     monkeypatch.setattr(asking.secrets, "token_hex", lambda _: SESSION)
     return Nodes(house, tmp_path, monkeypatch)
 
