@@ -228,6 +228,7 @@ def suffer(folder: Path, url_of: Any, relay_to: Any, rounds: int, seed: int) -> 
     )
     police.path.write_text(text, encoding="utf-8")
     desks = {name: Desk(each, books_of(each)) for name, each in settings.items()}
+    desks.pop("rival").books.close()
     faults = Faults(desks["insurer"], desks["police"], seed)
     print(f"seed {seed}")
     with running(faults, relay_to):
