@@ -17,27 +17,28 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+
+class _Unread(ModuleType):
+    """Stands for a module; what is asked of it is asked of the module, which is then imported.
+
+    The import itself is Python's, with its locks. What was asked for once stands here from then on,
+    and nothing is looked up for it again.
+    """
+
+    def __getattr__(self, attribute: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        value = getattr(import_module(self.__name__), attribute)
+        setattr(self, attribute, value)
+        return value
+
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 else:
-
-    class _Module:
-        """Stands for a module. The import itself is Python's, with its locks.
-
-        What was asked for once stands here from then on, and nothing is looked up for it again.
-        """
-
-        def __init__(self, name: str) -> None:
-            self._name = name
-
-        def __getattr__(self, attribute: str) -> Any:
-            value = getattr(import_module(self._name), attribute)
-            setattr(self, attribute, value)
-            return value
-
-    np, npt, pa = _Module("numpy"), _Module("numpy.typing"), _Module("pyarrow")
+    np, npt, pa = map(_Unread, ("numpy", "numpy.typing", "pyarrow"))
 
 __all__ = ["np", "npt", "pa", "uncompiled", "unread"]
 
@@ -70,15 +71,6 @@ def uncompiled() -> Iterator[None]:
         yield
     finally:
         sys.modules["re"] = re
-
-
-class _Unread(ModuleType):
-    """Stands for a module; what is asked of it is asked of the module, which is then imported."""
-
-    def __getattr__(self, attribute: str) -> Any:
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(import_module(self.__name__), attribute)
 
 
 class _Expressions(ModuleType):

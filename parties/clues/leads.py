@@ -16,13 +16,12 @@ from parties.clues.amounts import UNKNOWN, fen_of
 from parties.clues.content import Content
 from parties.errors import SourceError
 from parties.tickets.fields import Fields, Malformed
+from parties.tickets.ticket import DIGEST
 
 LINES: Final = ("auto", "accident", "flight_delay")
 """Lines of insurance, each with a pack of rules."""
 RULE: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 """The name of a rule."""
-DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-"""Of a pack."""
 MOST_VERSION: Final = 1_000_000
 """Of a rule: nobody counts further."""
 LONGEST_LINE: Final = 1 << 28

@@ -15,13 +15,14 @@ from parties.clues import words
 from parties.clues.amounts import MOST, UNKNOWN
 from parties.clues.clue import ID
 from parties.clues.content import Content
-from parties.clues.leads import DIGEST, LINES, MOST_VERSION, RULE
+from parties.clues.leads import LINES, MOST_VERSION, RULE
 from parties.clues.sealed import Domain
 from parties.clues.states import LONGEST_CASE, MOST_SUSPECTS, OUTCOMES, RETURNS
 from parties.errors import ClueRefused
 from parties.operators.roles import Party
 from parties.settings_file import NAME
 from parties.tickets.fields import Fields, Malformed
+from parties.tickets.ticket import DIGEST
 
 FORM: Final = 1
 MOST_LETTERS: Final = 64

@@ -85,9 +85,8 @@ def post(settings: Settings, books: Books, *, due_only: bool = False) -> Posted:
     while True:
         with store.reading() as connection:
             letters, now = outbox.waiting(connection, after), store.now(connection)
-            left = outbox.count(connection)
-        if not letters:
-            return Posted(going.sent, left, tuple(going.why))
+            if not letters:
+                return Posted(going.sent, outbox.count(connection), tuple(going.why))
         if due_only:
             going.held |= {each.clue for each in letters if each.next > microseconds(now)}
         for name in dict.fromkeys(each.peer for each in letters):

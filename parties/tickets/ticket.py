@@ -49,7 +49,8 @@ LONGEST_VALID: Final = timedelta(days=2 * 366)
 """Two years: a programme that goes on is seen by two yearly audits, and then signed anew."""
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+"""SHA-256, as of a pack of rules."""
 _PROTOCOL: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _DOMAIN: Final = re.compile(
     r"greenlane/[0-9]{1,4}/[a-z0-9_]{1,32}(/[a-z0-9_]{1,32}(\+[a-z0-9_]{1,32}){1,15})?"
@@ -190,8 +191,8 @@ def _read(fields: Fields) -> Ticket:
         floor=fields.number("floor", 0, MOST_ELEMENTS),
         runs=fields.number("runs", 0, MOST_RUNS),
         inquiries=fields.number("inquiries", 0, MOST_ELEMENTS),
-        rules=fields.ordered("rules", MOST_RULES, _DIGEST),
-        normaliser=fields.form("normaliser", _DIGEST),
+        rules=fields.ordered("rules", MOST_RULES, DIGEST),
+        normaliser=fields.form("normaliser", DIGEST),
         not_before=fields.time("not_before"),
         not_after=fields.time("not_after"),
     )

@@ -150,42 +150,12 @@ def hear_records(
         DecoyMismatch: a shared decoy is not among them, or another is.
     """
     heard_bins = yield from hear_entries(count, form)
-    near = _near(outputs, heard_bins, form)
     with blame_the_peer("EntryBin"):
-        found, labels = _core.open(outputs.select(near.tolist()), heard_bins, *form)
-    records = np.zeros(len(outputs), np.uint32)
-    records[near] = np.frombuffer(found, np.uint32)
+        found, labels = _core.open(outputs, heard_bins, *form)
+    records = np.frombuffer(found, np.uint32)
     check_positions(records, elements)
     slots = np.arange(elements, dtype=np.uint32)
     return matches_of(records[:elements], labels, slots, records, form)
-
-
-def _near(outputs: _core.Outputs, heard_bins: list[bytes], form: Form) -> npt.NDArray[np.int64]:
-    """Returns which outputs may have an entry: the first bytes of their first tag stand in one.
-
-    `_core.open` looks each output up in all entries, most of whose bytes are sealed labels; of a
-    large set few match. The first bytes of all tags fit into a cache, and are looked up in order.
-    Entries that do not ascend are refused by `_core.open`, whatever is found here. Tags are told of
-    the direction from the sender alone; of the other one, all may have an entry.
-    """
-    if form.direction:
-        return np.arange(len(outputs))
-    own = _beginnings(outputs.tags(form.tag), form.tag, form)
-    theirs = np.concatenate([_beginnings(each, form.width, form) for each in heard_bins])
-    order = np.argsort(own)
-    asked = own[order]
-    at = np.searchsorted(theirs, asked)
-    there = at < len(theirs)
-    there[there] = theirs[at[there]] == asked[there]
-    return np.sort(order[there])
-
-
-def _beginnings(rows: bytes, width: int, form: Form) -> npt.NDArray[np.uint64]:
-    """Returns the first eight bytes of each tag, or as many as it has, as a number."""
-    begun = np.zeros((len(rows) // width, 8), np.uint8)
-    size = min(form.tag, 8)
-    begun[:, :size] = np.frombuffer(rows, np.uint8).reshape(-1, width)[:, :size]
-    return begun.view(">u8")[:, 0].astype(np.uint64)
 
 
 def say_entries(sealed: bytes, form: Form) -> Dialogue[None]:

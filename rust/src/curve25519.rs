@@ -19,7 +19,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use crate::error::Error;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 use crate::field25519::x86::Path;
-use crate::field25519::{Fe, invert_batch};
+use crate::field25519::{Fe, invert_batch, words};
 use crate::xmd::{DIGEST, Expander};
 
 /// The coordinate u of a point, little-endian.
@@ -189,14 +189,6 @@ fn is_reduced(point: &Point) -> bool {
 /// Whether a product is 0, by no branch for any of its bytes.
 fn is_zero(point: &Point) -> bool {
     words(point).into_iter().fold(0, |any, word| any | word) == 0
-}
-
-fn words(point: &Point) -> [u64; 4] {
-    let mut words = [0; 4];
-    for (word, bytes) in words.iter_mut().zip(point.as_chunks().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    words
 }
 
 /// Maps field elements to the curve and multiplies.

@@ -242,19 +242,20 @@ fn cipher(derived: &[u8; 64]) -> ChaCha20Poly1305 {
     ChaCha20Poly1305::new(&key)
 }
 
-/// Sorts rows by their first bytes: all of a tag of up to 16 bytes, and what follows it, decide.
+/// The first eight bytes as a number, or as many as there are: numbers order as the bytes do.
+fn first(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let size = bytes.len().min(8);
+    first[..size].copy_from_slice(&bytes[..size]);
+    u64::from_be_bytes(first)
+}
+
+/// Sorts rows by all of their bytes.
 fn sorted(rows: &[u8], width: usize) -> Vec<u8> {
     let row = |i: u32| &rows[i as usize * width..(i as usize + 1) * width];
     // Rows stand far apart: of nearly all pairs the first bytes decide, and these stay together.
-    let mut order: Vec<(u64, u32)> = (0..(rows.len() / width) as u32)
-        .into_par_iter()
-        .map(|i| {
-            let mut first = [0; 8];
-            let size = width.min(8);
-            first[..size].copy_from_slice(&row(i)[..size]);
-            (u64::from_be_bytes(first), i)
-        })
-        .collect();
+    let mut order: Vec<(u64, u32)> =
+        (0..(rows.len() / width) as u32).into_par_iter().map(|i| (first(row(i)), i)).collect();
     order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| row(a.1).cmp(row(b.1))));
     let mut out = vec![0; rows.len()];
     out.par_chunks_exact_mut(width)
@@ -268,7 +269,9 @@ struct Ascending<'a> {
     bins: &'a [&'a [u8]],
     /// How many rows stand before each bin.
     starts: Vec<usize>,
-    rows: usize,
+    /// How each row's tag begins. Most of a row is a sealed label: only where tags begin alike is
+    /// it looked at.
+    firsts: Vec<u64>,
     form: Form,
 }
 
@@ -288,7 +291,11 @@ impl<'a> Ascending<'a> {
             starts.push(rows);
             rows += bin.len() / width;
         }
-        let entries = Self { bins, starts, rows, form };
+        let firsts = bins
+            .par_iter()
+            .flat_map(|bin| bin.par_chunks_exact(width).map(|row| first(&row[..form.tag])))
+            .collect();
+        let entries = Self { bins, starts, firsts, form };
         let disorder =
             (1..rows).into_par_iter().find_first(|i| entries.tag(i - 1) >= entries.tag(*i));
         match disorder {
@@ -308,12 +315,16 @@ impl<'a> Ascending<'a> {
     }
 
     fn find(&self, tag: &[u8]) -> Option<usize> {
-        let (mut low, mut high) = (0, self.rows);
+        let sought = first(tag);
+        let mut low = self.firsts.partition_point(|first| *first < sought);
+        // A peer may let all tags begin alike, so these are halved as well.
+        let alike = low + self.firsts[low..].partition_point(|first| *first == sought);
+        let mut high = alike;
         while low < high {
             let middle = low + (high - low) / 2;
             if self.tag(middle) < tag { low = middle + 1 } else { high = middle }
         }
-        (low < self.rows && self.tag(low) == tag).then_some(low)
+        (low < alike && self.tag(low) == tag).then_some(low)
     }
 }
 
@@ -353,6 +364,30 @@ mod tests {
             let mut expected: Vec<&[u8]> = rows.chunks_exact(width).collect();
             expected.sort_unstable();
             assert_eq!(sorted(&rows, width), expected.concat(), "width {width}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_found_also_among_those_that_begin_alike() {
+        for tag in [3, 8, 10] {
+            let form = Form { tag, label: 0, direction: 0 };
+            // Ascending in the last two bytes alone, but for the first and the last row.
+            let mut rows: Vec<Vec<u8>> = (0..=300_u16)
+                .map(|i| [vec![7; tag - 2], (2 * i).to_be_bytes().to_vec()].concat())
+                .collect();
+            rows.insert(0, vec![1; tag]);
+            rows.push(vec![9; tag]);
+            let whole = rows.concat();
+            let (head, tail) = whole.split_at(100 * tag);
+            let bins = [head, tail];
+            let entries = Ascending::new(&bins, form).unwrap();
+            for (i, row) in rows.iter().enumerate() {
+                assert_eq!(entries.find(row), Some(i), "tag {tag}");
+                let mut above = row.clone();
+                above[tag - 1] += 1;
+                assert_eq!(entries.find(&above), None, "tag {tag}, row {i}");
+            }
+            assert_eq!((entries.find(&vec![0; tag]), entries.find(&vec![255; tag])), (None, None));
         }
     }
 

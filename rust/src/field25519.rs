@@ -231,6 +231,15 @@ impl std::ops::Mul for Fe {
     }
 }
 
+/// The words of 32 bytes.
+pub(crate) fn words(bytes: &[u8; 32]) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
 /// The product of two limbs. Both factors stay `u64`, so that it is one instruction.
 #[inline]
 fn wide(a: u64, b: u64) -> u128 {

@@ -20,7 +20,7 @@ use super::parting::{Parted, Row, first};
 
 /// Parts that are sorted and hashed at once: 256 KiB, which the second cache holds.
 const TOGETHER: usize = 16;
-/// Bits of the largest number of buckets of a part: 64 KiB of counts, of parts of 2^24 rows and more.
+/// Bits of the largest number of buckets of a part: 64 KiB of counts, for sets of 2^24 rows and more.
 const BUCKET_BITS: u32 = 14;
 /// Bits of the place of a row in its part; those above are the row's own. Of 2^20 hashes that have 44
 /// more bits, two are the same in one of 32 parts, and these are put into order at length.

@@ -1,5 +1,5 @@
 //! Arithmetic in GF(p), p = 2^255 - 19, on elements side by side: `four` with AVX2, `eight` with
-//! AVX-512 IFMA.
+//! AVX-512 IFMA and DQ.
 //!
 //! Both have the same functions with the same bounds, so that what is built on them is written once, as
 //! a macro of the features that it may use (`algebra!` here, and what `ristretto255` and `curve25519`
@@ -110,6 +110,8 @@ mod tests;
 pub(crate) mod eight;
 pub(crate) mod four;
 
+use super::words;
+
 /// How many elements are side by side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Lanes {
@@ -164,15 +166,6 @@ const fn centred(limbs: [u64; LIMBS]) -> [i64; LIMBS] {
     }
     centred[0] += 19 * carry;
     centred
-}
-
-/// The words of 32 bytes.
-fn words(bytes: &[u8; 32]) -> [u64; 4] {
-    let mut words = [0; 4];
-    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    words
 }
 
 /// The bytes of limbs below 2^51.

@@ -1,4 +1,5 @@
-//! Arithmetic in GF(p), p = 2^255 - 19, on eight elements side by side, with AVX-512 IFMA.
+//! Arithmetic in GF(p), p = 2^255 - 19, on eight elements side by side, with AVX-512 IFMA and
+//! DQ.
 //!
 //! An element is five limbs, one a register, limb i of weight 2^(51 i), none negative. The multiplier
 //! takes factors of 52 bits and gives either half of their product, 52 bits each, added to a register
