@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parties.cli.asking import AsJson
-from parties.cli.modelling import PackName
 from parties.cli.output import give
+from parties.cli.tables import (
+    Data,
+    Memory,
+    PackName,
+    Parameters,
+    Plain,
+    Seconds,
+    bounds_of,
+    must_be_html,
+    tables_values,
+)
 
 if TYPE_CHECKING:
     from parties.models.evaluation.evaluating import Evaluation
@@ -19,50 +29,36 @@ if TYPE_CHECKING:
 
 def evaluate(
     pack: PackName,
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            "--data",
-            help="A mapping (TOML), a folder, or files named like the joined tables.",
-        ),
-    ],
+    data: Data,
     truth: Annotated[
         Path, typer.Option(help="What rules have to say of which claims: CSV, Parquet or Arrow.")
     ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="RULE.PARAMETER=VALUE", help="A parameter, once for each."),
-    ] = None,
+    set_: Parameters = None,
     most: Annotated[
         int, typer.Option(min=1, max=10_000, help="False leads of a rule that are told.")
     ] = 20,
     page: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="The page to write, with intervals.")
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Tell identifiers in full.")] = False,
-    seconds: Annotated[int, typer.Option(min=1, max=86_400, help="For each rule.")] = 60,
-    memory: Annotated[int, typer.Option(min=64, max=1 << 20, help="In all, in MB.")] = 3000,
+    plain: Plain = False,
+    seconds: Seconds = 60,
+    memory: Memory = 3000,
     as_json: AsJson = False,
 ) -> None:
     """Counts what a pack finds of groups of claims that are known, and what it finds besides."""
-    import os
-
-    from parties.errors import SettingsError
     from parties.models.checking import checked
     from parties.models.evaluation.evaluating import evaluate as evaluated
     from parties.models.evaluation.page import page_of
     from parties.models.evaluation.words import lines_of
     from parties.models.loading import folder_of
     from parties.models.mapping import mapped
-    from parties.models.sandbox import Bounds
     from parties.models.trying import numbers_of
     from parties.whole_files import write_whole
 
-    if page is not None and page.suffix != ".html":
-        raise SettingsError(f"{page.name}: must end in .html")
+    must_be_html(page)
     loaded = checked(folder_of(pack))
     numbers = numbers_of(loaded, set_ or [])
-    bounds = Bounds(float(seconds), f"{memory}MB", len(os.sched_getaffinity(0)))
+    bounds = bounds_of(memory, seconds)
     found = evaluated(loaded, mapped(data), truth, numbers, bounds, most, plain=plain)
     lines = list(lines_of(found))
     if page is not None:
@@ -80,10 +76,7 @@ def _values(found: Evaluation) -> dict[str, Any]:
         "pack": pack.name,
         "version": pack.version,
         "digest": pack.digest,
-        "tables": {
-            name: {"rows": held.rows, "left_out": dict(held.left_out)}
-            for name, held in found.trial.tables.items()
-        },
+        "tables": tables_values(found.trial.tables),
         "groups": len(found.groups),
         "unknown_claims": found.unknown,
         "confidence": CONFIDENCE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from parties.cli.tables import tables_lines, tables_values
 from parties.models.mining.finding import Mined, Rated
 from parties.models.mining.outcomes import Outcomes
 from parties.models.mining.standing_out import Proposed
@@ -14,10 +15,7 @@ from parties.models.mining.words import area_of, behind, brier_of, of_all, said,
 def values_of(mined: Mined, known: Outcomes) -> dict[str, Any]:
     """Returns what was found as JSON values."""
     return {
-        "tables": {
-            name: {"rows": held.rows, "left_out": dict(held.left_out)}
-            for name, held in mined.tables.items()
-        },
+        "tables": tables_values(mined.tables),
         "cases": len(mined.cases.names),
         "confirmed": int(mined.cases.confirmed.sum()),
         "claims_of_cases": len(mined.cases.rows),
@@ -89,10 +87,7 @@ def _rated(rated: Rated) -> dict[str, Any]:
 
 def lines_of(mined: Mined, known: Outcomes, drafts: Path | None, page: Path | None) -> list[str]:
     """Returns what was found and written, as lines for people."""
-    lines = []
-    for name, held in mined.tables.items():
-        left = "".join(f"; {what} left out: {n:,}" for what, n in held.left_out.items())
-        lines.append(f"{name}: {held.rows:,} rows{left}")
+    lines = [*tables_lines(mined.tables)]
     lines.append(of_all(mined.cases))
     for number, what in (
         (mined.cases.absent, "claims of cases are not in the tables"),

@@ -10,6 +10,7 @@ import typer
 from parties.cli.acting import As
 from parties.cli.asking import AsJson
 from parties.cli.output import give
+from parties.cli.tables import Data, TablesMemory, bounds_of, must_be_html
 
 if TYPE_CHECKING:
     from parties.models.mining.outcomes import Outcomes
@@ -19,13 +20,7 @@ def mine(
     line: Annotated[
         str, typer.Argument(metavar="LINE", help="Of business: auto, accident or flight_delay.")
     ],
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            "--data",
-            help="A mapping (TOML), a folder, or files named like the joined tables.",
-        ),
-    ],
+    data: Data,
     settings: Annotated[
         Path | None, typer.Option("--settings", help="Of the node whose concluded clues count.")
     ] = None,
@@ -46,21 +41,19 @@ def mine(
     page: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="The page to write.")
     ] = None,
-    memory: Annotated[int, typer.Option(min=64, max=1 << 20, help="Of the tables, in MB.")] = 3000,
+    memory: TablesMemory = 3000,
     as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Finds what confirmed cases have in common: draft rules for people to accept, a scorecard."""
-    import os
     from datetime import UTC, datetime
 
     from parties.cli.mined import lines_of, values_of
-    from parties.errors import SettingsError, SourceError
+    from parties.errors import SourceError
     from parties.models.mapping import mapped
     from parties.models.mining import drafts as drafting
     from parties.models.mining.finding import mine as mine_
     from parties.models.mining.page import page_of
-    from parties.models.sandbox import Bounds
     from parties.models.tables import LINES
     from parties.whole_files import write_whole
 
@@ -68,11 +61,10 @@ def mine(
         raise typer.BadParameter(f"LINE: must be one of {', '.join(LINES)}")
     if (settings is None) == (outcomes is None):
         raise typer.BadParameter("give either --settings or --outcomes")
-    if page is not None and page.suffix != ".html":
-        raise SettingsError(f"{page.name}: must end in .html")
+    must_be_html(page)
     if drafts is not None:
         drafting.must_be_free(drafts)
-    bounds = Bounds(memory=f"{memory}MB", threads=len(os.sched_getaffinity(0)))
+    bounds = bounds_of(memory)
     known = _of_file(outcomes) if outcomes is not None else _of_node(settings, as_)
     mined = mine_(mapped(data), line, known, bounds, least, longest, others=others)
     if page is not None and mined.rated is None:

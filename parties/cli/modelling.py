@@ -10,14 +10,20 @@ import typer
 
 from parties.cli.asking import AsJson
 from parties.cli.output import give
+from parties.cli.tables import (
+    Data,
+    Memory,
+    PackName,
+    Parameters,
+    Seconds,
+    bounds_of,
+    tables_lines,
+    tables_values,
+)
 
 if TYPE_CHECKING:
     from parties.models.pack import Pack
     from parties.models.trying import Trial
-
-PackName = Annotated[
-    str, typer.Argument(metavar="PACK", help="A pack that comes along, or a folder.")
-]
 
 
 def check(
@@ -56,36 +62,24 @@ def _checked(pack: Pack) -> list[str]:
 
 def try_(
     pack: PackName,
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            "--data",
-            help="A mapping (TOML), a folder, or files named like the joined tables.",
-        ),
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="RULE.PARAMETER=VALUE", help="A parameter, once for each."),
-    ] = None,
+    data: Data,
+    set_: Parameters = None,
     most: Annotated[
         int, typer.Option(min=1, max=100_000, help="Leads of a rule that are told.")
     ] = 20,
-    seconds: Annotated[int, typer.Option(min=1, max=86_400, help="For each rule.")] = 60,
-    memory: Annotated[int, typer.Option(min=64, max=1 << 20, help="In all, in MB.")] = 3000,
+    seconds: Seconds = 60,
+    memory: Memory = 3000,
     as_json: AsJson = False,
 ) -> None:
     """Runs the rules of a pack over joined tables. What they find are leads, to be looked at."""
-    import os
-
     from parties.models.checking import checked
     from parties.models.loading import folder_of
     from parties.models.mapping import mapped
-    from parties.models.sandbox import Bounds
     from parties.models.trying import numbers_of, tried
 
     loaded = checked(folder_of(pack))
     numbers = numbers_of(loaded, set_ or [])
-    bounds = Bounds(float(seconds), f"{memory}MB", len(os.sched_getaffinity(0)))
+    bounds = bounds_of(memory, seconds)
     trial = tried(loaded, mapped(data), numbers, bounds, most)
     give(_values(trial), _lines(trial), as_json=as_json)
 
@@ -157,10 +151,7 @@ def _values(trial: Trial) -> dict[str, Any]:
         "pack": trial.pack.name,
         "version": trial.pack.version,
         "digest": trial.pack.digest,
-        "tables": {
-            name: {"rows": held.rows, "left_out": dict(held.left_out)}
-            for name, held in trial.tables.items()
-        },
+        "tables": tables_values(trial.tables),
         "rules": [
             {
                 "rule": each.rule.name,
@@ -193,9 +184,7 @@ def _lines(trial: Trial) -> list[str]:
     lines = [f"pack {trial.pack.name} {trial.pack.version}, digest {trial.pack.digest}"]
     if trial.pack.drafts:
         lines.append(f"drafts, whose leads become no clues: {', '.join(trial.pack.drafts)}")
-    for name, held in trial.tables.items():
-        left = "".join(f"; {what} left out: {n:,}" for what, n in held.left_out.items())
-        lines.append(f"{name}: {held.rows:,} rows{left}")
+    lines += tables_lines(trial.tables)
     for each in trial.outcomes:
         if each.lacking:
             lines.append(f"{each.rule.name}: not run, for there is no {', '.join(each.lacking)}")

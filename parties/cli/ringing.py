@@ -9,19 +9,22 @@ import typer
 
 from parties.cli.asking import AsJson
 from parties.cli.output import give
+from parties.cli.tables import (
+    Data,
+    Plain,
+    TablesMemory,
+    bounds_of,
+    must_be_html,
+    tables_lines,
+    tables_values,
+)
 
 if TYPE_CHECKING:
     from parties.models.rings.ring import Found, Ring
 
 
 def rings(
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            "--data",
-            help="A mapping (TOML), a folder, or files named like the joined tables.",
-        ),
-    ],
+    data: Data,
     most: Annotated[
         int, typer.Option(min=1, max=1000, help="Rings that are told, the first ones.")
     ] = 20,
@@ -31,24 +34,18 @@ def rings(
     page: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="The page to write, with pictures.")
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Tell identifiers in full.")] = False,
-    memory: Annotated[int, typer.Option(min=64, max=1 << 20, help="Of the tables, in MB.")] = 3000,
+    plain: Plain = False,
+    memory: TablesMemory = 3000,
     as_json: AsJson = False,
 ) -> None:
     """Finds claims that persons, vehicles, phones or accounts tie together; they are leads."""
-    import os
-
-    from parties.errors import SettingsError
     from parties.models.mapping import mapped
     from parties.models.rings.finding import find
     from parties.models.rings.page import page_of
-    from parties.models.sandbox import Bounds
     from parties.whole_files import write_whole
 
-    if page is not None and page.suffix != ".html":
-        raise SettingsError(f"{page.name}: must end in .html")
-    bounds = Bounds(memory=f"{memory}MB", threads=len(os.sched_getaffinity(0)))
-    found = find(mapped(data), bounds, most, widest, plain=plain)
+    must_be_html(page)
+    found = find(mapped(data), bounds_of(memory), most, widest, plain=plain)
     if page is not None:
         write_whole(page, page_of(found).encode())
     give(_values(found), _lines(found, page), as_json=as_json)
@@ -56,10 +53,7 @@ def rings(
 
 def _values(found: Found) -> dict[str, Any]:
     return {
-        "tables": {
-            name: {"rows": held.rows, "left_out": dict(held.left_out)}
-            for name, held in found.tables.items()
-        },
+        "tables": tables_values(found.tables),
         "rings_found": found.number,
         "loose": found.loose,
         "too_wide": dict(found.too_wide),
@@ -87,10 +81,7 @@ def _ring(ring: Ring) -> dict[str, Any]:
 def _lines(found: Found, page: Path | None) -> list[str]:
     from parties.models.rings.words import INNOCENT, amount_of, explained, left_out, score_of
 
-    lines = []
-    for name, held in found.tables.items():
-        left = "".join(f"; {what} left out: {n:,}" for what, n in held.left_out.items())
-        lines.append(f"{name}: {held.rows:,} rows{left}")
+    lines = [*tables_lines(found.tables)]
     lines += left_out(found)
     lines.append(f"rings: {found.number:,}, of which {len(found.rings):,} are told")
     for ring in found.rings:
