@@ -71,13 +71,12 @@ def split(edges: Edges, cores: Edges, ordered: Ordered = as_numbered) -> Parts:
         ordered: so that modularity finds the same whatever the order of rows.
     """
     found: list[tuple[Numbers, Numbers]] = []
-    held, rest = _components(edges, HELD)
+    held, rest, _ = _components(edges, HELD)
     found.append(held)
-    taken, _ = _components(cores.where(_among(cores.claims, rest.claims)), None)
+    taken, _, _ = _components(cores.where(_among(cores.claims, rest.claims)), None)
     found.append(taken)
-    held, rest = _components(_shared(rest.where(~_among(rest.claims, taken[0]))), HELD)
+    held, rest, label = _components(_shared(rest.where(~_among(rest.claims, taken[0]))), HELD)
     found.append(held)
-    label = _labels(rest)[0]
     small = np.bincount(label, minlength=1)[label] <= MOST_EDGES
     parts = [
         part
@@ -94,33 +93,27 @@ def split(edges: Edges, cores: Edges, ordered: Ordered = as_numbered) -> Parts:
     return Parts(claims, rings, len(renumbered(rest.claims[~small])[0]))
 
 
-def _labels(edges: Edges) -> tuple[Numbers, Numbers]:
-    """Returns the component of each edge, and how many other claims its thing ties its claim to."""
-    claims, rows = renumbered(edges.claims)
-    things, columns = renumbered(edges.things)
-    label = components(rows, columns + len(claims), len(claims) + len(things))
-    return label[rows], np.bincount(columns)[columns] - 1
-
-
-def _components(edges: Edges, held: int | None) -> tuple[tuple[Numbers, Numbers], Edges]:
-    """Returns claims and rings of the components that are held, and the edges of the others.
+def _components(edges: Edges, held: int | None) -> tuple[tuple[Numbers, Numbers], Edges, Numbers]:
+    """Returns claims and rings of the components that are held; edges of the others, and of which.
 
     Args:
         edges: of a graph.
         held: as `HELD`; None to take every component.
     """
-    label, others = _labels(edges)
+    claims, rows = renumbered(edges.claims)
+    things, columns = renumbered(edges.things)
+    nodes = components(rows, columns + len(claims), len(claims) + len(things))
+    label_of = nodes[: len(claims)]
+    label = label_of[rows]
+    others = np.bincount(columns)[columns] - 1  # claims to which an edge's thing ties its claim
     tied = np.bincount(label, others).astype(np.int64)  # exact below 2^53
-    first = np.zeros(int(edges.claims.max(initial=-1)) + 1, np.int64)
-    first[edges.claims] = label
-    claims = renumbered(edges.claims)[0]
-    label_of = first[claims]
-    sizes = np.bincount(label_of, minlength=len(tied))
+    sizes = np.bincount(label_of)
     good = sizes > 1
     if held is not None:
         good &= held * tied >= sizes * (sizes - 1)
     inside = good[label_of]
-    return (claims[inside], renumbered(label_of[inside])[1]), edges.where(~good[label])
+    left = ~good[label]
+    return (claims[inside], renumbered(label_of[inside])[1]), edges.where(left), label[left]
 
 
 def _among(values: Numbers, others: Numbers) -> Mask:
