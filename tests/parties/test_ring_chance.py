@@ -16,6 +16,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_ring_communities import as_numbered
 
 from parties.models.mapping import mapped
 from parties.models.rings.arrays import components, distinct, renumbered
@@ -164,10 +165,10 @@ def test_what_chance_alone_ties_is_split_up_to_a_size_and_counted_above(tmp_path
 
     nothing = Edges(np.empty(0, np.int64), np.empty(0, np.int64))
     just = MOST_EDGES // 2 + 1
-    small, large = split(chain(just), nothing), split(chain(just + 1), nothing)
+    small, large = (split(chain(number), nothing, as_numbered) for number in (just, just + 1))
     assert (len(small.claims), small.loose) == (just, 0)
     assert (len(large.claims), large.loose) == (0, just + 1)
     core = Edges(np.array([7, 8, 9] * 2), np.repeat([2 * just, 2 * just + 1], 3))
-    parts = split(chain(just + 20), core)
+    parts = split(chain(just + 20), core, as_numbered)
     assert [7, 8, 9] in [parts.claims[parts.rings == n].tolist() for n in set(parts.rings)]
     assert (len(parts.claims), parts.loose) == (10, just + 10)

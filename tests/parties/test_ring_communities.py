@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parties.models.rings.arrays import Numbers
 from parties.models.rings.communities import communities, connected
 from parties.models.rings.splitting import HELD, Edges, split
 
@@ -22,8 +23,13 @@ def edges(pairs: Pairs) -> Edges:
     return Edges(np.array(claims, np.int64), np.array(things, np.int64))
 
 
+def as_numbered(claims: Numbers, things: Numbers) -> tuple[Numbers, Numbers]:
+    """An order of numbers: they are all that claims and things have here."""
+    return np.sort(claims), np.sort(things)
+
+
 def rings(pairs: Pairs, cores: Pairs = ()) -> list[list[int]]:
-    parts = split(edges(pairs), edges(cores))
+    parts = split(edges(pairs), edges(cores), as_numbered)
     found: dict[int, list[int]] = {}
     for claim, ring in zip(parts.claims.tolist(), parts.rings.tolist(), strict=True):
         found.setdefault(ring, []).append(claim)

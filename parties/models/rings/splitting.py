@@ -53,12 +53,7 @@ Ordered: TypeAlias = Callable[[Numbers, Numbers], tuple[Numbers, Numbers]]
 """Puts distinct claims and things into an order that does not depend on how they are numbered."""
 
 
-def as_numbered(claims: Numbers, things: Numbers) -> tuple[Numbers, Numbers]:
-    """Returns claims and things in the order of their numbers."""
-    return np.sort(claims), np.sort(things)
-
-
-def split(edges: Edges, cores: Edges, ordered: Ordered = as_numbered) -> Parts:
+def split(edges: Edges, cores: Edges, ordered: Ordered) -> Parts:
     """Finds rings.
 
     A component that is held is a ring. In another, what chance does not put together are rings, and

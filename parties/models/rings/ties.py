@@ -40,7 +40,6 @@ class Things(NamedTuple):
         claims: how many name it.
         parties: how many different ones these are of, as far as they are known.
         joins: whether it puts claims together.
-        houses: whether it is a repair shop's own.
     """
 
     sorts: Numbers
@@ -48,7 +47,6 @@ class Things(NamedTuple):
     claims: Numbers
     parties: Numbers
     joins: Mask
-    houses: Mask
 
 
 class Ties(NamedTuple):
@@ -149,7 +147,6 @@ def _tied(rows: int, sorts: Sequence[Named], widest: int, *, insured: bool) -> T
                 counts[codes],
                 met,
                 thing.joins & ~houses,
-                houses,
             )
         )
         claims.append(where)
