@@ -18,7 +18,7 @@ from parties.models.mapping import Filled, Taken, opened
 from parties.models.tables import KEYS, TABLES
 
 INCOMING: Final = "greenlane_incoming"
-"""Name under which DuckDB sees a batch while it is put in."""
+"""Name under which DuckDB sees a batch while it is put in, or numbers that are looked up."""
 
 
 class Held(NamedTuple):

@@ -6,12 +6,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from parties.models.filling import INCOMING
 from parties.models.rings.arrays import Numbers
 from parties.models.rings.reading import NUMBERED
 from parties.models.rings.splitting import Ordered
 from parties.models.rings.ties import Ties
-
-_INCOMING = "greenlane_incoming"
 
 
 def by_name(connection: duckdb.DuckDBPyConnection, ties: Ties) -> Ordered:
@@ -23,10 +22,10 @@ def by_name(connection: duckdb.DuckDBPyConnection, ties: Ties) -> Ordered:
     """
 
     def ordered(claims: Numbers, things: Numbers) -> tuple[Numbers, Numbers]:
-        connection.register(_INCOMING, pa.table({"number": claims}))
-        sql = f"SELECT number FROM {NUMBERED} JOIN {_INCOMING} USING (number) ORDER BY claim"  # noqa: S608  # our own words
+        connection.register(INCOMING, pa.table({"number": claims}))
+        sql = f"SELECT number FROM {NUMBERED} JOIN {INCOMING} USING (number) ORDER BY claim"  # noqa: S608  # our own words
         found = connection.sql(sql).fetchnumpy()["number"]
-        connection.unregister(_INCOMING)
+        connection.unregister(INCOMING)
         sorts, codes = ties.things.sorts[things].tolist(), ties.things.codes[things].tolist()
         texts = [ties.values[place][code].as_py() for place, code in zip(sorts, codes, strict=True)]
         order = sorted(range(len(things)), key=lambda at: (sorts[at], texts[at]))

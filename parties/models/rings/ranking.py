@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from parties.models.filling import INCOMING
 from parties.models.rings.arrays import Mask, Numbers, distinct
 from parties.models.rings.chance import UNLIKELY, Beyond, by_chance
 from parties.models.rings.kinds import THINGS
@@ -26,7 +27,6 @@ SHARED: Final = 4
 """A kind of tie counts if one in so many claims of the ring name one thing of it: of the published
 rings, those that share phones and shops at all share them so."""
 
-_INCOMING: Final = "greenlane_incoming"
 _RANKED: Final = """
 SELECT ring, n, parties, kinds, digits, beyond, amount FROM (
     SELECT *, CASE WHEN amount >= 1 THEN length(CAST(CAST(floor(amount) AS HUGEINT) AS VARCHAR))
@@ -111,10 +111,11 @@ def rank(
     sizes, cores = np.bincount(parts.rings, minlength=count), _claims(rings, beyond.cores, count)
     strong = np.bincount(core.rings, core.parties >= LEAST_PARTIES, count) > 0
     sizes_told = np.where(strong, cores, sizes)
-    parties = np.where(strong, _most(core, count), _most(every, count))
+    most_parties = _most(every, count)
+    parties = np.where(strong, _most(core, count), most_parties)
     shared = _kinds(ties, every, sizes, count, ~strong[every.rings] | places)
     shared |= _kinds(ties, core, cores, count, np.ones(len(core.rings), bool))
-    good = (sizes >= LEAST_CLAIMS) & (_most(every, count) >= LEAST_PARTIES)
+    good = (sizes >= LEAST_CLAIMS) & (most_parties >= LEAST_PARTIES)
     kinds = np.maximum(1, shared.sum(axis=1))
     told = good[parts.rings]
     of = parts.rings[told]
@@ -126,11 +127,11 @@ def rank(
         "kinds": kinds[of],
         "beyond": strong[of],
     }
-    connection.register(_INCOMING, pa.table(table))
+    connection.register(INCOMING, pa.table(table))
     amount = "sum(amount)" if "amount" in columns else "CAST(NULL AS DECIMAL(18, 2))"
-    sql = _RANKED.format(amount=amount, incoming=_INCOMING, claims=NUMBERED)
+    sql = _RANKED.format(amount=amount, incoming=INCOMING, claims=NUMBERED)
     rows = connection.execute(sql, {"most": most}).fetchall()
-    connection.unregister(_INCOMING)
+    connection.unregister(INCOMING)
     return int(good.sum()), [
         Ranked(ring, Score(*score), whether, None if amount is None else Decimal(amount))
         for ring, *score, whether, amount in rows

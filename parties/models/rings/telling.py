@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from parties.joining.masked import mask
+from parties.models.filling import INCOMING
 from parties.models.rings.arrays import Numbers
 from parties.models.rings.chance import Beyond
 from parties.models.rings.kinds import THINGS
@@ -21,7 +22,6 @@ from parties.models.rings.splitting import Edges, Parts
 from parties.models.rings.ties import Ties
 from parties.models.wording import worded
 
-_INCOMING: Final = "greenlane_incoming"
 _ROWS: Final = """
 SELECT number, claim{columns} FROM {incoming} JOIN {claims} USING (number)
 """
@@ -67,9 +67,9 @@ class Names:
         links: bool,
     ) -> None:
         named = [column for each in THINGS for column in each.columns if column in columns]
-        connection.register(_INCOMING, pa.table({"number": numbers}))
+        connection.register(INCOMING, pa.table({"number": numbers}))
         terms = "".join(f", {column}" for column in named)
-        sql = _ROWS.format(columns=terms, incoming=_INCOMING, claims=NUMBERED)
+        sql = _ROWS.format(columns=terms, incoming=INCOMING, claims=NUMBERED)
         self.claims: dict[int, str] = {}
         self._roles: dict[tuple[int, str], list[tuple[str, str]]] = {}
         for number, claim, *values in connection.execute(sql).fetchall():
@@ -77,10 +77,10 @@ class Names:
             for column, value in zip(named, values, strict=True):
                 self._roles.setdefault((number, column), []).append((column, value))
         if links:
-            met = connection.execute(_MET.format(incoming=_INCOMING, claims=NUMBERED)).fetchall()
+            met = connection.execute(_MET.format(incoming=INCOMING, claims=NUMBERED)).fetchall()
             for number, record, dimension in met:
                 self._roles.setdefault((number, "record"), []).append((dimension, record))
-        connection.unregister(_INCOMING)
+        connection.unregister(INCOMING)
 
     def roles(self, place: int, numbers: Sequence[int], value: str) -> set[str]:
         """The columns in which claims name a value; of a record, by what they met it."""

@@ -132,8 +132,9 @@ def _tied(rows: int, sorts: Sequence[Named], widest: int, *, insured: bool) -> T
         codes = np.flatnonzero(kept)
         number_of = np.full(len(each.values) + 1, -1, np.int64)  # the last: of no value
         number_of[codes] = next_thing + np.arange(len(codes))
-        pairs = number_of[each.codes] >= 0
-        local, where = number_of[each.codes][pairs] - next_thing, each.claims[pairs]
+        of_pair = number_of[each.codes]
+        pairs = of_pair >= 0
+        local, where = of_pair[pairs] - next_thing, each.claims[pairs]
         known = parties[where] >= 0
         met = distinct(local[known], parties[where[known]])[0]
         met = np.bincount(met, minlength=len(codes))
@@ -186,10 +187,8 @@ def _vehicles(rows: int, named: Mapping[str, Named]) -> Numbers:
 def _houses(things: Numbers, claims: Numbers, shops: Numbers, named: Numbers) -> Mask:
     """Whether nearly all claims that name a thing name one and the same shop."""
     share, of = HOUSE_SHARE
-    there = shops[claims] >= 0
-    keys, counts = np.unique(
-        things[there] * (shops.max(initial=0) + 1) + shops[claims[there]], return_counts=True
-    )
+    there, width = shops[claims] >= 0, shops.max(initial=0) + 1
+    keys, counts = np.unique(things[there] * width + shops[claims[there]], return_counts=True)
     most = np.zeros(len(named), np.int64)
-    np.maximum.at(most, keys // (shops.max(initial=0) + 1), counts)
+    np.maximum.at(most, keys // width, counts)
     return most * of >= named * share
