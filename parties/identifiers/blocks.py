@@ -87,13 +87,6 @@ class Asked:
         return {Block(*each): places for each, places in found.items()}
 
 
-def block_of(kind: str, text: str) -> tuple[Block, int]:
-    """Returns the block of a normalised identifier of a kind that has some, and its place in it."""
-    tail = TAILS[kind]
-    signs, size, place = _read(text[-tail:])
-    return Block(text[:-tail] + signs, size), place
-
-
 @lru_cache(maxsize=1 << 16)
 def _read(tail: str) -> tuple[str, int, int]:
     """What stands for the last characters in a block's name, how many there are, and which it is.
