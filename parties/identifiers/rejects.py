@@ -55,6 +55,7 @@ class RejectReport:
         self.written = 0
         self._leaves = leaves
         self._file: TextIO | None = None
+        self._write_row: Callable[[Sequence[object]], object] | None = None
 
     @property
     def room(self) -> int:
@@ -118,25 +119,24 @@ class RejectReport:
         self.close()
 
     def _write(self, line: Sequence[object]) -> None:
-        if self._file is None:
-            self._file = self._opened()
-            self._write(HEADER)
+        if self._file is None and self._leaves is not None:
+            self._leaves()
         try:
-            csv.writer(self._file).writerow(line)
+            if self._write_row is None:
+                self._file = _opened(self.path)
+                self._write_row = csv.writer(self._file).writerow
+                self._write_row(HEADER)
+            self._write_row(line)
         except OSError as fault:
             raise LocalFault(f"{NAME} cannot be written: {fault.strerror}") from None
 
-    def _opened(self) -> TextIO:
-        if self._leaves is not None:
-            self._leaves()
-        try:
-            # Not through a link that somebody else put there, and never readable in between.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            number = os.open(self.path, flags, 0o600)
-            os.fchmod(number, 0o600)
-        except OSError as fault:
-            raise LocalFault(f"{NAME} cannot be written: {fault.strerror}") from None
-        return os.fdopen(number, "w", encoding="utf-8", newline="")
+
+def _opened(path: Path) -> TextIO:
+    # Not through a link that somebody else put there, and never readable in between.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    number = os.open(path, flags, 0o600)
+    os.fchmod(number, 0o600)
+    return os.fdopen(number, "w", encoding="utf-8", newline="")
 
 
 def masked(value: str) -> str:
