@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 
 from .cells import chosen, dates, money, numbered, timestamps
 from .clock import DAY, FIRST, HOUR, SPAN
 from .geography import BRANDS, CITIES, CLINICS, HOSPITALS, PLACES, ROADS
-from .plan import World
 from .pools import Index, Mask, heavy, mixed
 from .rings import ACCIDENT, AUTO, DELAY
+
+if TYPE_CHECKING:
+    from .plan import World
 
 LINES = pa.array(["auto", "accident", "flight delay"])
 COMPANIES = pa.array([f"insurer-{n:02d}" for n in range(1, 13)])
 FLIGHTS_A_LINE = 150
 _CARRIERS = ("CA", "MU", "CZ", "HU", "3U", "MF", "ZH", "SC", "FM", "GS")
+FLIGHT_NUMBERS = len(_CARRIERS) * FLIGHTS_A_LINE
 FLIGHTS = pa.array(
     [
         style.format(carrier, 100 + 37 * n)
@@ -123,7 +128,6 @@ def table(
     f = fields
     delay = f["line"] == DELAY
     spelling = np.searchsorted((0.85, 0.95), rng.random(len(rows)), side="right")
-    flights = len(_CARRIERS) * FLIGHTS_A_LINE
     return pa.table(
         {
             "claim_no": numbered("CL", rows, 10),
@@ -140,7 +144,8 @@ def table(
             "plate": texts["plate"],
             "vin": texts["vin"],
             "flight_no": chosen(
-                FLIGHTS, np.where(delay, f["flight"] % flights + spelling * flights, -1)
+                FLIGHTS,
+                np.where(delay, f["flight"] % FLIGHT_NUMBERS + spelling * FLIGHT_NUMBERS, -1),
             ),
             "flight_date": dates(np.where(delay, f["time"] // DAY, -1)),
             "policy_start": dates(f["time"] // DAY - f["policy_days"]),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ..clock import DAY, HOUR
 from ..geography import CITIES, CLINICS
-from ..rings import RECORD_CASE
 from .auto import YEAR, window
+from .auto_records import case_many_claims
 from .scheme import Planter, Scheme
 
 WEEKS = 100 * DAY
@@ -19,13 +19,6 @@ def _account_many_insured(p: Planter, people: int = 4, apart: int = WEEKS) -> No
     account = p.new_account()
     for person, after in zip(p.persons(people, 4), p.spread(4, apart), strict=True):
         p.at(after, insured=person, account=account)
-
-
-def _case_many_claims(p: Planter, number: int = 3) -> None:
-    phone = p.new("phone")
-    p.noted(RECORD_CASE, phone=phone)
-    for after in p.spread(number, WEEKS):
-        p.at(after, insured=p.new("person"), phone=phone)
 
 
 def _collector_many_insured(p: Planter, people: int = 4, apart: int = WEEKS) -> None:
@@ -91,7 +84,7 @@ SCHEMES = {
     "account-many-insured": Scheme(
         _account_many_insured, {"within": window(), "least": ({}, {"people": 3})}
     ),
-    "case-many-claims": Scheme(_case_many_claims, {"least": ({}, {"number": 2})}),
+    "case-many-claims": Scheme(case_many_claims, {"least": ({}, {"number": 2})}),
     "collector-many-insured": Scheme(
         _collector_many_insured, {"within": window(), "least": ({}, {"people": 3})}
     ),

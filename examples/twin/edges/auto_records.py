@@ -17,7 +17,8 @@ from ..rings import (
 from .scheme import Make, Planter, Scheme
 
 
-def _case_many_claims(p: Planter, number: int = 3) -> None:
+def case_many_claims(p: Planter, number: int = 3) -> None:
+    """Claims of strangers from one phone, which a record of a case names."""
     phone = p.new("phone")
     p.noted(RECORD_CASE, phone=phone)
     for after in p.spread(number, 100 * DAY):
@@ -67,7 +68,7 @@ def _until(gap: int) -> tuple[dict[str, int], dict[str, int]]:
 
 
 SCHEMES = {
-    "case-many-claims": Scheme(_case_many_claims, {"least": ({}, {"number": 2})}),
+    "case-many-claims": Scheme(case_many_claims, {"least": ({}, {"number": 2})}),
     "drink-driving-before": Scheme(
         _drink_driving_before, {"within": _until(6 * HOUR), "begin": _BEGIN}
     ),

@@ -5,36 +5,34 @@ The numbers are the defaults of the pack `flight_delay`; where it names a source
 
 from __future__ import annotations
 
+from ..claims import FLIGHT_NUMBERS
 from ..clock import DAY
 from ..rings import RECORD_CASE
 from .auto import MONTHS, window
 from .scheme import Planter, Scheme
 
-FLIGHTS = 1_500
-"""Numbers below this are different flights; see `claims.FLIGHTS`."""
-
 
 def _account_many_insured(p: Planter, people: int = 4, apart: int = MONTHS) -> None:
     account = p.new_account()
     for person, after in zip(p.persons(people, 4), p.spread(4, apart), strict=True):
-        p.at(after, insured=person, account=account, flight=p.below(FLIGHTS))
+        p.at(after, insured=person, account=account, flight=p.below(FLIGHT_NUMBERS))
 
 
 def _case_flight(p: Planter, number: int = 3) -> None:
-    phone, flight = p.new("phone"), p.below(FLIGHTS)
+    phone, flight = p.new("phone"), p.below(FLIGHT_NUMBERS)
     p.noted(RECORD_CASE, phone=phone)
     for _ in range(number):
         p.at(0, insured=p.new("person"), phone=phone, flight=flight)
 
 
 def _flight_one_reporter(p: Planter, number: int = 10) -> None:
-    phone, flight = p.new("phone"), p.below(FLIGHTS)
+    phone, flight = p.new("phone"), p.below(FLIGHT_NUMBERS)
     for _ in range(number):
         p.at(0, insured=p.new("person"), phone=phone, flight=flight)
 
 
 def _one_flight(p: Planter, number: int = 4, companies: int = 1, channels: int = 1) -> None:
-    person, flight = p.new("person"), p.below(FLIGHTS)
+    person, flight = p.new("person"), p.below(FLIGHT_NUMBERS)
     for n in range(number):
         fields = {"company": n % companies, "channel": n % channels}
         p.at(0, insured=person, flight=flight, **fields)
@@ -49,21 +47,21 @@ def _three_channels(p: Planter, channels: int = 3) -> None:
 
 
 def _person_many_delays(p: Planter, flights: int = 8, apart: int = MONTHS) -> None:
-    person, first = p.new("person"), p.below(FLIGHTS)
+    person, first = p.new("person"), p.below(FLIGHT_NUMBERS)
     for n, after in enumerate(p.spread(8, apart)):
-        p.at(after, insured=person, flight=(first + n % flights) % FLIGHTS)
+        p.at(after, insured=person, flight=(first + n % flights) % FLIGHT_NUMBERS)
 
 
 def _refunded_before_departure(p: Planter, number: int = 2, before: int = 3_600) -> None:
     """The first ticket is given back `before` seconds before departure, the others an hour."""
-    person, first = p.new("person"), p.below(FLIGHTS)
+    person, first = p.new("person"), p.below(FLIGHT_NUMBERS)
     for n in range(number):
         after, early = n * 20 * DAY, before if n == 0 else 3_600
         leaves = p.start + after
         p.at(
             after,
             insured=person,
-            flight=(first + n) % FLIGHTS,
+            flight=(first + n) % FLIGHT_NUMBERS,
             departure=leaves,
             refunded=leaves - early,
         )

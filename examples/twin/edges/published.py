@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..claims import COMPANIES, FLIGHT_NUMBERS
 from ..clock import DAY, FIRST, HOUR
 from ..geography import CITIES
 from .accident import clinic
-from .flight_delay import FLIGHTS
 from .scheme import Planter
 
-INSURERS = 12
+INSURERS = len(COMPANIES)
 
 
 def _arong_banner(p: Planter) -> None:
@@ -86,7 +86,7 @@ def _shanghai_one_car(p: Planter) -> None:
 def _nanjing_one_flight(p: Planter) -> None:
     """35 policies of one identity on one flight, whose tickets were given back before take-off."""
     begun, person = p.begin("flight_delay", "nanjing-one-flight"), p.new("person")
-    phone, flight, leaves = p.new("phone"), p.below(FLIGHTS), p.start - 3 * HOUR
+    phone, flight, leaves = p.new("phone"), p.below(FLIGHT_NUMBERS), p.start - 3 * HOUR
     for n in range(35):
         p.at(
             0,
@@ -110,7 +110,7 @@ def _nanjing_one_account(p: Planter) -> None:
     """Payouts of 20 identities go to one account."""
     begun, account = p.begin("flight_delay", "nanjing-one-account"), p.new_account()
     for n in range(20):
-        fields = {"account": account, "company": n % INSURERS, "flight": p.below(FLIGHTS)}
+        fields = {"account": account, "company": n % INSURERS, "flight": p.below(FLIGHT_NUMBERS)}
         p.at(n * 15 * DAY, insured=p.new("person"), **fields)
     p.expect("account-many-insured", "lead", "published", range(begun, begun + 20))
 
@@ -118,9 +118,11 @@ def _nanjing_one_account(p: Planter) -> None:
 def _nanjing_many_flights(p: Planter) -> None:
     """900 flights of 20 identities are 45 of each, here in four years; the last 12 are in one."""
     begun, person = p.begin("flight_delay", "nanjing-many-flights"), p.new("person")
-    p.start, first = FIRST + p.below(20 * DAY), p.below(FLIGHTS)
+    p.start, first = FIRST + p.below(20 * DAY), p.below(FLIGHT_NUMBERS)
     for n in range(45):
-        p.at(n * 32 * DAY, insured=person, flight=(first + n) % FLIGHTS, company=n % INSURERS)
+        p.at(
+            n * 32 * DAY, insured=person, flight=(first + n) % FLIGHT_NUMBERS, company=n % INSURERS
+        )
     p.expect("person-many-delays", "lead", "published", range(begun + 33, begun + 45))
 
 
