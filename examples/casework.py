@@ -14,7 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow.parquet as pq
 from pair import Pair, run
 from pyarrow.dataset import dataset
 from signing import PACKS, Signers
@@ -89,7 +88,10 @@ def follow_up(nodes: Pair, signers: Signers, joined: Path, ticket: str) -> Casew
     drafted = signers.act("analyst", "clues", "add", *where)["clues"]
     signers.act("compliance", "clues", "review", *drafted)
     signers.act("compliance", "clues", "transfer", *drafted)
-    rings = planted(nodes.twin)
+    planted = nodes.twin.planted()
+    rings = {
+        claim: f"{ring} {group}" for (ring, group), members in planted.items() for claim in members
+    }
     cases, known, other = look_into(nodes.twin, rings, dict(zip(drafted, claims, strict=True)))
     signers.act("investigator", "clues", "accept", *(each.clue for each in cases))
     for clues, code in ((known, "known"), (other, "innocent")):
@@ -109,7 +111,7 @@ def follow_up(nodes: Pair, signers: Signers, joined: Path, ticket: str) -> Casew
         )
         for party in ("insurer", "police")
     }
-    return Casework(reports, len({*rings.values()}), cases)
+    return Casework(reports, len(planted), cases)
 
 
 def judge(nodes: Pair, joined: Path, leads: Path) -> list[list[str]]:
@@ -127,14 +129,6 @@ def judge(nodes: Pair, joined: Path, leads: Path) -> list[list[str]]:
     return [lead["claims"] for trial in trials for lead in trial["leads"]]
 
 
-def planted(twin: Twin) -> dict[str, str]:
-    """Returns the ring of each claim that is of one."""
-    rows = pq.read_table(twin.rings).to_pylist()
-    return {
-        row["row_no"]: f"{row['ring']} {row['group']}" for row in rows if row["file"] == "claims"
-    }
-
-
 def look_into(
     twin: Twin, rings: Mapping[str, str], clues: Mapping[str, Sequence[str]]
 ) -> tuple[list[Case], list[str], list[str]]:
@@ -142,7 +136,7 @@ def look_into(
 
     Args:
         twin: of which the claims are.
-        rings: of `planted`.
+        rings: claim -> the planted ring that it is of.
         clues: clue -> its claims.
 
     Returns:

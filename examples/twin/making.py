@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .blocks import BLOCK, COLUMNS, SetColumns, block
 from .blocks import clean as clean_block
@@ -44,6 +45,14 @@ class Twin:
     columns: dict[str, SetColumns]
     truth: Truth
     leads: Path | None
+
+    def planted(self) -> dict[tuple[str, int], set[str]]:
+        """Reads the claim numbers of each planted ring, by its name and group."""
+        claims: dict[tuple[str, int], set[str]] = {}
+        for row in pq.read_table(self.rings).to_pylist():
+            if row["file"] == "claims":
+                claims.setdefault((row["ring"], row["group"]), set()).add(row["row_no"])
+        return claims
 
 
 def make_twin(

@@ -211,3 +211,12 @@ RINGS = {
     "reported-stolen-before": _reported_stolen_before,
     "one-flight-many-policies": _one_flight_many_policies,
 }
+
+GROUPS = (
+    "one-shop-nine-cars",
+    "one-driver-many-plates",
+    "family-many-places",
+    "one-phone-many-claimants",
+    "one-injured-many-provinces",
+)
+"""Rings that things tie; of the others each claim stands alone, or its flight ties it."""

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
-from test_rings_on_twin import GROUPS
 from test_rules_on_twin import MAPPING, SEED, joined
 from twin import make_twin
+from twin.schemes import GROUPS
 
 MILLION: Final = 1_000_000
 CPU_SECONDS: Final = 10
@@ -38,10 +38,7 @@ def scale(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     made = make_twin(folder, MILLION, MILLION, SEED)
     pq.write_table(joined(made), folder / "joined.parquet")
     (folder / "joined.toml").write_text(MAPPING, encoding="utf-8")
-    rows: dict[tuple[str, int], set[str]] = {}
-    for row in pq.read_table(folder / "rings.parquet").to_pylist():
-        if row["file"] == "claims" and row["ring"] in GROUPS:
-            rows.setdefault((row["ring"], row["group"]), set()).add(row["row_no"])
+    planted = [frozenset(row) for (ring, _), row in made.planted().items() if ring in GROUPS]
     command = [sys.executable, "-m", "parties", "models", "rings", "--most", "100", "--json"]
     command += ["--data", str(folder / "joined.toml"), "--page", str(folder / "rings.html")]
     told = folder / "told.json"
@@ -52,7 +49,7 @@ def scale(tmp_path_factory: pytest.TempPathFactory) -> Scale:
     assert status == 0
     cpu = used.ru_utime + used.ru_stime
     found = json.loads(told.read_bytes())
-    return Scale(found, [*map(frozenset, rows.values())], cpu, used.ru_maxrss / 1024)
+    return Scale(found, planted, cpu, used.ru_maxrss / 1024)
 
 
 def test_planted_rings_are_the_first_and_whole(scale: Scale) -> None:

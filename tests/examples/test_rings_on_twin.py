@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_rules_on_twin import MAPPING, SEED, joined
 from twin import make_twin
+from twin.schemes import GROUPS
 
 from parties.models.mapping import mapped
 from parties.models.rings.finding import find
@@ -15,14 +16,6 @@ from parties.models.rings.ring import Found
 from parties.models.sandbox import Bounds
 
 CLAIMS, RECORDS = 9_000, 6_000
-GROUPS = (
-    "one-shop-nine-cars",
-    "one-driver-many-plates",
-    "family-many-places",
-    "one-phone-many-claimants",
-    "one-injured-many-provinces",
-)
-"""Rings that things tie; of the others each claim stands alone, or its flight ties it."""
 FIRST = 10
 
 
@@ -32,10 +25,8 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Found, dict[str, set
     made = make_twin(folder, CLAIMS, RECORDS, SEED)
     pq.write_table(joined(made), folder / "joined.parquet")
     (folder / "joined.toml").write_text(MAPPING, encoding="utf-8")
-    planted: dict[str, set[str]] = {}
-    for row in pq.read_table(folder / "rings.parquet").to_pylist():
-        if row["file"] == "claims":
-            planted.setdefault(row["ring"], set()).add(row["row_no"])
+    planted = {ring: claims for (ring, _), claims in made.planted().items()}
+    assert len(planted) == len(made.planted())  # one group of each
     return find(mapped([folder / "joined.toml"]), Bounds(), most=FIRST), planted
 
 

@@ -110,9 +110,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
             assert each.found == len(each.leads)
             for lead in each.leads:
                 claims[each.rule.name].update(lead.claims)
-    for row in pq.read_table(folder / "rings.parquet").to_pylist():
-        if row["file"] == "claims":
-            claims[f"ring {row['ring']}"].add(row["row_no"])
+    for (ring, _), planted in twin.planted().items():
+        claims[f"ring {ring}"] |= planted
     return dict(claims)
 
 

@@ -22,13 +22,13 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow.parquet as pq
 from watching import Watch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 from pair import DISCLOSED, Pair, run
 from signing import Signers
 from twin import Twin, make_twin
+from twin.schemes import GROUPS
 
 from parties.models.loading import names
 
@@ -37,14 +37,6 @@ BOUNDS: Final = {"seconds": (30, 12), "peak_mb": (4096, 4096)}
 """What must be reached for a million rows a side on two cores that do nothing else, and what is
 aimed at."""
 MILLION: Final = 1_000_000
-GROUPS: Final = (
-    "one-shop-nine-cars",
-    "one-driver-many-plates",
-    "family-many-places",
-    "one-phone-many-claimants",
-    "one-injured-many-provinces",
-)
-"""Planted rings that things tie; of the others each claim stands alone, or its flight ties it."""
 MAPPING: Final = """
 [claims]
 files = ["{claims}"]
@@ -134,14 +126,11 @@ def ticket_of(nodes: Pair, folder: Path) -> tuple[str, str]:
 
 def places(twin: Twin, rings: list[dict[str, Any]]) -> dict[str, list[int | None]]:
     """Returns the place of each planted ring that ties make, None where none has its claims."""
-    planted: dict[tuple[str, int], set[str]] = {}
-    for row in pq.read_table(twin.rings).to_pylist():
-        if row["file"] == "claims" and row["ring"] in GROUPS:
-            planted.setdefault((row["ring"], row["group"]), set()).add(row["row_no"])
     at = {frozenset(each["claims"]): each["rank"] for each in rings}
     found: dict[str, list[int | None]] = {}
-    for (name, _), claims in planted.items():
-        found.setdefault(name, []).append(at.get(frozenset(claims)))
+    for (name, _), claims in twin.planted().items():
+        if name in GROUPS:
+            found.setdefault(name, []).append(at.get(frozenset(claims)))
     return found
 
 
