@@ -116,17 +116,22 @@ def follow_up(nodes: Pair, signers: Signers, joined: Path, ticket: str) -> Casew
 
 def judge(nodes: Pair, joined: Path, leads: Path) -> list[list[str]]:
     """Tries all packs over joined rows, writes their leads; returns the claims of each."""
-    mapping, twin = leads.with_name("rules.toml"), nodes.twin
-    text = MAPPING.read_text(encoding="utf-8")
-    for name, path in (("claims.parquet", twin.claims), ("joined.parquet", joined)):
-        text = text.replace(f'"{name}"', json.dumps(str(path.resolve())))
-    mapping.write_text(text, encoding="utf-8")
+    mapping = leads.with_name("rules.toml")
+    mapping.write_text(filled(nodes.twin.claims, joined), encoding="utf-8")
     trials = [
         run("models", "try", pack, "--data", str(mapping), "--most", str(MOST)) for pack in PACKS
     ]
     lines = [json.dumps(trial, ensure_ascii=False) + "\n" for trial in trials]
     leads.write_text("".join(lines), encoding="utf-8")
     return [lead["claims"] for trial in trials for lead in trial["leads"]]
+
+
+def filled(claims: Path, joined: Path) -> str:
+    """Returns the text of the mapping, with the files of claims and of joined rows in it."""
+    text = MAPPING.read_text(encoding="utf-8")
+    for name, path in (("claims.parquet", claims), ("joined.parquet", joined)):
+        text = text.replace(f'"{name}"', json.dumps(str(path.resolve())))
+    return text
 
 
 def look_into(

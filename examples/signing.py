@@ -71,16 +71,20 @@ class Signers:
         return os.environ | {"GREENLANE_OPERATOR_PASSPHRASE": self._passphrases[role]}
 
 
-def draft(nodes: Pair, get: Sequence[str], file: Path) -> str:
+def draft(
+    nodes: Pair, get: Sequence[str], file: Path, ways: Sequence[str] = ("count", "match")
+) -> str:
     """Drafts a ticket by which the insurer counts, and then learns these columns of the police.
 
-    Returns its id. The packs of rules that come along may judge what it learns.
+    Returns its id. The packs of rules that come along may judge what it learns. Without `count`
+    among the ways it learns at once.
     """
     report = run(
         *("ticket", "draft", "--settings", str(nodes.settings("insurer")), "--peer", "police"),
         *("--purpose", "staged accidents, joint action of the month", "--case", "2026-11"),
         *("--legal-basis", "Data Security Law, art. 35", "--floor", "0", "--runs", "2"),
-        *("--way", "count", "--way", "match", "--out", str(file)),
+        *("--out", str(file)),
+        *(word for way in ways for word in ("--way", way)),
         *(word for column in get for word in ("--get", column)),
         *(word for pack in PACKS for word in ("--rules", pack)),
     )

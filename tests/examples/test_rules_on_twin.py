@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from casework import MAPPING as RULES
 from twin import Twin, make_twin
 
 from parties.models.checking import checked
@@ -20,44 +21,12 @@ from psi import _core
 
 CLAIMS, RECORDS, SEED = 30_000, 20_000, 20_240_817
 
-MAPPING = """
-[claims]
-files = ["claims.parquet"]
-[claims.columns]
-claim = "claim_no"
-line = { column = "line", words = { "flight delay" = "flight_delay" } }
-company = "company"
-policy = "policy_no"
-policy_start = "policy_start"
-happened = "accident_time"
-amount = "amount"
-insured = { column = "insured_id", kind = "resident_id" }
-driver = { column = "driver_id", kind = "resident_id" }
-claimant = { column = "claimant_id", kind = "resident_id" }
-phone = { column = "report_phone", kind = "phone" }
-plate = { column = "plate", kind = "plate" }
-vin = { column = "vin", kind = "vin" }
-shop = "repair_shop"
-hospital = "hospital"
-city = { column = "accident_place", up_to = "市" }
-flight = { column = "flight_no", kind = "flight" }
-flight_date = "flight_date"
-[records]
-files = ["records.parquet"]
-[records.columns]
-record = "record_no"
-kind = { column = "record_type", words = { "drunk driving" = "drink_driving" } }
-begun = "event_time"
-[links]
-files = ["joined.parquet"]
-[links.columns]
-claim = "claim_no"
-record = "record_no"
-dimension = { column = "greenlane_set", words = { plate = "vehicle", vin = "vehicle" } }
-[links.columns.role]
-column = "greenlane_column"
-words = { insured_id = "insured", driver_id = "driver", claimant_id = "claimant" }
-"""
+MAPPING = (
+    RULES.read_text(encoding="utf-8")
+    .replace("joined.parquet", "records.parquet", 1)  # the records: all of them, not those joined
+    .replace("police.", "")
+)
+"""That of the demo, for rows that are joined here."""
 
 FOUND_BY = {
     "one-shop-nine-cars": "shop-same-reporter",

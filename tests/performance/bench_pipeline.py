@@ -25,8 +25,9 @@ from typing import Any, Final
 from watching import Watch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-from pair import DISCLOSED, Pair, run
-from signing import Signers
+from casework import filled
+from pair import DISCLOSED, Pair
+from signing import Signers, draft
 from twin import Twin, make_twin
 from twin.schemes import GROUPS
 
@@ -37,45 +38,6 @@ BOUNDS: Final = {"seconds": (30, 12), "peak_mb": (4096, 4096)}
 """What must be reached for a million rows a side on two cores that do nothing else, and what is
 aimed at."""
 MILLION: Final = 1_000_000
-MAPPING: Final = """
-[claims]
-files = ["{claims}"]
-[claims.columns]
-claim = "claim_no"
-line = {{ column = "line", words = {{ "flight delay" = "flight_delay" }} }}
-company = "company"
-policy = "policy_no"
-policy_start = "policy_start"
-happened = "accident_time"
-amount = "amount"
-insured = {{ column = "insured_id", kind = "resident_id" }}
-driver = {{ column = "driver_id", kind = "resident_id" }}
-claimant = {{ column = "claimant_id", kind = "resident_id" }}
-phone = {{ column = "report_phone", kind = "phone" }}
-plate = {{ column = "plate", kind = "plate" }}
-vin = {{ column = "vin", kind = "vin" }}
-shop = "repair_shop"
-hospital = "hospital"
-city = {{ column = "accident_place", up_to = "市" }}
-flight = {{ column = "flight_no", kind = "flight" }}
-flight_date = "flight_date"
-[records]
-files = ["{joined}"]
-[records.columns]
-record = "police.record_no"
-kind = {{ column = "police.record_type", words = {{ "drunk driving" = "drink_driving" }} }}
-begun = "police.event_time"
-[links]
-files = ["{joined}"]
-[links.columns]
-claim = "claim_no"
-record = "police.record_no"
-dimension = {{ column = "greenlane_set", words = {{ plate = "vehicle", vin = "vehicle" }} }}
-[links.columns.role]
-column = "greenlane_column"
-words = {{ insured_id = "insured", driver_id = "driver", claimant_id = "claimant" }}
-"""
-"""What the insurer knows after the match, as joined tables: records are those that it met."""
 
 
 class Insurer:
@@ -110,18 +72,12 @@ def ticket_of(nodes: Pair, folder: Path) -> tuple[str, str]:
     The analyst's passphrase is left in the environment: some commands need to know who asks.
     """
     file = folder / "ticket.json"
-    drafted = run(
-        *("ticket", "draft", "--settings", str(nodes.settings("insurer")), "--peer", "police"),
-        *("--purpose", "a benchmark", "--case", "bench", "--legal-basis", "none: made-up rows"),
-        *("--floor", "0", "--runs", "1", "--way", "match", "--out", str(file)),
-        *(word for column in DISCLOSED["police"] for word in ("--get", column)),
-        *(word for pack in names() for word in ("--rules", pack)),
-    )
+    number = draft(nodes, DISCLOSED["police"], file, ways=("match",))
     signers = Signers(nodes, folder / "people")
     for stage in ("run", "disclosure"):
         signers.sign(file, stage)
     os.environ.update(signers.environment("analyst"))
-    return str(file), str(drafted["ticket"])
+    return str(file), number
 
 
 def places(twin: Twin, rings: list[dict[str, Any]]) -> dict[str, list[int | None]]:
@@ -139,8 +95,7 @@ def pipeline(nodes: Pair, folder: Path) -> dict[str, Any]:
     ticket, number = ticket_of(nodes, folder)
     analyst, joined = str(folder / "people/analyst"), folder / "joined.parquet"
     mapping = folder / "joined.toml"
-    text = MAPPING.format(claims=nodes.twin.claims, joined=joined)
-    mapping.write_text(text, encoding="utf-8")
+    mapping.write_text(filled(nodes.twin.claims, joined), encoding="utf-8")
     insurer = Insurer(folder / "insurer")
     with Watch(folder / "police") as police:
         settings = str(nodes.settings("police"))
