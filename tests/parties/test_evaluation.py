@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
-from math import comb
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import Run
 
-from parties.cli import main
 from parties.errors import SourceError
 from parties.judgements import judges
 from parties.models.evaluation.evaluating import Evaluation, evaluate
@@ -25,7 +22,6 @@ from parties.models.evaluation.scoring import FalseLead, score
 from parties.models.evaluation.truth import COLUMNS, Group, read
 from parties.models.evaluation.words import because, lines_of, missed_said
 from parties.models.filling import fill
-from parties.models.intervals import Share
 from parties.models.loading import folder_of, load
 from parties.models.mapping import mapped
 from parties.models.sandbox import Bounds, opened
@@ -34,58 +30,6 @@ from parties.models.trying import Lead, Outcome
 AUTO = load(folder_of("auto"))
 RULE = next(rule for rule in AUTO.rules if rule.name == "vehicle-many-claims")
 BOUNDS = Bounds(60, "1GB", 2)
-
-
-# Intervals
-
-
-@pytest.mark.parametrize(
-    ("number", "of", "low", "high"),
-    [
-        # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in
-        # Medicine 17 (1998), table I, method 3.
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-        # Of the textbook: all of n is at least n / (n + z^2).
-        (10, 10, 0.7225, 1.0),
-        (1, 1, 0.2065, 1.0),
-    ],
-)
-def test_intervals_are_those_that_were_published(
-    number: int, of: int, low: float, high: float
-) -> None:
-    found = Share(number, of).interval
-    assert found is not None
-    assert tuple(round(end, 4) for end in found) == (low, high)
-
-
-def test_of_none_there_is_no_share_and_no_interval() -> None:
-    assert (Share(0, 0).value, Share(0, 0).interval) == (None, None)
-
-
-@pytest.mark.parametrize("of", [5, 20, 40, 100])
-def test_an_interval_covers_the_share_that_made_it_about_as_often_as_it_says(of: int) -> None:
-    """Brown, Cai and DasGupta, section 3.1: on the average over p near 95 %, for n from 10 on."""
-    intervals = [Share(k, of).interval or (0.0, 1.0) for k in range(of + 1)]
-    shares = [n / 400 for n in range(1, 400)]
-    covered = [
-        sum(
-            comb(of, k) * p**k * (1 - p) ** (of - k)
-            for k, (low, high) in enumerate(intervals)
-            if low <= p <= high
-        )
-        for p in shares
-    ]
-    assert 0.94 < sum(covered) / len(covered) < 0.965
-    for k, (low, high) in enumerate(intervals):
-        assert 0 <= low <= k / of <= high <= 1
-        other = intervals[of - k]
-        assert (round(1 - other[1], 12), round(1 - other[0], 12)) == (
-            round(low, 12),
-            round(high, 12),
-        )
 
 
 # Scores
@@ -244,7 +188,7 @@ def folder(tmp_path: Path) -> Path:
 
 def evaluated(folder: Path) -> Evaluation:
     tables = mapped([folder / "claims.csv"])
-    return evaluate(AUTO, tables, folder / "known.csv", {}, BOUNDS)
+    return evaluate(AUTO, tables, folder / "known.csv", {}, BOUNDS, 20)
 
 
 def test_a_pack_is_run_and_scored(folder: Path) -> None:
@@ -268,7 +212,7 @@ def test_a_wrong_parameter_shows(folder: Path) -> None:
     tables = mapped([folder / "claims.csv"])
     for days, found, near in ((364, 0, 0), (366, 1, 1)):
         numbers = {RULE.name: {"within": days}}
-        told = evaluate(AUTO, tables, folder / "known.csv", numbers, BOUNDS)
+        told = evaluate(AUTO, tables, folder / "known.csv", numbers, BOUNDS, 20)
         mine = next(each for each in told.scores if each.rule.name == RULE.name)
         assert (mine.found.number, mine.near_found.number) == (found, near)
     assert "found</h2>\n<ul>\n<li>vehicle-many-claims: out" in page_of(told)
@@ -285,7 +229,7 @@ def test_identifiers_are_masked_unless_they_are_asked_for(tmp_path: Path) -> Non
     (tmp_path / "known.csv").write_text(f"{HEAD}\n{ROW}\n", encoding="utf-8")
     tables = mapped([tmp_path / "claims.csv"])
     told = {
-        plain: evaluate(AUTO, tables, tmp_path / "known.csv", {}, BOUNDS, plain=plain)
+        plain: evaluate(AUTO, tables, tmp_path / "known.csv", {}, BOUNDS, 20, plain=plain)
         for plain in (True, False)
     }
     shown = {
@@ -353,22 +297,13 @@ def test_the_page_shows_each_share_as_a_bar_and_reaches_nothing(folder: Path) ->
     assert not judges(page)
 
 
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: Any, *words: object) -> tuple[int, str]:
-    monkeypatch.setattr("sys.argv", ["greenlane", "models", "evaluate", *map(str, words)])
-    with pytest.raises(SystemExit) as left:
-        main()
-    out, err = capsys.readouterr()
-    return int(left.value.code or 0), out + err
-
-
-def test_the_command_tells_all_of_it(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = ("auto", "--data", folder / "claims.csv", "--truth", folder / "known.csv")
+def test_the_command_tells_all_of_it(run: Run, folder: Path) -> None:
+    given = ("--data", folder / "claims.csv", "--truth", folder / "known.csv")
+    words = ("models", "evaluate", "auto", *given)
     page = folder / "page.html"
-    status, out = run(capsys, monkeypatch, *given, "--page", page, "--json")
-    told = json.loads(out)
-    assert status == 0
+    left = run(*words, "--page", page, "--json")
+    told = left.json
+    assert (left.status, left.err) == (0, "")
     assert (told["groups"], told["unknown_claims"], told["confidence"]) == (3, 5, 0.95)
     (mine,) = [each for each in told["rules"] if each["rule"] == RULE.name]
     assert (mine["planted"], mine["found"], mine["missed"], mine["false"]) == (2, 1, 1, 1)
@@ -384,14 +319,12 @@ def test_the_command_tells_all_of_it(
     assert (wrong["amount"], wrong["near_misses"], wrong["others"]) == ("600.00", [], [])
     assert page.stat().st_mode & 0o777 == 0o600
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    status, out = run(capsys, monkeypatch, *given, "--set", "vehicle-many-claims.within=366")
-    assert status == 0
-    assert "near-miss found by vehicle-many-claims: out, at the edge of within" in out
+    left = run(*words, "--set", "vehicle-many-claims.within=366")
+    assert left.status == 0
+    assert "near-miss found by vehicle-many-claims: out, at the edge of within" in left.out
 
 
-def test_the_command_leaves_with_the_codes_of_its_errors(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_leaves_with_the_codes_of_its_errors(run: Run, folder: Path) -> None:
     given = ("auto", "--data", folder / "claims.csv", "--truth")
     for status, words in (
         (3, (*given, folder / "known.csv", "--page", "page.pdf")),
@@ -399,4 +332,4 @@ def test_the_command_leaves_with_the_codes_of_its_errors(
         (4, (*given, folder / "none.csv")),
         (3, ("bogus", *given[1:], folder / "known.csv")),
     ):
-        assert run(capsys, monkeypatch, *words)[0] == status
+        assert run("models", "evaluate", *words).status == status

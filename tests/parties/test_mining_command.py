@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from commands import WORDS, Run
 from desks import INVESTIGATOR, TICKET, Desks, desks, lead
 from make_history import history
 
 from parties.audit.showing import lines_of
-from parties.cli import main
 from parties.clues.concluded import Concluded, concluded
 from parties.clues.erasing import erase
 from parties.clues.leads import read_leads
 from parties.errors import OperatorRefused, PackRefused, SettingsError, SourceError
 from parties.founding import FILE
 from parties.models.mining.outcomes import Case, of_ledger
-from parties.operators import keys as operator_keys
 from parties.operators.issuing import issue_operator
-from parties.operators.keys import PASSPHRASE
 from parties.settings_file import load
-
-
-class Left(NamedTuple):
-    """How a command left."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Left]:
-    def run(*words: object) -> Left:
-        monkeypatch.setattr("sys.argv", ["greenlane", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        told = capsys.readouterr()
-        return Left(int(left.value.code or 0), told.out, told.err)
-
-    return run
-
-
-Run = Callable[..., Left]
 
 
 def test_the_command_tells_sets_writes_drafts_and_the_page(run: Run, tmp_path: Path) -> None:
@@ -171,9 +140,7 @@ def test_outcomes_are_what_the_clues_of_the_ledger_came_to(ledgers: Desks) -> No
             for n, (clue, outcome) in enumerate(expected, 1)
         )
         outcomes = of_ledger(found)
-        assert {each.confirmed for each in map(outcomes.cases.get, ("C-1-1", "C-2-2")) if each} == {
-            True
-        }
+        assert {outcomes.cases[each].confirmed for each in ("C-1-1", "C-2-2")} == {True}
         assert {outcomes.cases[each].confirmed for each in ("C-3-1", "C-5-2")} == {False}
         assert outcomes.cases["C-1-1"] == outcomes.cases["C-1-2"] == Case(made[0], True)
         assert outcomes.neither == {"C-4-1", "C-4-2"}
@@ -206,14 +173,12 @@ def test_clues_that_were_merged_are_one_case_and_erased_ones_have_no_claims(
 
 
 def test_the_ledger_is_mined_by_those_who_work_on_clues(
-    run: Run, tmp_path: Path, ledgers: Desks, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, ledgers: Desks
 ) -> None:
     followed(ledgers)
-    monkeypatch.setattr(operator_keys, "ROUNDS", 1000)
-    monkeypatch.setenv(PASSPHRASE, "correct horse battery")
     file = tmp_path / "insurer" / FILE
     for person, role in (("wu", "analyst"), ("lin", "auditor")):
-        issue_operator(load(file), person, role, tmp_path / person, "correct horse battery")  # type: ignore[arg-type]
+        issue_operator(load(file), person, role, tmp_path / person, WORDS)  # type: ignore[arg-type]
     claims = [f"C-{n}-{m},{n * m},{'A' if n < 3 else 'B'}" for n in range(1, 8) for m in (1, 2)]
     data = tmp_path / "claims.csv"
     data.write_text("\n".join(["claim,amount,plate", *claims, ""]))
