@@ -96,7 +96,7 @@ def test_what_is_planted_is_found_first_whatever_the_seed_and_little_else_is(
 
 
 def test_where_nothing_is_planted_nothing_is_found(tmp_path: Path) -> None:
-    """Of 100 seeds at most five may find anything; without adjusting, some thirty sets would."""
+    """Of 100 seeds at most five may find anything, whatever the number of sets that are tested."""
     found = {}
     for seed in range(30, 38):
         made = history(seed, 200, planted=0.3, base=0.3, size=4, undecided=0)
