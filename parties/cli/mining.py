@@ -53,6 +53,7 @@ def mine(
     from parties.models.mapping import mapped
     from parties.models.mining import drafts as drafting
     from parties.models.mining.finding import mine as mine_
+    from parties.models.mining.outcomes import of_file
     from parties.models.mining.page import page_of
     from parties.models.tables import LINES
     from parties.whole_files import write_whole
@@ -65,25 +66,17 @@ def mine(
     if drafts is not None:
         drafting.must_be_free(drafts)
     bounds = bounds_of(memory)
-    known = _of_file(outcomes) if outcomes is not None else _of_node(settings, as_)
+    known = of_file(outcomes) if outcomes is not None else _of_node(settings, as_)
     mined = mine_(mapped(data), line, known, bounds, least, longest, others=others)
     if page is not None and mined.rated is None:
         raise SourceError(mined.why_not)
     if drafts is not None and mined.proposed:
-        columns = frozenset(
-            f"{name}.{column}" for name, each in mined.tables.items() for column in each.columns
-        )
-        day = datetime.now(UTC).date()
-        drafting.write(drafting.pack_of(mined.proposed, line, columns, day, mined.whom), drafts)
+        day, amounts = datetime.now(UTC).date(), "amount" in mined.tables["claims"].columns
+        pack = drafting.pack_of(mined.proposed, line, day, mined.whom, amounts=amounts)
+        drafting.write(pack, drafts)
     if page is not None and mined.rated is not None:
         write_whole(page, page_of(mined, mined.rated).encode())
     give(values_of(mined, known), lines_of(mined, known, drafts, page), as_json=as_json)
-
-
-def _of_file(path: Path) -> Outcomes:
-    from parties.models.mining.outcomes import of_file
-
-    return of_file(path)
 
 
 def _of_node(path: Path | None, as_: Path | None) -> Outcomes:

@@ -77,6 +77,12 @@ class Rule(NamedTuple):
         numbers = self.numbers(changed)
         return {name: typed(numbers[name], each.unit) for name, each in self.parameters.items()}
 
+    @property
+    def entries(self) -> dict[str, Any]:
+        """All that it says, with parameters as entries too, as its digest and its file have it."""
+        parameters = {name: each._asdict() for name, each in self.parameters.items()}
+        return self._asdict() | {"parameters": parameters}
+
 
 class Pack(NamedTuple):
     """A pack of rules for one line of business.
@@ -108,11 +114,7 @@ class Pack(NamedTuple):
         return hashlib.sha256(canonical.encode(self._told())).hexdigest()
 
     def _told(self) -> dict[str, Any]:
-        rules = [
-            rule._asdict()
-            | {"parameters": {name: each._asdict() for name, each in rule.parameters.items()}}
-            for rule in self.rules
-        ]
+        rules = [rule.entries for rule in self.rules]
         return self._asdict() | {"format": FORM, "rules": rules}
 
 

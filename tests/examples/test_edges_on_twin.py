@@ -74,7 +74,9 @@ def told(twin: Twin) -> list[Told]:
 @pytest.fixture(scope="module")
 def evaluations(twin: Twin) -> dict[str, Evaluation]:
     tables = mapped([twin.leads.with_name("joined.toml")])
-    return {name: evaluate(pack, tables, twin.leads, {}, Bounds()) for name, pack in PACKS.items()}
+    return {
+        name: evaluate(pack, tables, twin.leads, {}, Bounds(), 20) for name, pack in PACKS.items()
+    }
 
 
 def test_every_edge_of_every_rule_is_planted_inside_and_outside(told: list[Told]) -> None:

@@ -34,7 +34,6 @@ from parties.models.mining.standing_out import Proposed
 from parties.models.mining.words import OF_WHOM, WITH_OTHERS, title
 from parties.models.pack import TO_WRITE
 from parties.models.sandbox import Bounds, opened
-from parties.models.tables import TABLES
 from parties.models.trying import tried
 
 BOUNDS = Bounds(60, "1GB", 1)
@@ -290,8 +289,8 @@ def test_a_draft_of_every_fact_is_checked_and_selects_what_was_counted(tmp_path:
     several = [tuple(sorted(random.sample(range(items), 3))) for _ in range(12)]
     sets = [*((n,) for n in range(items)), *several]
     sets = [each for each in sets if len({found.items[i].place for i in each}) == len(each)]
-    columns = frozenset(f"{t}.{c}" for t in TABLES for c in TABLES[t])
-    pack = pack_of([as_proposed(facts, found, each) for each in sets], "auto", columns, DAY)
+    proposed = [as_proposed(facts, found, each) for each in sets]
+    pack = pack_of(proposed, "auto", DAY, amounts=True)
     write(pack, tmp_path / "drafts")
     assert checked(tmp_path / "drafts") == pack
     selected: dict[frozenset[str], int] = Counter()
@@ -316,8 +315,8 @@ def test_a_draft_of_a_node_that_knows_no_amounts_needs_none(tmp_path: Path) -> N
     outcomes = of_file(History(claims, (), (), made.outcomes).write(tmp_path / "data"))
     facts = read(mapped([tmp_path / "data"]), "auto", BOUNDS)
     found = frequent(facts, gather(facts, outcomes), 2, 1)
-    columns = frozenset(("claims.claim", "claims.happened"))
-    write(pack_of([as_proposed(facts, found, (0,))], "auto", columns, DAY), tmp_path / "drafts")
+    proposed = [as_proposed(facts, found, (0,))]
+    write(pack_of(proposed, "auto", DAY, amounts=False), tmp_path / "drafts")
     pack = checked(tmp_path / "drafts")
     assert {*pack.columns["claims"]} == {"claim", "happened"}
     (outcome,) = tried(pack, mapped([tmp_path / "data"]), {}, BOUNDS).outcomes
@@ -329,9 +328,8 @@ def test_no_identifier_leaves_in_a_draft(tmp_path: Path) -> None:
     outcomes = of_file(full(71).write(tmp_path / "data"))
     facts = read(mapped([tmp_path / "data"]), "auto", BOUNDS)
     found = frequent(facts, gather(facts, outcomes), 2, 1)
-    columns = frozenset(f"{t}.{c}" for t in TABLES for c in TABLES[t])
     proposed = [as_proposed(facts, found, (n,)) for n in range(len(found.items))]
-    write(pack_of(proposed, "auto", columns, DAY), tmp_path / "drafts")
+    write(pack_of(proposed, "auto", DAY, amounts=True), tmp_path / "drafts")
     texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "drafts").iterdir()]
     assert any("O''Brien" in text for text in texts)
     assert not any("ID-" in text for text in texts)
@@ -359,8 +357,8 @@ def test_names_that_few_have_that_are_many_or_that_judge_are_not_told(
 
 def draft_of(folder: Path, made: History) -> Path:
     found = mined(folder / "data", made, longest=2)
-    columns = frozenset(f"{t}.{c}" for t, held in found.tables.items() for c in held.columns)
-    write(pack_of(found.proposed, "auto", columns, DAY), folder / "drafts")
+    amounts = "amount" in found.tables["claims"].columns
+    write(pack_of(found.proposed, "auto", DAY, amounts=amounts), folder / "drafts")
     return folder / "drafts"
 
 

@@ -14,9 +14,6 @@ from parties.models.pack import Pack
 from parties.models.sandbox import Bounds, opened
 from parties.models.trying import Trial, tried_over
 
-MOST_TOLD: Final = 20
-"""False leads of a rule that are told, unless more are asked for."""
-
 
 class Evaluation(NamedTuple):
     """What a pack found of what is known, and besides.
@@ -40,7 +37,7 @@ def evaluate(
     truth: Path,
     numbers: Mapping[str, Mapping[str, int]],
     bounds: Bounds,
-    most: int = MOST_TOLD,
+    most: int,
     *,
     plain: bool = False,
 ) -> Evaluation:

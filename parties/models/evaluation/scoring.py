@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from parties.models.evaluation.truth import ANY, EITHER, LEAD, NO_LEAD, Group
 from parties.models.intervals import Share
 from parties.models.pack import Rule
 from parties.models.trying import Lead, Outcome
+
+T = TypeVar("T")
 
 
 class Missed(NamedTuple):
@@ -72,7 +74,7 @@ def score(outcome: Outcome, groups: Sequence[Group]) -> Score:
         none = Share(0, 0)
         return Score(rule, why, none, none, none, (), (), ())
     leads = [frozenset(lead.claims) for lead in outcome.leads]
-    holding = _places(leads)
+    holding = _by_claim(enumerate(leads))
     missed = [
         Missed(each, held)
         for each in planted
@@ -80,7 +82,7 @@ def score(outcome: Outcome, groups: Sequence[Group]) -> Score:
     ]
     near_found = [each for each in near if any(claim in holding for claim in each.claims)]
     may = {claim for each in groups if _may_hold(each, rule) for claim in each.claims}
-    naming = _naming(groups)
+    naming = _by_claim((each, each.claims) for each in groups)
     wrong = [
         _false(lead, rule, naming)
         for lead, claims in zip(outcome.leads, leads, strict=True)
@@ -123,13 +125,13 @@ def _may_hold(group: Group, rule: Rule) -> bool:
     return group.rule in (rule.name, ANY) and group.expected in (LEAD, EITHER)
 
 
-def _places(leads: Sequence[frozenset[str]]) -> Mapping[str, list[int]]:
-    """Returns for each claim in which leads it is."""
-    places: dict[str, list[int]] = defaultdict(list)
-    for place, claims in enumerate(leads):
+def _by_claim(held: Iterable[tuple[T, Iterable[str]]]) -> Mapping[str, list[T]]:
+    """Returns for each claim all that hold it, in their order."""
+    by: dict[str, list[T]] = defaultdict(list)
+    for each, claims in held:
         for claim in claims:
-            places[claim].append(place)
-    return dict(places)
+            by[claim].append(each)
+    return dict(by)
 
 
 def _most_held(
@@ -137,15 +139,6 @@ def _most_held(
 ) -> int:
     near = {place for claim in group.claims for place in holding.get(claim, ())}
     return max((len(group.claims & leads[place]) for place in near), default=0)
-
-
-def _naming(groups: Sequence[Group]) -> Mapping[str, list[Group]]:
-    """Returns for each claim the groups that it is of."""
-    naming: dict[str, list[Group]] = defaultdict(list)
-    for each in groups:
-        for claim in each.claims:
-            naming[claim].append(each)
-    return dict(naming)
 
 
 def _false(lead: Lead, rule: Rule, naming: Mapping[str, list[Group]]) -> FalseLead:

@@ -31,19 +31,19 @@ _BOUNDS: Final = (("from", "low", "the least of: {}"), ("to", "high", "what is n
 
 
 def pack_of(
-    proposed: Sequence[Proposed], line: str, columns: frozenset[str], day: date, whom: str = OF_WHOM
+    proposed: Sequence[Proposed], line: str, day: date, whom: str = OF_WHOM, *, amounts: bool
 ) -> Pack:
     """Returns sets as a pack of drafts.
 
     Args:
         proposed: at least one.
         line: of business.
-        columns: that are there, as table.column.
         day: on which they were mined.
         whom: of what their numbers are, in words.
+        amounts: whether the table of claims has them.
     """
     rules = sorted(
-        (_rule(each, columns, day, whom) for each in proposed), key=lambda each: each.name
+        (_rule(each, day, whom, amounts=amounts) for each in proposed), key=lambda each: each.name
     )
     needs = sorted({need for rule in rules for need in rule.needs})
     tables: dict[str, dict[str, tuple[str, str]]] = {}
@@ -78,24 +78,21 @@ def write(pack: Pack, folder: Path) -> None:
     }
     del head["rules"]
     for rule in pack.rules:
-        told = {name: each._asdict() for name, each in rule.parameters.items()}
-        lines = _toml(rule._asdict() | {"parameters": told})
-        write_whole(folder / f"{rule.name}.toml", "\n".join([*lines, ""]).encode())
+        write_whole(folder / f"{rule.name}.toml", "\n".join([*_toml(rule.entries), ""]).encode())
     write_whole(folder / PACK, "\n".join([*_toml(head), ""]).encode())
 
 
-def _rule(proposed: Proposed, columns: frozenset[str], day: date, whom: str) -> Rule:
+def _rule(proposed: Proposed, day: date, whom: str, *, amounts: bool) -> Rule:
     parameters: dict[str, Parameter] = {}
     conditions = [_condition(*fact, parameters) for fact in proposed.facts]
     dimensions = [dimension for dimension, _ in proposed.facts]
     shown = dict(each.shown for each in dimensions if each.shown)
-    amount = "claims.amount" in columns
     needs = {"claims.claim", *(need for each in dimensions for need in each.needs)}
     joins = dict.fromkeys(each.join for each in dimensions if each.join)
     terms = [
         "claim AS about",
         "[claim] AS claims",
-        "amount" if amount else "CAST(NULL AS DECIMAL(18,2)) AS amount",
+        "amount" if amounts else "CAST(NULL AS DECIMAL(18,2)) AS amount",
         *(f"{sql} AS {name}" for name, sql in shown.items() if name != "amount"),
     ]
     where = "\n    AND ".join(conditions)
@@ -110,7 +107,7 @@ def _rule(proposed: Proposed, columns: frozenset[str], day: date, whom: str) -> 
         version=0,
         title=f"Mined: {title(proposed)}",
         dimensions=tuple(sorted({"claim", *(by for each in dimensions for by in each.by)})),
-        needs=tuple(sorted(needs | ({"claims.amount"} if amount else set()))),
+        needs=tuple(sorted(needs | ({"claims.amount"} if amounts else set()))),
         subject={"about": "claim"},
         sql=sql,
         reason=f"Claim {{about}}: {whys}.",

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from parties.errors import LocalFault, SettingsError
 from parties.judgements import judges
@@ -79,7 +80,7 @@ def _told(connection: duckdb.DuckDBPyConnection, held: Mapping[str, Held]) -> Fa
     query = f"SELECT claim, {terms} FROM claims {' '.join(joins)} ORDER BY claim"  # noqa: S608
     table: pa.Table = connection.sql(query).to_arrow_table()
     coded = [_coded(each, table.column(f"d{n}")) for n, each in enumerate(dimensions)]
-    kept = [n for n, (codes, _) in enumerate(coded) if len(set(codes[codes != UNKNOWN])) > 1]
+    kept = [n for n, (codes, _) in enumerate(coded) if _tells(codes)]
     return Facts(
         held,
         table.column("claim").to_pylist(),
@@ -87,6 +88,12 @@ def _told(connection: duckdb.DuckDBPyConnection, held: Mapping[str, Held]) -> Fa
         [coded[n][1] for n in kept],
         [coded[n][0] for n in kept],
     )
+
+
+def _tells(codes: Codes) -> bool:
+    """Whether claims are in more than one band."""
+    known = codes[codes != UNKNOWN]
+    return bool(known.size and known.min() < known.max())
 
 
 def _coded(dimension: Dimension, cells: pa.ChunkedArray) -> tuple[Codes, list[Band]]:
@@ -104,14 +111,12 @@ def _coded(dimension: Dimension, cells: pa.ChunkedArray) -> tuple[Codes, list[Ba
 def _named(cells: pa.ChunkedArray) -> tuple[Codes, list[Band]]:
     counted: list[dict[str, Any]] = cells.value_counts().to_pylist()
     names = [each for each in counted if each["values"] is not None]
-    codes: Codes = np.full(len(cells), UNKNOWN, np.int16)
     if len(names) > MOST_NAMES:
-        return codes, []
+        return np.full(len(cells), UNKNOWN, np.int16), []
     told = sorted(each["values"] for each in names if each["counts"] >= LEAST_HELD)
     told = [name for name in told if _tellable(name)]
-    for code, name in enumerate(told):
-        codes[np.asarray(pa.compute.equal(cells, name).fill_null(False))] = code
-    return codes, [Band(name=name) for name in told]
+    codes = pc.index_in(cells, value_set=pa.array(told, cells.type)).fill_null(UNKNOWN)
+    return codes.to_numpy().astype(np.int16), [Band(name=name) for name in told]
 
 
 def _tellable(name: str) -> bool:

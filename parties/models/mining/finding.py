@@ -84,7 +84,8 @@ def mine(
             f"of {len(cases.names):,} concluded cases with claims in the tables {confirmed:,} were "
             "confirmed: there is nothing to compare"
         )
-    found = frequent(facts, cases, least_of(cases, least), longest)
+    least = least_of(cases, least)
+    found = frequent(facts, cases, least, longest)
     proposed = stand_out(facts, cases, found)
     rated, why_not = None, too_few(cases)
     if not why_not:
@@ -94,7 +95,7 @@ def mine(
     return Mined(
         facts.tables,
         cases,
-        least_of(cases, least),
+        least,
         len(found.counts) - 1,
         proposed,
         rated,

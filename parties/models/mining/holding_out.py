@@ -68,7 +68,6 @@ class HeldOut(NamedTuple):
             the receiver operating characteristic.
         expected: confirmed cases, as the probabilities say.
         confirmed: as they were.
-        cases: in all.
     """
 
     tenths: Sequence[Tenth]
@@ -77,7 +76,6 @@ class HeldOut(NamedTuple):
     area: Measure
     expected: float
     confirmed: int
-    cases: int
 
 
 def too_few(cases: Cases) -> str:
@@ -144,7 +142,6 @@ def compare(chances: Floats, confirmed: Booleans) -> HeldOut:
         area=area(chances, confirmed),
         expected=float(chances.sum()),
         confirmed=int(confirmed.sum()),
-        cases=number,
     )
 
 

@@ -9,14 +9,14 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parties.clues.concluded import Concluded
+from parties.clues.concluded import INNOCENT, Concluded
 from parties.clues.states import OUTCOMES
 from parties.errors import SourceError
 from parties.models.mapping import opened
 
 CONFIRMED: Final = ("confirmed", "prosecution", "administrative")
 """Outcomes by which a case is confirmed: handed to the prosecutor, or an administrative penalty."""
-NOT_CONFIRMED: Final = ("not-confirmed", "withdrawn", "innocent")
+NOT_CONFIRMED: Final = ("not-confirmed", "withdrawn", INNOCENT)
 """By which it is not: withdrawn, or returned because there is another explanation."""
 OPEN: Final = tuple(each for each in OUTCOMES if each not in (*CONFIRMED, *NOT_CONFIRMED))
 """Which say neither; such cases are left out."""
@@ -97,7 +97,7 @@ def _gathered(rows: Iterable[tuple[str, str, str]]) -> Outcomes:
     cases: dict[str, Case] = {}
     neither: set[str] = set()
     for claim, outcome, name in rows:
-        if outcome in OPEN or not outcome:
+        if outcome in OPEN:
             neither.add(claim)
             continue
         confirmed = outcome in CONFIRMED

@@ -45,7 +45,7 @@ class Scored(NamedTuple):
     @property
     def points(self) -> list[int]:
         """Points of each band."""
-        return [points_of(self.counts * each) for each in self.weights.weights.tolist()]
+        return [_points_of(self.counts * each) for each in self.weights.weights.tolist()]
 
 
 class Scorecard(NamedTuple):
@@ -64,7 +64,7 @@ class Scorecard(NamedTuple):
     @property
     def start(self) -> int:
         """Points from which those of the bands are counted."""
-        return POINTS + points_of(self.base - self.odds)
+        return POINTS + _points_of(self.base - self.odds)
 
     def chances(self, shares: Sequence[Shares], which: Booleans) -> Floats:
         """Returns the probability that each case is confirmed.
@@ -80,7 +80,7 @@ class Scorecard(NamedTuple):
         return chances
 
 
-def points_of(logarithm: float) -> int:
+def _points_of(logarithm: float) -> int:
     """Returns the points of so much of the logarithm of odds."""
     return round(DOUBLED / log(2) * logarithm)
 

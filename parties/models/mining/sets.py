@@ -118,11 +118,13 @@ def frequent(facts: Facts, cases: Cases, least: int, longest: int = LONGEST) -> 
     that contain it (such sets are no generators: Bastide et al., 2000).
     """
     whole = Counts(len(cases.names), int(cases.confirmed.sum()))
-    items, columns = [], []
+    items, rows, columns = [], [], []
     for item in _every(facts):
-        column = cases.having(having(facts, item))
+        has = having(facts, item)[cases.rows]
+        column = cases.mostly(has)
         if least <= int(column.sum()) < whole.cases:
             items.append(item)
+            rows.append(has)
             columns.append(column)
     counts: dict[Set, Counts] = {(): whole}
     found = Frequent(items, counts)
@@ -130,7 +132,6 @@ def frequent(facts: Facts, cases: Cases, least: int, longest: int = LONGEST) -> 
         return found
     transactions = [np.flatnonzero(row).tolist() for row in np.stack(columns, axis=1)]
     candidates, _ = itemsets_from_transactions(transactions, least / whole.cases, longest)
-    rows = [having(facts, item)[cases.rows] for item in items]
     for length in sorted(candidates):
         for which in sorted(candidates[length]):  # wider ones first
             if len({items[each].place for each in which}) < length:

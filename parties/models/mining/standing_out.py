@@ -73,12 +73,14 @@ class Proposed(NamedTuple):
 
 def stand_out(facts: Facts, cases: Cases, frequent: Frequent) -> list[Proposed]:
     """Returns the sets that stand out, those of the highest lift first."""
-    found = _significant(frequent)
     kept: list[tuple[Set, float, Booleans]] = []
     test = Hypergeometric(len(cases.names))
-    for which, p in found:
+    for which, p in _significant(frequent, test):
         claims = frequent.claims_of(facts, which)
-        if not any(_no_better(claims, other, cases, test) for _, _, other in kept):
+        if not any(
+            _no_better(claims, other, frequent.counts[wider], cases, test)
+            for wider, _, other in kept
+        ):
             kept.append((which, p, claims))
     proposed = [
         _proposed(facts, cases, frequent, which, p, claims)
@@ -88,10 +90,9 @@ def stand_out(facts: Facts, cases: Cases, frequent: Frequent) -> list[Proposed]:
     return sorted(proposed, key=lambda each: (-each.lift, -each.claims, str(each.facts)))
 
 
-def _significant(frequent: Frequent) -> list[tuple[Set, float]]:
+def _significant(frequent: Frequent, test: Hypergeometric) -> list[tuple[Set, float]]:
     """Returns sets whose adjusted p-value is small, the smallest first."""
     sets = [which for which in frequent.counts if which]
-    test = Hypergeometric(frequent.counts[()].cases)
     values = [_value(frequent, test, which) for which in sets]
     if not sets:
         return []
@@ -110,14 +111,16 @@ def _value(frequent: Frequent, test: Hypergeometric, which: Set) -> float:
     return largest
 
 
-def _no_better(claims: Booleans, other: Booleans, cases: Cases, test: Hypergeometric) -> bool:
+def _no_better(
+    claims: Booleans, other: Booleans, of_other: Counts, cases: Cases, test: Hypergeometric
+) -> bool:
     """Whether a set is as good as within another one, and stands out in it no more."""
     both = claims & other
     if int(both.sum()) * WITHIN[1] < int(claims.sum()) * WITHIN[0]:
         return False
-    few, many = cases.having(both), cases.having(other)
-    counts = (int((few & cases.confirmed).sum()), int(few.sum()))
-    return test.tail(*counts, int((many & cases.confirmed).sum()), int(many.sum())) > REST
+    few = cases.having(both)
+    there = int((few & cases.confirmed).sum())
+    return test.tail(there, int(few.sum()), of_other.confirmed, of_other.cases) > REST
 
 
 def _explained(
