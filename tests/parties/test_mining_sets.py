@@ -341,10 +341,11 @@ def test_no_identifier_leaves_in_a_draft(tmp_path: Path) -> None:
         (["rare"] * 19 + ["common"] * 50 + ["frequent"] * 50, {"common", "frequent"}),
         (["a fraud", "one\nline", "x" * 65, "common", "frequent"] * 24, {"common", "frequent"}),
         ([f"number {n % 101}" for n in range(119)] + ["common"], set()),
+        (["common"] * 119 + [""], set()),
     ],
-    ids=["few", "unfit", "many"],
+    ids=["few", "unfit", "many", "one"],
 )
-def test_names_that_few_have_that_are_many_or_that_judge_are_not_told(
+def test_names_that_few_have_that_are_many_that_judge_or_that_all_have_are_not_told(
     tmp_path: Path, companies: list[str], told: set[str]
 ) -> None:
     made = history(80, len(companies), size=1, undecided=0)
