@@ -247,7 +247,9 @@ class Line:
         return Carried(self._said_bytes, self._heard_bytes)
 
     def _is_closing(self) -> bool:
-        return self._broken is not None or (self._ended and self._peer_ended)
+        # What is left to hear is a message too many, which the dialogue's thread has yet to name.
+        over = self._ended and self._peer_ended and not self._to_hear
+        return self._broken is not None or over
 
     def _break(self, error: BaseException) -> None:
         if self._broken is None:
