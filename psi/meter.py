@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 
-
-@dataclass(slots=True)
 class Meter:
     """Counts the multiplications of a run: written by one role, read by anyone.
 
@@ -14,5 +11,7 @@ class Meter:
         done: how many are done.
     """
 
-    total: int = 0
-    done: int = 0
+    __slots__ = ("done", "total")
+
+    def __init__(self, total: int = 0, done: int = 0) -> None:
+        self.total, self.done = total, done

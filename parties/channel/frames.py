@@ -9,8 +9,7 @@ but the messages themselves, which are never looked into.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from google.protobuf.message import DecodeError
 
@@ -34,32 +33,31 @@ _SESSION: Final = re.compile(r"[0-9a-f]{32}")
 _CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,47}")
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """The first frame of a direction: session as 32 hexadecimal digits."""
 
     session: str
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One message of the dialogue."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The other end is alive."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class Ending:
     """The other end's dialogue is over."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+
+class Fault(NamedTuple):
     """The calling end gave up; `code` is a stable word."""
 
     code: str

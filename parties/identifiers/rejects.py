@@ -12,6 +12,7 @@ import csv
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -142,19 +143,22 @@ def _opened(path: Path) -> TextIO:
 def masked(value: str) -> str:
     """Returns the shape of a value: "17 characters: digits", and nothing of what it says."""
     length = f"{len(value)}" if len(value) <= LONGEST else f"more than {LONGEST}"
-    classes = ", ".join(name for name, any_of in CLASSES.items() if any_of(value))
+    classes = ", ".join(name for name, any_of in _searches() if any_of(value))
     return f"{length} characters: {classes}"
 
 
+@cache
+def _searches() -> list[tuple[str, Callable[[str], object]]]:
+    """Compiled when the first value is shown: most sources have none to show."""
+    return [(name, re.compile(characters).search) for name, characters in CLASSES.items()]
+
+
 CLASSES = {
-    name: re.compile(characters).search
-    for name, characters in {
-        "digits": r"[0-9]",
-        "Latin letters": r"[A-Za-z]",
-        "Chinese characters": r"[\u4e00-\u9fff]",  # the Unicode block of the common ideographs
-        "spaces": r"\s",
-        "others": r"[^0-9A-Za-z\u4e00-\u9fff\s]",
-    }.items()
+    "digits": r"[0-9]",
+    "Latin letters": r"[A-Za-z]",
+    "Chinese characters": r"[\u4e00-\u9fff]",  # the Unicode block of the common ideographs
+    "spaces": r"\s",
+    "others": r"[^0-9A-Za-z\u4e00-\u9fff\s]",
 }
 """Full-width digits and letters are others, for they look alike. A large source has many rejects: a
 loop over their characters would take longer than all else that is done to it."""

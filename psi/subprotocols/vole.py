@@ -20,7 +20,6 @@ one block a tree and chunk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from hmac import compare_digest
 from typing import Final
@@ -86,22 +85,20 @@ def traffic(cells: int, width: int, profile: Profile) -> Traffic:
     )
 
 
-@dataclass(slots=True)
 class _Schedule:
     """Which chunks are asked for and used; the same on both sides, from public sizes alone."""
 
-    cells: int
-    profile: Profile
-    asked: int = 0
-    used: int = 0
+    def __init__(self, cells: int, profile: Profile) -> None:
+        self._cells, self._profile = cells, profile
+        self.asked = self.used = 0
 
     def due(self, cells: int) -> int:
         """Chunks that the first `cells` cells use."""
-        return -(-min(cells, self.cells) // self.profile.chunk)
+        return -(-min(cells, self._cells) // self._profile.chunk)
 
     def batch(self, first: int) -> int:
         """Chunks of the batch that begins with this one; 0 behind the last."""
-        return min(self.profile.batch, self.due(self.cells) - first)
+        return min(self._profile.batch, self.due(self._cells) - first)
 
 
 class _End:

@@ -80,8 +80,9 @@ unsafe impl GlobalAlloc for Memory {
 
 /// Keeps up to `most` bytes of freed large vectors for those that are allocated next, instead of
 /// giving them back to the system; and has the system's allocator keep as much of smaller things,
-/// for example messages of 1 MiB, each of which would be mapped and cleared anew. What was kept
-/// before goes back.
+/// for example messages of 1 MiB, each of which would be mapped and cleared anew, in one place for
+/// all threads: messages wander from those that receive to those that compute. What was kept before
+/// goes back.
 ///
 /// For a program; a library does not decide this for a process that is not its own. What is kept is
 /// as secret as what stood there: who must wipe, wipes before it frees.
@@ -93,6 +94,7 @@ pub fn keep(most: usize) {
     #[expect(unsafe_code, reason = "the door to the system's allocator")]
     // SAFETY: numbers of options that this allocator has; it takes a lock of its own.
     unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, (2 * HUGE) as libc::c_int);
         libc::mallopt(
             libc::M_TRIM_THRESHOLD,

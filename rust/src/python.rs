@@ -2,21 +2,20 @@
 //! turns [`Error`] into `ValueError`. Arrays cross as Arrow PyCapsules, batches as `bytes`, secrets
 //! as classes that show nothing of themselves.
 
+mod columns;
 mod grouping;
 mod inquiring;
 mod joining;
 mod matching;
 
-use arrow_array::cast::AsArray;
+use arrow_array::Array;
 use arrow_array::types::UInt32Type;
-use arrow_array::{Array, ArrayRef, LargeStringArray};
-use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use pyo3_arrow::PyArray;
-use std::sync::Arc;
 
+use self::columns::{Column, give};
 use crate::entries::Form;
 use crate::error::Error;
 use crate::{
@@ -253,10 +252,10 @@ fn are_distinct(py: Python<'_>, elements: &[u8]) -> PyResult<bool> {
 #[pyfunction]
 fn hash_elements<'py>(
     py: Python<'py>,
-    identifiers: PyArray,
+    identifiers: Column,
     domain: &str,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let identifiers = texts(&identifiers)?;
+    let identifiers = identifiers.texts()?;
     if identifiers.null_count() > 0 {
         return Err(PyValueError::new_err("an identifier is missing"));
     }
@@ -282,23 +281,23 @@ fn read_rows(
     let (bound, form) = (text.len(), delimited::Form { delimiter, width });
     let rest = text.get(start..).ok_or(Error::Index { argument: "start", bound, actual: start })?;
     let (columns, end) = detached(py, || delimited::read(rest, form, &wanted, most, last))?;
-    let columns = columns.into_iter().map(|column| give(py, Arc::new(column)));
+    let columns = columns.into_iter().map(|column| give(py, column));
     Ok((columns.collect::<PyResult<_>>()?, start + end))
 }
 
 /// The texts at some rows, given as an array of uint32.
 #[pyfunction]
-fn take_texts<'py>(py: Python<'py>, column: PyArray, rows: PyArray) -> PyResult<Py<PyAny>> {
-    let column = texts(&column)?;
-    let rows = joining::numbers::<UInt32Type>(&rows)?;
+fn take_texts<'py>(py: Python<'py>, column: Column, rows: Column) -> PyResult<Py<PyAny>> {
+    let column = column.texts()?;
+    let rows = rows.numbers::<UInt32Type>()?;
     let taken = detached(py, || texts::take(column, rows))?;
-    give(py, Arc::new(taken))
+    give(py, taken)
 }
 
 /// The width in bytes that the widest row of these columns needs.
 #[pyfunction]
-fn label_width(py: Python<'_>, columns: Vec<PyArray>) -> PyResult<usize> {
-    let columns = columns.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
+fn label_width(py: Python<'_>, columns: Vec<Column>) -> PyResult<usize> {
+    let columns = columns::texts(&columns)?;
     Ok(detached(py, || labels::width(&columns))?)
 }
 
@@ -306,10 +305,10 @@ fn label_width(py: Python<'_>, columns: Vec<PyArray>) -> PyResult<usize> {
 #[pyfunction]
 fn pack_labels<'py>(
     py: Python<'py>,
-    columns: Vec<PyArray>,
+    columns: Vec<Column>,
     width: usize,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let columns = columns.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
+    let columns = columns::texts(&columns)?;
     Ok(PyBytes::new(py, &detached(py, || labels::pack(&columns, width))?))
 }
 
@@ -322,7 +321,7 @@ fn unpack_labels<'py>(
     columns: usize,
 ) -> PyResult<Vec<Py<PyAny>>> {
     let columns = detached(py, || labels::unpack(block, width, columns))?;
-    columns.into_iter().map(|column| give(py, Arc::new(column))).collect()
+    columns.into_iter().map(|column| give(py, column)).collect()
 }
 
 /// Values normalised by a rule, row by row, a reason for each row, and how many rows have each.
@@ -330,25 +329,25 @@ fn unpack_labels<'py>(
 fn normalise<'py>(
     py: Python<'py>,
     kind: &str,
-    column: PyArray,
+    column: Column,
 ) -> PyResult<(Py<PyAny>, Bound<'py, PyBytes>, Vec<usize>)> {
     let kind = identifiers::Kind::parse(kind)
         .ok_or_else(|| PyValueError::new_err("no such kind of identifier"))?;
-    let column = texts(&column)?;
+    let column = column.texts()?;
     let (values, reasons, tally) = detached(py, || {
         let (values, reasons) = identifiers::normalise(kind, column);
         let tally = identifiers::tally(&reasons);
         (values, reasons, tally)
     });
-    Ok((give(py, Arc::new(values))?, PyBytes::new(py, reasons.values()), tally.to_vec()))
+    Ok((give(py, values)?, PyBytes::new(py, reasons.values()), tally.to_vec()))
 }
 
 /// One key of several columns, missing where one of them is.
 #[pyfunction]
-fn compose<'py>(py: Python<'py>, parts: Vec<PyArray>) -> PyResult<Py<PyAny>> {
-    let parts = parts.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
+fn compose<'py>(py: Python<'py>, parts: Vec<Column>) -> PyResult<Py<PyAny>> {
+    let parts = columns::texts(&parts)?;
     let composed = detached(py, || identifiers::compose(&parts))?;
-    give(py, Arc::new(composed))
+    give(py, composed)
 }
 
 #[pyfunction]
@@ -420,40 +419,6 @@ fn rows<'a, const N: usize>(
     }
 }
 
-/// Arrow's own import does not look whether texts are UTF-8, and files may hold anything; a `&str`
-/// that is not would be undefined behaviour.
-fn texts(array: &PyArray) -> PyResult<&LargeStringArray> {
-    let texts = array
-        .array()
-        .as_string_opt::<i64>()
-        .ok_or_else(|| PyTypeError::new_err("an array of large_string is due"))?;
-    match are_texts(texts) {
-        true => Ok(texts),
-        false => Err(PyValueError::new_err("a text is not UTF-8, or its array is damaged")),
-    }
-}
-
-/// Looks at the part of the buffer that the array covers, and at each place where a text ends. Where
-/// all is ASCII, a text may end anywhere.
-fn are_texts(array: &LargeStringArray) -> bool {
-    let (offsets, values) = (array.value_offsets(), array.value_data());
-    let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else { return true };
-    if array.is_empty() {
-        return true;
-    }
-    let (Ok(start), Ok(end)) = (usize::try_from(*first), usize::try_from(*last)) else {
-        return false;
-    };
-    let Some(all) = values.get(start..end) else { return false };
-    // Ascending from the first to the last, all places are within the part.
-    let ascending = offsets.windows(2).fold(true, |all, pair| all & (pair[0] <= pair[1]));
-    let ends = || offsets.iter().map(|offset| (offset - first) as usize);
-    ascending
-        && (all.is_ascii()
-            || std::str::from_utf8(all)
-                .is_ok_and(|all| ends().all(|end| all.is_char_boundary(end))))
-}
-
 /// Bytes that `fill` fills, behind which stand huge pages before they are touched.
 fn large_bytes<'py>(
     py: Python<'py>,
@@ -500,11 +465,6 @@ fn between<'py>(
 fn part(bytes: &[u8], start: usize, end: Option<usize>) -> Result<&[u8], Error> {
     let (bound, end) = (bytes.len(), end.unwrap_or(bytes.len()));
     bytes.get(start..end).ok_or(Error::Index { argument: "bytes", bound, actual: start.max(end) })
-}
-
-fn give(py: Python<'_>, array: ArrayRef) -> PyResult<Py<PyAny>> {
-    let array = PyArray::from_array_ref(array);
-    Ok(array.into_arro3(py)?.unbind())
 }
 
 #[pymodule(gil_used = false)]

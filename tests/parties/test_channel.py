@@ -162,6 +162,23 @@ def test_time_in_which_we_did_not_look_is_not_held_against_the_peer() -> None:
     pumping.join(5)
 
 
+def test_a_call_is_not_over_while_a_message_too_many_is_unnamed() -> None:
+    line, writer, session = Line(patience=0.3), Writer(), "0" * 32
+    line.open(session)
+    for frame in (frames.Opening(session), Said(b"too many"), frames.Ending()):
+        line.take(writer.write(frame))
+    with pytest.raises(UnexpectedMessage, match="the dialogue is over, a message came") as named:
+        line.end()
+    # The dialogue's thread has not come to say so; its end and both Endings are there already.
+    outgoing, reader = line.outgoing(), Reader()
+    kinds = [type(reader.read(next(outgoing))) for _ in range(3)]
+    assert kinds == [frames.Opening, frames.Ending, frames.Heartbeat]
+    line.break_off(named.value)
+    assert list(outgoing) == []
+    with pytest.raises(UnexpectedMessage, match="the dialogue is over, a message came"):
+        line.settle()
+
+
 def test_a_slow_line_is_no_loss(loopback: Any, dialogues: Any, relay_to: Any) -> None:
     with loopback.node(dialogues.echo, patience=1.0) as node:
         relay = relay_to(node.port)
@@ -225,9 +242,9 @@ def test_after_its_end_an_end_may_only_breathe_or_give_up() -> None:
     ):
         writer, reader = Writer(), Reader()
         for frame in (frames.Opening("0" * 32), frames.Ending()):
-            assert reader.read(writer.write(frame)) == frame
+            assert type(reader.read(writer.write(frame))) is type(frame)
         if due:
-            assert reader.read(writer.write(late)) == late
+            assert type(reader.read(writer.write(late))) is type(late)
         else:
             with pytest.raises(UnexpectedMessage, match="after the end"):
                 reader.read(writer.write(late))

@@ -1,14 +1,14 @@
 //! The class that groups what rows name.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use arrow_array::UInt32Array;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
-use pyo3_arrow::PyArray;
 
-use super::{detached, give, rows, texts};
+use super::columns::{self, Column, give};
+use super::{detached, rows};
 use crate::elements::{self, Element, Parted};
 use crate::error::Error;
 
@@ -30,8 +30,8 @@ impl Grouping {
     }
 
     /// Adds rows: a column of texts for each way.
-    fn add(&mut self, py: Python<'_>, columns: Vec<PyArray>) -> PyResult<()> {
-        let columns = columns.iter().map(texts).collect::<PyResult<Vec<_>>>()?;
+    fn add(&mut self, py: Python<'_>, columns: Vec<Column>) -> PyResult<()> {
+        let columns = columns::texts(&columns)?;
         let grouping = self.unfinished()?;
         Ok(detached(py, || grouping.add(&columns))?)
     }
@@ -52,7 +52,7 @@ impl Grouping {
         let grouping = self.0.take().ok_or(Error::Used { argument: "grouping" })?;
         let elements::Grouped { elements, counts, places, parted } =
             detached(py, || grouping.finish(parted));
-        let numbers = |numbers: Vec<u32>| give(py, Arc::new(UInt32Array::from(numbers)));
+        let numbers = |numbers: Vec<u32>| give(py, UInt32Array::from(numbers));
         let places = places.into_iter().map(numbers).collect::<PyResult<Vec<_>>>()?;
         let block = Block(elements, Mutex::new(parted));
         Ok((block, numbers(counts)?, PyList::new(py, places)?))
