@@ -110,7 +110,7 @@ def side() -> None:
 
 def run(folder: Path, files: Any) -> dict[str, float]:
     """Runs the job once, and returns CPU seconds: of all, and of each kind of check."""
-    from compare_spu import ROLES, run_greenlane
+    from whole_jobs import ROLES, run_greenlane
 
     taken: dict[str, float] = defaultdict(float)
     taken["all"] = sum(run_greenlane(folder, files, "vole", (sys.executable, __file__, "side")).cpu)
@@ -122,7 +122,7 @@ def run(folder: Path, files: Any) -> dict[str, float]:
 
 def main() -> None:
     """Prints the figures."""
-    from compare_spu import found, made_up
+    from whole_jobs import found, made_up
 
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     arguments.add_argument("--rows", type=int, default=1 << 20, help="of each side")

@@ -27,9 +27,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from compare_spu import MADE_UP
 from spu_peer import default_environment, python_with_spu
 from watching import Watch
+from whole_jobs import MADE_UP
 
 from parties.founding import FILE, found, introduce
 
