@@ -119,9 +119,7 @@ pub fn are_distinct(rows: &[Element]) -> bool {
     if rows.windows(2).all(|pair| prefix(&pair[0]) < prefix(&pair[1])) {
         return true;
     }
-    let mut prefixes: Vec<u128> = rows.par_iter().map(prefix).collect();
-    prefixes.par_sort_unstable();
-    prefixes.windows(2).all(|pair| pair[0] < pair[1])
+    !Parted::of(rows).repeats()
 }
 
 /// Where each wanted element stands among others; [`NOWHERE`] if it does not.
