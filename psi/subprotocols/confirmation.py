@@ -43,8 +43,8 @@ def say_confirmation(
     belongs, block = decoyed(labels, real, SHARED, entropy)
     kept = rank[belongs] >= 0
     sealed = _core.seal(
-        outputs.select(slots[told].tolist()),
-        rank[belongs[kept]].tolist(),
+        outputs.select(slots[told].astype(np.uint32).tobytes()),
+        rank[belongs[kept]].astype(np.uint32).tobytes(),
         block[kept].tobytes(),
         *form,
         total,

@@ -130,7 +130,7 @@ def say_records(
         entropy: where padding and the decoys' labels come from.
     """
     positions, block = decoyed(labels, elements, DECOYS, entropy)
-    sealed = _core.seal(outputs, positions.tolist(), block.tobytes(), *form, total, entropy)
+    sealed = _core.seal(outputs, positions.tobytes(), block.tobytes(), *form, total, entropy)
     yield from say_entries(sealed, form)
 
 

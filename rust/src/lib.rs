@@ -7,6 +7,7 @@ mod processor;
 pub mod aes;
 pub mod base_ot;
 pub mod bits;
+pub mod chacha20;
 pub mod code;
 pub mod contents;
 pub mod cot;
@@ -27,6 +28,7 @@ pub mod labels;
 mod memory;
 pub mod okvs;
 pub mod oprf;
+pub mod poly1305;
 #[cfg(feature = "python")]
 mod python;
 pub mod ristretto255;
@@ -34,12 +36,15 @@ pub mod rows;
 pub mod sealed;
 pub mod session;
 pub mod sha256;
+pub mod sha512;
 pub mod shuffle;
 pub mod table;
 pub mod tags;
 pub mod texts;
 #[cfg(feature = "python")]
 mod threads;
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+mod transposed;
 pub mod trees;
 pub mod vole;
 pub mod voprf;

@@ -121,7 +121,8 @@ impl Outputs {
         Ok(detached(py, || self.0.extend_evaluated(points, &sid, &key.0))?)
     }
 
-    fn select(&self, py: Python<'_>, positions: Vec<u32>) -> PyResult<Self> {
+    fn select(&self, py: Python<'_>, positions: &[u8]) -> PyResult<Self> {
+        let positions = numbers(rows(positions, "positions")?);
         Ok(Self(detached(py, || self.0.select(&positions))?))
     }
 
@@ -195,7 +196,7 @@ fn dh_evaluate<'py>(py: Python<'py>, points: &[u8], key: &Key) -> PyResult<Bound
 fn seal<'py>(
     py: Python<'py>,
     outputs: &Outputs,
-    positions: Vec<u32>,
+    positions: &[u8],
     labels: &[u8],
     tag: usize,
     label: usize,
@@ -204,10 +205,11 @@ fn seal<'py>(
     entropy: &mut Entropy,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let form = Form { tag, label, direction };
+    let positions = numbers(rows(positions, "positions")?);
     let sealed = detached(py, || {
         entries::seal(&outputs.0, &positions, labels, form, total, &mut entropy.0)
     })?;
-    Ok(PyBytes::new(py, &sealed))
+    large_bytes(py, sealed.size(), |out| detached(py, || sealed.write(out)))
 }
 
 /// Returns counts, n x 4 bytes little-endian, and labels.
@@ -417,6 +419,11 @@ fn rows<'a, const N: usize>(
         (rows, []) => Ok(rows),
         (_, _) => Err(Error::Length { argument, expected: N, actual: bytes.len() }),
     }
+}
+
+/// Numbers that Python has as their bytes, little-endian.
+fn numbers(rows: &[[u8; 4]]) -> Vec<u32> {
+    rows.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
 }
 
 /// Bytes that `fill` fills, behind which stand huge pages before they are touched.

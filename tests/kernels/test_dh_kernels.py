@@ -8,8 +8,10 @@ repeats.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +33,14 @@ case = settings(max_examples=60, deadline=None, print_blob=True)
 
 def entropies(seed: bytes = SEED) -> tuple[_core.Entropy, dh.Entropy]:
     return _core.Entropy.from_seed_for_tests(seed), dh.Entropy(seed)
+
+
+def u32(numbers: Iterable[int]) -> bytes:
+    return np.array([*numbers], np.uint32).tobytes()
+
+
+def seal(outputs: _core.Outputs, positions: Iterable[int], *rest: Any) -> bytes:
+    return _core.seal(outputs, u32(positions), *rest)
 
 
 def keys(seed: bytes = SEED) -> tuple[_core.Key, tuple[int, int]]:
@@ -137,10 +147,10 @@ def test_outputs_can_be_selected_in_any_order_and_again():
     tags = rows(outputs(70).tags(9), 9)
     assert tags == [dh.derive(o, 0, 0)[:9] for o in reference_outputs(70)]
     for positions in ([], [69], [0, 0, 3], list(range(69, -1, -1))):
-        selected = outputs(70).select(positions)
+        selected = outputs(70).select(u32(positions))
         assert rows(selected.tags(9), 9) == [tags[i] for i in positions]
     with pytest.raises(ValueError, match="positions"):
-        outputs(70).select([70])
+        outputs(70).select(u32([70]))
 
 
 @pytest.mark.parametrize("count", LENGTHS)
@@ -152,12 +162,12 @@ def test_sealed_entries_are_those_of_the_reference(count, label):
     ours, theirs = entropies()
     total = len(positions) + 3
     block = b"".join(row for labels in held for row in labels)
-    sealed = _core.seal(outputs(count), positions, block, 8, label, 1, total, ours)
+    sealed = seal(outputs(count), positions, block, 8, label, 1, total, ours)
     width = 8 + (label + 16 if label else 0)
     expected = dh.seal(reference_outputs(count), held, 8, label, 1, total, theirs)
     assert rows(sealed, width) == expected
     # Opened by a party that has some of them, and some others.
-    mine = outputs(count + 5).select(list(range(count // 2, count + 5)))
+    mine = outputs(count + 5).select(u32(range(count // 2, count + 5)))
     step = 10 * width
     counts, labels = _core.open(mine, rows(sealed, step), 8, label, 1)
     opened = [
@@ -171,14 +181,13 @@ def test_sealed_entries_are_those_of_the_reference(count, label):
 
 def test_records_of_one_element_keep_their_order_among_others():
     positions, block = [1, 0, 1, 1, 0], bytes(range(5))
-    sealed = _core.seal(outputs(2), positions, block, 8, 1, 0, 5, entropies()[0])
+    sealed = seal(outputs(2), positions, block, 8, 1, 0, 5, entropies()[0])
     assert _core.open(outputs(2), [sealed], 8, 1, 0)[1] == bytes([1, 4, 0, 2, 3])
 
 
 def test_the_other_direction_has_other_tags_and_opens_nothing():
     forward, back = (
-        _core.seal(outputs(9), list(range(9)), bytes(18), 8, 2, way, 9, entropies()[0])
-        for way in (0, 1)
+        seal(outputs(9), list(range(9)), bytes(18), 8, 2, way, 9, entropies()[0]) for way in (0, 1)
     )
     assert not set(rows(forward, 26)) & set(rows(back, 26))
     assert _core.open(outputs(9), [back], 8, 2, 0) == (bytes(36), b"")
@@ -188,7 +197,7 @@ def test_the_other_direction_has_other_tags_and_opens_nothing():
 @given(st.integers(0, 25), st.integers(0, 7))
 def test_any_changed_bit_of_a_known_entry_is_noticed(at, bit):
     """In the tag: not found. Behind it: not opened. A label never comes out changed."""
-    sealed = bytearray(_core.seal(outputs(1), [0], b"ab", 8, 2, 0, 1, entropies()[0]))
+    sealed = bytearray(seal(outputs(1), [0], b"ab", 8, 2, 0, 1, entropies()[0]))
     sealed[at] ^= 1 << bit
     if at < 8:
         assert _core.open(outputs(1), [bytes(sealed)], 8, 2, 0) == (bytes(4), b"")
@@ -358,12 +367,14 @@ def test_a_tag_is_as_wide_as_the_reference_says(r, s, r_entries):
         lambda: outputs(1).extend_evaluated(bytes(63), SID, keys()[0]),
         lambda: outputs(1).tags(0),
         lambda: outputs(1).tags(33),
-        lambda: _core.seal(outputs(1), [0], b"ab", 8, 1, 0, 1, entropies()[0]),
-        lambda: _core.seal(outputs(1), [1], b"a", 8, 1, 0, 1, entropies()[0]),
-        lambda: _core.seal(outputs(1), [0, 0], b"ab", 8, 1, 0, 1, entropies()[0]),
-        lambda: _core.seal(outputs(1), [0], b"", 0, 0, 0, 1, entropies()[0]),
-        lambda: _core.seal(outputs(1), [0], b"", 33, 0, 0, 1, entropies()[0]),
-        lambda: _core.seal(outputs(1), [0], b"", 8, 0, 0, 2**32, entropies()[0]),
+        lambda: seal(outputs(1), [0], b"ab", 8, 1, 0, 1, entropies()[0]),
+        lambda: _core.seal(outputs(1), bytes(3), b"a", 8, 1, 0, 1, entropies()[0]),
+        lambda: outputs(1).select(bytes(3)),
+        lambda: seal(outputs(1), [1], b"a", 8, 1, 0, 1, entropies()[0]),
+        lambda: seal(outputs(1), [0, 0], b"ab", 8, 1, 0, 1, entropies()[0]),
+        lambda: seal(outputs(1), [0], b"", 0, 0, 0, 1, entropies()[0]),
+        lambda: seal(outputs(1), [0], b"", 33, 0, 0, 1, entropies()[0]),
+        lambda: seal(outputs(1), [0], b"", 8, 0, 0, 2**32, entropies()[0]),
         lambda: _core.open(outputs(1), [bytes(9)], 8, 0, 0),
         lambda: _core.open(outputs(1), [bytes(16)], 8, 0, 0),
         lambda: _core.open(outputs(1), [bytes(8), bytes(8)], 8, 0, 0),
@@ -397,7 +408,7 @@ def test_wrong_shapes_are_value_errors(call):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: _core.seal(outputs(1), [0, 0], b"", 8, 2**63, 0, 2, entropies()[0]),
+        lambda: seal(outputs(1), [0, 0], b"", 8, 2**63, 0, 2, entropies()[0]),
         lambda: _core.open(outputs(1), [bytes(8)], 8, 2**64 - 24, 0),
         lambda: _core.Shuffle.draw(4, entropies()[0]).apply(b"", 2**62),
         lambda: _core.Shuffle.draw(4, entropies()[0]).undo(b"", 2**62),

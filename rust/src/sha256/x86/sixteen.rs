@@ -9,13 +9,12 @@ use std::arch::x86_64::{
     __m512i, _mm_set_epi32, _mm256_storeu_si256, _mm512_add_epi32, _mm512_broadcast_i32x4,
     _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_loadu_si512,
     _mm512_permutex2var_epi64, _mm512_ror_epi32, _mm512_set_epi64, _mm512_set1_epi32,
-    _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_srli_epi32,
-    _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64,
+    _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_srli_epi32, _mm512_ternarylogic_epi32,
 };
 
 use super::two::K;
 use crate::sha256::{Block, Digest, State};
+use crate::transposed;
 
 /// Blocks at once.
 pub(super) const LANES: usize = 16;
@@ -133,18 +132,6 @@ fn parity(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
     _mm512_ternarylogic_epi32::<PARITY>(x, y, z)
 }
 
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn even(x: __m512i, y: __m512i) -> __m512i {
-    _mm512_shuffle_i32x4::<0b10_00_10_00>(x, y)
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn odd(x: __m512i, y: __m512i) -> __m512i {
-    _mm512_shuffle_i32x4::<0b11_01_11_01>(x, y)
-}
-
 /// Word t of all blocks, for each t.
 #[target_feature(enable = "avx512bw,avx512f")]
 #[inline]
@@ -156,16 +143,7 @@ fn words(blocks: &[Block; LANES]) -> [__m512i; 16] {
         let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
         *row = _mm512_shuffle_epi8(bytes, swap());
     }
-    let fours = fours(rows);
-    let mut words = rows;
-    for j in 0..4 {
-        let [x, y, z, u] = [fours[j], fours[4 + j], fours[8 + j], fours[12 + j]];
-        words[j] = even(even(x, y), even(z, u));
-        words[4 + j] = even(odd(x, y), odd(z, u));
-        words[8 + j] = odd(even(x, y), even(z, u));
-        words[12 + j] = odd(odd(x, y), odd(z, u));
-    }
-    words
+    transposed::sixteen(rows)
 }
 
 /// Writes the digest of each lane: its eight words, big-endian.
@@ -175,7 +153,7 @@ fn write(mut state: [__m512i; 8], out: &mut [Digest; LANES]) {
     for words in &mut state {
         *words = _mm512_shuffle_epi8(*words, swap());
     }
-    let halves = fours(state);
+    let halves = transposed::fours(state);
     // Both halves of the digests of two lanes, from quarters of registers that hold four halves.
     let (low, high) =
         (_mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4));
@@ -193,28 +171,6 @@ fn write(mut state: [__m512i; 8], out: &mut [Digest; LANES]) {
             }
         }
     }
-}
-
-/// Of rows of sixteen words each, in quarters of a register, four rows together: quarter q of result
-/// 4 i + j holds word 4 q + j of rows 4 i to 4 i + 3.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn fours<const N: usize>(rows: [__m512i; N]) -> [__m512i; N] {
-    let mut pairs = rows;
-    for i in 0..N / 2 {
-        let [x, y] = [rows[2 * i], rows[2 * i + 1]];
-        pairs[2 * i] = _mm512_unpacklo_epi32(x, y);
-        pairs[2 * i + 1] = _mm512_unpackhi_epi32(x, y);
-    }
-    let mut fours = pairs;
-    for i in 0..N / 4 {
-        for j in 0..2 {
-            let [x, y] = [pairs[4 * i + j], pairs[4 * i + 2 + j]];
-            fours[4 * i + 2 * j] = _mm512_unpacklo_epi64(x, y);
-            fours[4 * i + 2 * j + 1] = _mm512_unpackhi_epi64(x, y);
-        }
-    }
-    fours
 }
 
 /// Reverses the bytes of each word.

@@ -1,0 +1,256 @@
+//! SHA-512 of eight blocks, each in one of the 64-bit lanes of AVX-512.
+//!
+//! A register holds the same word of all blocks, so that rounds are written as the standard has them
+//! (FIPS 180-4, sections 4.1.3 and 6.4.2). Rotations and functions of three words are one instruction
+//! each. All instructions take the same time for all values.
+
+use std::arch::x86_64::{
+    __m512i, _mm_set_epi64x, _mm512_add_epi64, _mm512_broadcast_i32x4, _mm512_loadu_si512,
+    _mm512_ror_epi64, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_shuffle_epi8,
+    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_ternarylogic_epi64,
+};
+
+use super::{Block, Digest, State};
+use crate::transposed;
+
+/// Blocks side by side.
+pub(crate) const LANES: usize = 8;
+/// Words of a block.
+pub(crate) const WORDS: usize = 16;
+
+/// Of the bits of three words: whether an odd number is set, the second or third by the first, and
+/// whether most are set. Bit i of a table is for the bits i has.
+const PARITY: i32 = 0b1001_0110;
+const CHOICE: i32 = 0b1100_1010;
+const MAJORITY: i32 = 0b1110_1000;
+
+/// The round constants (FIPS 180-4, section 4.2.3), as many as a block has words to a row.
+const K: [[u64; WORDS]; 5] = [
+    [
+        0x428a_2f98_d728_ae22,
+        0x7137_4491_23ef_65cd,
+        0xb5c0_fbcf_ec4d_3b2f,
+        0xe9b5_dba5_8189_dbbc,
+        0x3956_c25b_f348_b538,
+        0x59f1_11f1_b605_d019,
+        0x923f_82a4_af19_4f9b,
+        0xab1c_5ed5_da6d_8118,
+        0xd807_aa98_a303_0242,
+        0x1283_5b01_4570_6fbe,
+        0x2431_85be_4ee4_b28c,
+        0x550c_7dc3_d5ff_b4e2,
+        0x72be_5d74_f27b_896f,
+        0x80de_b1fe_3b16_96b1,
+        0x9bdc_06a7_25c7_1235,
+        0xc19b_f174_cf69_2694,
+    ],
+    [
+        0xe49b_69c1_9ef1_4ad2,
+        0xefbe_4786_384f_25e3,
+        0x0fc1_9dc6_8b8c_d5b5,
+        0x240c_a1cc_77ac_9c65,
+        0x2de9_2c6f_592b_0275,
+        0x4a74_84aa_6ea6_e483,
+        0x5cb0_a9dc_bd41_fbd4,
+        0x76f9_88da_8311_53b5,
+        0x983e_5152_ee66_dfab,
+        0xa831_c66d_2db4_3210,
+        0xb003_27c8_98fb_213f,
+        0xbf59_7fc7_beef_0ee4,
+        0xc6e0_0bf3_3da8_8fc2,
+        0xd5a7_9147_930a_a725,
+        0x06ca_6351_e003_826f,
+        0x1429_2967_0a0e_6e70,
+    ],
+    [
+        0x27b7_0a85_46d2_2ffc,
+        0x2e1b_2138_5c26_c926,
+        0x4d2c_6dfc_5ac4_2aed,
+        0x5338_0d13_9d95_b3df,
+        0x650a_7354_8baf_63de,
+        0x766a_0abb_3c77_b2a8,
+        0x81c2_c92e_47ed_aee6,
+        0x9272_2c85_1482_353b,
+        0xa2bf_e8a1_4cf1_0364,
+        0xa81a_664b_bc42_3001,
+        0xc24b_8b70_d0f8_9791,
+        0xc76c_51a3_0654_be30,
+        0xd192_e819_d6ef_5218,
+        0xd699_0624_5565_a910,
+        0xf40e_3585_5771_202a,
+        0x106a_a070_32bb_d1b8,
+    ],
+    [
+        0x19a4_c116_b8d2_d0c8,
+        0x1e37_6c08_5141_ab53,
+        0x2748_774c_df8e_eb99,
+        0x34b0_bcb5_e19b_48a8,
+        0x391c_0cb3_c5c9_5a63,
+        0x4ed8_aa4a_e341_8acb,
+        0x5b9c_ca4f_7763_e373,
+        0x682e_6ff3_d6b2_b8a3,
+        0x748f_82ee_5def_b2fc,
+        0x78a5_636f_4317_2f60,
+        0x84c8_7814_a1f0_ab72,
+        0x8cc7_0208_1a64_39ec,
+        0x90be_fffa_2363_1e28,
+        0xa450_6ceb_de82_bde9,
+        0xbef9_a3f7_b2c6_7915,
+        0xc671_78f2_e372_532b,
+    ],
+    [
+        0xca27_3ece_ea26_619c,
+        0xd186_b8c7_21c0_c207,
+        0xeada_7dd6_cde0_eb1e,
+        0xf57d_4f7f_ee6e_d178,
+        0x06f0_67aa_7217_6fba,
+        0x0a63_7dc5_a2c8_98a6,
+        0x113f_9804_bef9_0dae,
+        0x1b71_0b35_131c_471b,
+        0x28db_77f5_2304_7d84,
+        0x32ca_ab7b_40c7_2493,
+        0x3c9e_be0a_15c9_bebc,
+        0x431d_67c4_9c10_0d4c,
+        0x4cc5_d4be_cb3e_42b6,
+        0x597f_299c_fc65_7e2a,
+        0x5fcb_6fab_3ad6_faec,
+        0x6c44_198c_4a47_5817,
+    ],
+];
+
+/// A round. Words stay where they are; the next round names them anew.
+macro_rules! round {
+    ($a:ident, $b:ident, $c:ident, $d:ident, $e:ident, $f:ident, $g:ident, $h:ident,
+     $w:expr, $k:expr) => {
+        let sum = _mm512_add_epi64($h, _mm512_add_epi64($w, everywhere($k)));
+        let choice = _mm512_ternarylogic_epi64::<CHOICE>($e, $f, $g);
+        let sum = _mm512_add_epi64(_mm512_add_epi64(sum, choice), sum1($e));
+        let majority = _mm512_ternarylogic_epi64::<MAJORITY>($a, $b, $c);
+        $d = _mm512_add_epi64($d, sum);
+        $h = _mm512_add_epi64(_mm512_add_epi64(sum, majority), sum0($a));
+    };
+}
+
+/// Word t of the schedule, in the place of word t - 16, from it and words t - 15, t - 7 and t - 2.
+macro_rules! schedule {
+    ($w:ident, $($t:literal)+) => {
+        $(
+            let sum = _mm512_add_epi64($w[$t], $w[($t + 9) % WORDS]);
+            let small = _mm512_add_epi64(sigma0($w[($t + 1) % WORDS]), sigma1($w[($t + 14) % WORDS]));
+            $w[$t] = _mm512_add_epi64(sum, small);
+        )+
+    };
+}
+
+#[target_feature(enable = "avx512bw,avx512f")]
+pub(super) fn compress_each(state: &State, blocks: &[[Block; LANES]], out: &mut [[Digest; LANES]]) {
+    for (blocks, out) in blocks.iter().zip(out) {
+        let mut s = [_mm512_setzero_si512(); 8];
+        for (lanes, word) in s.iter_mut().zip(state) {
+            *lanes = everywhere(*word);
+        }
+        compress(&mut s, words(blocks));
+        for (digest, row) in out.iter_mut().zip(transposed::eight(s)) {
+            #[expect(unsafe_code, reason = "stores take pointers")]
+            // SAFETY: a digest has the 64 bytes that are written; no alignment is asked for.
+            unsafe {
+                _mm512_storeu_si512(digest.as_mut_ptr().cast(), swapped(row));
+            }
+        }
+    }
+}
+
+/// Compresses a block in each lane.
+#[target_feature(enable = "avx512f")]
+pub(crate) fn compress(state: &mut [__m512i; 8], mut w: [__m512i; WORDS]) {
+    let mut s = *state;
+    rounds(&mut s, &w, &K[0]);
+    for k in &K[1..] {
+        schedule!(w, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        rounds(&mut s, &w, k);
+    }
+    for (word, more) in state.iter_mut().zip(s) {
+        *word = _mm512_add_epi64(*word, more);
+    }
+}
+
+/// Sixteen rounds.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn rounds(s: &mut [__m512i; 8], w: &[__m512i; WORDS], k: &[u64; WORDS]) {
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *s;
+    for (w, k) in w.as_chunks::<8>().0.iter().zip(k.as_chunks::<8>().0) {
+        round!(a, b, c, d, e, f, g, h, w[0], k[0]);
+        round!(h, a, b, c, d, e, f, g, w[1], k[1]);
+        round!(g, h, a, b, c, d, e, f, w[2], k[2]);
+        round!(f, g, h, a, b, c, d, e, w[3], k[3]);
+        round!(e, f, g, h, a, b, c, d, w[4], k[4]);
+        round!(d, e, f, g, h, a, b, c, w[5], k[5]);
+        round!(c, d, e, f, g, h, a, b, w[6], k[6]);
+        round!(b, c, d, e, f, g, h, a, w[7], k[7]);
+    }
+    *s = [a, b, c, d, e, f, g, h];
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn sum0(x: __m512i) -> __m512i {
+    parity(_mm512_ror_epi64::<28>(x), _mm512_ror_epi64::<34>(x), _mm512_ror_epi64::<39>(x))
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn sum1(x: __m512i) -> __m512i {
+    parity(_mm512_ror_epi64::<14>(x), _mm512_ror_epi64::<18>(x), _mm512_ror_epi64::<41>(x))
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn sigma0(x: __m512i) -> __m512i {
+    parity(_mm512_ror_epi64::<1>(x), _mm512_ror_epi64::<8>(x), _mm512_srli_epi64::<7>(x))
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn sigma1(x: __m512i) -> __m512i {
+    parity(_mm512_ror_epi64::<19>(x), _mm512_ror_epi64::<61>(x), _mm512_srli_epi64::<6>(x))
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn parity(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
+    _mm512_ternarylogic_epi64::<PARITY>(x, y, z)
+}
+
+/// The same word in every lane.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn everywhere(word: u64) -> __m512i {
+    _mm512_set1_epi64(word as i64)
+}
+
+/// Word t of all blocks, for each t.
+#[target_feature(enable = "avx512bw,avx512f")]
+#[inline]
+fn words(blocks: &[Block; LANES]) -> [__m512i; WORDS] {
+    let mut words = [_mm512_setzero_si512(); WORDS];
+    for (half, words) in words.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let mut rows = [_mm512_setzero_si512(); LANES];
+        for (row, block) in rows.iter_mut().zip(blocks) {
+            #[expect(unsafe_code, reason = "loads take pointers")]
+            // SAFETY: each half of a block has the 64 bytes that are read, at any address.
+            let bytes = unsafe { _mm512_loadu_si512(block[64 * half..].as_ptr().cast()) };
+            *row = swapped(bytes);
+        }
+        *words = transposed::eight(rows);
+    }
+    words
+}
+
+/// The bytes of each word reversed.
+#[target_feature(enable = "avx512bw,avx512f")]
+#[inline]
+fn swapped(words: __m512i) -> __m512i {
+    let order = _mm_set_epi64x(0x0809_0a0b_0c0d_0e0f, 0x0001_0203_0405_0607);
+    _mm512_shuffle_epi8(words, _mm512_broadcast_i32x4(order))
+}
