@@ -11,8 +11,6 @@
 //! elements, and what no one can open cannot be told from padding.
 
 mod ascending;
-mod deriving;
-mod one_time;
 mod opening;
 mod sealing;
 
@@ -21,17 +19,17 @@ pub use sealing::{Sealed, seal};
 
 use rayon::prelude::*;
 
-use self::deriving::Deriving;
+use crate::deriving::Deriving;
 use crate::dh::Outputs;
 use crate::error::Error;
-use crate::poly1305::TAG;
+use crate::one_time::{self, GROUP};
+use crate::sha512::Digest;
 
-/// Entries that are made or opened together: their blocks, keys and streams are 18 KiB.
-const GROUP: usize = 64;
+const ENTRY: &[u8] = b"greenlane/entry";
 /// Entries of a task: some 500 us of work, after which secrets are wiped.
 const TASK: usize = 32 * GROUP;
 /// Bytes that sealing adds to a label (RFC 8439, section 2.5).
-pub const SEAL: usize = TAG;
+pub const SEAL: usize = one_time::SEAL;
 
 /// The widest label, so that 2^32 rows times a width stay below 2^64.
 pub const WIDEST: usize = 1 << 16;
@@ -51,6 +49,16 @@ impl Form {
     /// Bytes of an entry. A label of width 0 is not sealed.
     pub fn width(&self) -> usize {
         self.tag + if self.label == 0 { 0 } else { self.label + SEAL }
+    }
+
+    /// What derives tag and key of record i of the element with output o.
+    fn deriving(&self) -> Deriving {
+        Deriving::new(&[ENTRY, &[self.direction]])
+    }
+
+    /// The form in which the label of an entry is sealed; its tag is bound to it.
+    fn sealed(&self) -> one_time::Form {
+        one_time::Form { head: self.tag, body: self.label }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -75,7 +83,7 @@ pub fn tags(outputs: &Outputs, form: Form) -> Result<Vec<u8>, Error> {
     let mut out = vec![0; outputs.rows().len() * form.tag];
     out.par_chunks_mut(TASK * form.tag).zip(outputs.rows().par_chunks(TASK)).for_each(
         |(tags, outputs)| {
-            let mut deriving = Deriving::new(form.direction);
+            let mut deriving = form.deriving();
             for (tags, outputs) in tags.chunks_mut(GROUP * form.tag).zip(outputs.chunks(GROUP)) {
                 let derived = deriving.each(outputs.iter().map(|output| (output, 0)));
                 for (tag, derived) in tags.chunks_exact_mut(form.tag).zip(derived) {
@@ -116,6 +124,11 @@ pub fn contains(
             .collect()
     };
     Ok(wanted.chunks_exact(tag).map(|row| seen.contains(row)).collect())
+}
+
+/// The sealing key of what was derived.
+fn key(derived: &Digest) -> &[u8; 32] {
+    &derived.as_chunks().0[1]
 }
 
 /// The first eight bytes as a number, or as many as there are: numbers order as the bytes do.

@@ -13,6 +13,7 @@ pub mod contents;
 pub mod cot;
 pub mod curve25519;
 pub mod delimited;
+mod deriving;
 pub mod dh;
 pub mod elements;
 pub mod entries;
@@ -27,6 +28,7 @@ pub mod joining;
 pub mod labels;
 mod memory;
 pub mod okvs;
+mod one_time;
 pub mod oprf;
 pub mod poly1305;
 #[cfg(feature = "python")]

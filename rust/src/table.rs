@@ -12,16 +12,16 @@
 //!   one width, sealed by ChaCha20-Poly1305 (RFC 8439) under the entry's own key, which serves for it
 //!   alone, hence the nonce 0. What does not open is not there, so a hit is exact.
 
-use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use rayon::prelude::*;
-use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::deriving::Deriving;
 use crate::entries::{SEAL, WIDEST};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::fuse::{self, Key, Shape};
+use crate::one_time::{self, GROUP, OneTime};
+use crate::sha512::Digest;
 
 const ENTRY: &[u8] = b"greenlane/table/1/entry";
 /// Bytes of a fingerprint: who is not there seems to be with 2^-40 a question, the probability that a
@@ -29,6 +29,8 @@ const ENTRY: &[u8] = b"greenlane/table/1/entry";
 pub const FINGERPRINT: usize = 5;
 /// Bytes of a shard's salt: two of 2^64 shards share one with 2^-128.
 pub const SALT: usize = 32;
+/// Entries of a task: some 500 us of work, after which secrets are wiped.
+const TASK: usize = 32 * GROUP;
 /// Bytes of a number of records.
 const COUNT: usize = 4;
 
@@ -60,6 +62,11 @@ impl Form {
         }
     }
 
+    /// The form in which a record is sealed, whole.
+    fn sealed(&self) -> one_time::Form {
+        one_time::Form { head: 0, body: COUNT + self.label() }
+    }
+
     fn check(&self) -> Result<(), Error> {
         if self.label() > WIDEST {
             return Err(Error::Length {
@@ -72,28 +79,24 @@ impl Form {
     }
 }
 
-/// Secrets of one entry. Wiped on drop.
-struct Derived(Zeroizing<[u8; 64]>);
+/// What derives the secrets of entries of a shard.
+fn deriving(salt: &[u8; SALT]) -> Deriving {
+    Deriving::new(&[ENTRY, salt])
+}
 
-impl Derived {
-    fn of(salt: &[u8; SALT], number: u32, secret: &Secret) -> Self {
-        let hash = Sha512::new().chain_update(ENTRY).chain_update(salt);
-        let hash = hash.chain_update(number.to_le_bytes()).chain_update(secret);
-        Self(Zeroizing::new(hash.finalize().into()))
-    }
+/// The key of the map of what was derived for an entry.
+fn key(derived: &Digest) -> Key {
+    derived.as_chunks().0[0]
+}
 
-    fn key(&self) -> Key {
-        self.0.as_chunks().0[0]
-    }
+/// The key of its label.
+fn label_key(derived: &Digest) -> &[u8; 32] {
+    &derived[16..].as_chunks().0[0]
+}
 
-    fn cipher(&self) -> ChaCha20Poly1305 {
-        let key: &[u8; 32] = &self.0[16..].as_chunks().0[0];
-        ChaCha20Poly1305::new(key.into())
-    }
-
-    fn fingerprint(&self) -> &[u8] {
-        &self.0[48..48 + FINGERPRINT]
-    }
+/// Its fingerprint.
+fn fingerprint(derived: &Digest) -> &[u8] {
+    &derived[48..48 + FINGERPRINT]
 }
 
 /// Builds a shard.
@@ -127,30 +130,53 @@ pub fn build(
                 let actual = positions.len();
                 return Err(Error::Length { argument: "positions", expected: 0, actual });
             }
-            let derived = secrets.par_iter().map(|secret| Derived::of(salt, 0, secret));
-            let derived: Vec<_> = derived.collect();
-            let mut fingerprints = Vec::with_capacity(FINGERPRINT * derived.len());
-            derived.iter().for_each(|each| fingerprints.extend_from_slice(each.fingerprint()));
-            (derived.iter().map(Derived::key).collect(), fingerprints)
+            let mut keys = vec![Key::default(); secrets.len()];
+            let mut fingerprints = vec![0; FINGERPRINT * secrets.len()];
+            keys.par_chunks_mut(TASK)
+                .zip(fingerprints.par_chunks_mut(FINGERPRINT * TASK))
+                .zip(secrets.par_chunks(TASK))
+                .for_each(|((keys, values), secrets)| {
+                    let mut deriving = deriving(salt);
+                    let groups = keys.chunks_mut(GROUP).zip(values.chunks_mut(FINGERPRINT * GROUP));
+                    for ((keys, values), secrets) in groups.zip(secrets.chunks(GROUP)) {
+                        let derived = deriving.each(secrets.iter().map(|secret| (secret, 0)));
+                        let values = values.chunks_exact_mut(FINGERPRINT);
+                        for ((own, value), derived) in keys.iter_mut().zip(values).zip(derived) {
+                            *own = key(derived);
+                            value.copy_from_slice(fingerprint(derived));
+                        }
+                    }
+                });
+            (keys, fingerprints)
         }
         Form::Labels(label) => {
             let numbered = number(positions, secrets.len())?;
+            let mut keys = vec![Key::default(); positions.len()];
             let mut values = vec![0; positions.len() * width];
-            let seal = |(r, value): (usize, &mut [u8])| {
-                let position = positions[r] as usize;
-                let (place, count) = numbered.of(r, position);
-                let derived = Derived::of(salt, place, &secrets[position]);
-                value[..COUNT].copy_from_slice(&count.to_le_bytes());
-                value[COUNT..COUNT + label].copy_from_slice(&labels[r * label..][..label]);
-                let (text, tag) = value.split_at_mut(COUNT + label);
-                let mac = derived
-                    .cipher()
-                    .encrypt_inout_detached(&Nonce::default(), b"", text.into())
-                    .expect("a label is far below the cipher's bound of 2^38 bytes");
-                tag.copy_from_slice(&mac);
-                derived.key()
+            let seal = |(task, (keys, values)): (usize, (&mut [Key], &mut [u8]))| {
+                let (mut deriving, mut one_time) = (deriving(salt), OneTime::new(form.sealed()));
+                let groups = keys.chunks_mut(GROUP).zip(values.chunks_mut(width * GROUP));
+                for (group, (keys, values)) in groups.enumerate() {
+                    let start = task * TASK + group * GROUP;
+                    let records = start..start + keys.len();
+                    let derived = deriving.each(records.clone().map(|r| {
+                        let position = positions[r] as usize;
+                        (&secrets[position], numbered.numbers[r])
+                    }));
+                    for (value, r) in values.chunks_exact_mut(width).zip(records) {
+                        let count = numbered.counts[positions[r] as usize];
+                        value[..COUNT].copy_from_slice(&count.to_le_bytes());
+                        value[COUNT..COUNT + label].copy_from_slice(&labels[r * label..][..label]);
+                    }
+                    keys.iter_mut().zip(derived).for_each(|(own, derived)| *own = key(derived));
+                    one_time.seal(derived.iter().map(label_key), values);
+                }
             };
-            (values.par_chunks_exact_mut(width).enumerate().map(seal).collect(), values)
+            keys.par_chunks_mut(TASK)
+                .zip(values.par_chunks_mut(width * TASK))
+                .enumerate()
+                .for_each(seal);
+            (keys, values)
         }
     };
     fuse::build(&keys, &values, width, shape, entropy)
@@ -160,12 +186,6 @@ pub fn build(
 struct Numbered {
     numbers: Vec<u32>,
     counts: Vec<u32>,
-}
-
-impl Numbered {
-    fn of(&self, record: usize, position: usize) -> (u32, u32) {
-        (self.numbers[record], self.counts[position])
-    }
 }
 
 fn number(positions: &[u32], bound: usize) -> Result<Numbered, Error> {
@@ -183,7 +203,7 @@ fn number(positions: &[u32], bound: usize) -> Result<Numbered, Error> {
 
 /// Entries that are looked for. Wiped on drop.
 pub struct Wanted {
-    derived: Vec<Derived>,
+    derived: Zeroizing<Vec<Digest>>,
 }
 
 impl Wanted {
@@ -196,14 +216,21 @@ impl Wanted {
             let expected = secrets.len();
             return Err(Error::Length { argument: "numbers", expected, actual: numbers.len() });
         }
-        let pairs = secrets.par_iter().zip(numbers);
-        let derived = pairs.map(|(secret, number)| Derived::of(salt, *number, secret));
-        Ok(Self { derived: derived.collect() })
+        let mut all = Zeroizing::new(vec![[0; 64]; secrets.len()]);
+        let parts = secrets.par_chunks(GROUP).zip(numbers.par_chunks(GROUP));
+        all.par_chunks_mut(GROUP).zip(parts).for_each_init(
+            || deriving(salt),
+            |deriving, (all, (secrets, numbers))| {
+                let pairs = secrets.iter().zip(numbers.iter().copied());
+                all.copy_from_slice(deriving.each(pairs));
+            },
+        );
+        Ok(Self { derived: all })
     }
 
     /// The three places of each entry.
     pub fn places(&self, shape: Shape, seed: u64) -> Vec<[u32; 3]> {
-        self.derived.iter().map(|each| shape.places_of(&each.key(), seed)).collect()
+        self.derived.iter().map(|each| shape.places_of(&key(each), seed)).collect()
     }
 
     /// Says which entries are there, and what they hold.
@@ -225,21 +252,24 @@ impl Wanted {
         }
         let n = self.derived.len();
         let mut opened = Opened { counts: vec![0; n], labels: vec![0; n * label] };
-        let rows = self.derived.iter().zip(sums.chunks_exact_mut(width)).enumerate();
-        for (i, (derived, row)) in rows {
-            if form == Form::Members {
-                opened.counts[i] = u32::from(*row == *derived.fingerprint());
-                continue;
+        if form == Form::Members {
+            for (count, (derived, row)) in
+                opened.counts.iter_mut().zip(self.derived.iter().zip(sums.chunks_exact(width)))
+            {
+                *count = u32::from(*row == *fingerprint(derived));
             }
-            let (text, tag) = row.split_at_mut(COUNT + label);
-            let tag = (*tag).try_into().map_err(|_| Error::Seal { index: i })?;
-            let nonce = Nonce::default();
-            let opens =
-                derived.cipher().decrypt_inout_detached(&nonce, b"", (&mut *text).into(), &tag);
-            if opens.is_ok() {
-                let (count, told) = text.split_at(COUNT);
-                opened.counts[i] = u32::from_le_bytes(count.as_chunks().0[0]);
-                opened.labels[i * label..][..label].copy_from_slice(told);
+        } else {
+            let mut one_time = OneTime::new(form.sealed());
+            let mut bodies = Zeroizing::new(vec![0; GROUP * (COUNT + label)]);
+            let groups = self.derived.chunks(GROUP).zip(sums.chunks(GROUP * width));
+            for (group, (derived, sums)) in groups.enumerate() {
+                let bodies = &mut bodies[..derived.len() * (COUNT + label)];
+                one_time.open(derived.iter().map(label_key), sums.chunks_exact(width), bodies);
+                for (i, body) in (group * GROUP..).zip(bodies.chunks_exact(COUNT + label)) {
+                    let (count, told) = body.split_at(COUNT);
+                    opened.counts[i] = u32::from_le_bytes(count.as_chunks().0[0]);
+                    opened.labels[i * label..][..label].copy_from_slice(told);
+                }
             }
         }
         sums.zeroize();

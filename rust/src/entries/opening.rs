@@ -3,11 +3,10 @@
 use rayon::prelude::*;
 
 use super::ascending::Ascending;
-use super::deriving::Deriving;
-use super::one_time::OneTime;
-use super::{Form, GROUP, TASK};
+use super::{Form, TASK, key};
 use crate::dh::Outputs;
 use crate::error::Error;
+use crate::one_time::{GROUP, OneTime};
 
 /// Opens the entries that belong to known outputs.
 ///
@@ -44,7 +43,7 @@ struct Found {
 impl Found {
     /// Looks for record 0 of each output, then for record 1 of those that have one, and so on.
     fn of(outputs: &[[u8; 32]], entries: &Ascending<'_>, form: Form) -> Result<Self, Error> {
-        let (mut deriving, mut one_time) = (Deriving::new(form.direction), OneTime::new());
+        let (mut deriving, mut one_time) = (form.deriving(), OneTime::new(form.sealed()));
         let mut found = Self { counts: vec![0; outputs.len()], labels: Vec::new() };
         let mut belongs = Vec::new(); // the output of each label
         let mut sought: Vec<u32> = (0..outputs.len() as u32).collect();
@@ -61,10 +60,12 @@ impl Found {
                 if form.label > 0 {
                     let start = found.labels.len();
                     found.labels.resize(start + there.len() * form.label, 0);
-                    let rows = there.iter().map(|(place, at)| (&derived[*place], entries.row(*at)));
-                    one_time
-                        .open(form, rows, &mut found.labels[start..])
-                        .map_err(|at| Error::Seal { index: there[at].1 })?;
+                    let keys = there.iter().map(|(place, _)| key(&derived[*place]));
+                    let rows = there.iter().map(|(_, at)| entries.row(*at));
+                    let opens = one_time.open(keys, rows, &mut found.labels[start..]);
+                    if let Some(at) = opens.iter().position(|opens| !opens) {
+                        return Err(Error::Seal { index: there[at].1 });
+                    }
                 }
             }
             sought = belongs[before..].to_vec();

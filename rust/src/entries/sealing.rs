@@ -2,13 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::deriving::Deriving;
-use super::one_time::OneTime;
-use super::{Form, GROUP, TASK, first};
+use super::{Form, TASK, first, key};
 use crate::dh::Outputs;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::memory::prefetch;
+use crate::one_time::{GROUP, OneTime};
 
 /// Bits of the most buckets that rows are sorted by, and rows of a bucket on average.
 const MOST_BITS: u32 = 20;
@@ -54,7 +53,7 @@ pub fn seal(
     let mut rows = vec![0; total * width];
     let (real, padding) = rows.split_at_mut(records * width);
     real.par_chunks_mut(TASK * width).enumerate().for_each(|(task, rows)| {
-        let (mut deriving, mut one_time) = (Deriving::new(form.direction), OneTime::new());
+        let (mut deriving, mut one_time) = (form.deriving(), OneTime::new(form.sealed()));
         for (group, rows) in rows.chunks_mut(GROUP * width).enumerate() {
             let start = task * TASK + group * GROUP;
             let records = start..start + rows.len() / width;
@@ -67,7 +66,7 @@ pub fn seal(
                     .copy_from_slice(&labels[r * form.label..][..form.label]);
             }
             if form.label > 0 {
-                one_time.seal(form, derived, rows);
+                one_time.seal(derived.iter().map(key), rows);
             }
         }
     });
