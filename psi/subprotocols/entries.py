@@ -129,8 +129,12 @@ def say_records(
         form: of the entries.
         entropy: where padding and the decoys' labels come from.
     """
-    positions, block = decoyed(labels, elements, DECOYS, entropy)
-    sealed = _core.seal(outputs, positions.tobytes(), block.tobytes(), *form, total, entropy)
+    # Joined as they lie: arrays of both would be copies that are as large as the labels are.
+    decoys = np.arange(elements, elements + DECOYS, dtype=np.uint32)
+    positions = b"".join((np.ascontiguousarray(labels.positions).data, decoys.data))
+    decoys_labels = entropy.bytes(DECOYS * labels.width)
+    block = b"".join((np.ascontiguousarray(labels.block).data, decoys_labels))
+    sealed = _core.seal(outputs, positions, block, *form, total, entropy)
     yield from say_entries(sealed, form)
 
 

@@ -93,6 +93,21 @@ pub fn unpack(block: &[u8], width: usize, columns: usize) -> Result<Vec<LargeStr
     Ok(builders.into_iter().map(|mut builder| builder.finish()).collect())
 }
 
+/// Whether a value holds a control character of ASCII other than tab and line ends.
+///
+/// Secret: the values; the time depends on their number and lengths alone.
+#[must_use]
+pub fn have_controls(columns: &[&LargeStringArray]) -> bool {
+    let is_control = |byte: &u8| (*byte < 0x20 && !b"\t\n\r".contains(byte)) || *byte == 0x7f;
+    columns.iter().any(|column| {
+        let (start, end) = match column.value_offsets() {
+            [first, .., last] => (*first as usize, *last as usize),
+            _ => (0, 0),
+        };
+        column.value_data()[start..end].iter().fold(false, |any, byte| any | is_control(byte))
+    })
+}
+
 /// Takes one value off the front: `Some(None)` is a missing one, `None` is a malformed one.
 fn take_value<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a str>> {
     let (length, after) = rest.split_first_chunk::<2>()?;
@@ -127,6 +142,19 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(block: Vec<u8>, width in 0usize..40, columns in 0usize..5) {
             let _ = unpack(&block, width, columns);
+        }
+    }
+
+    #[test]
+    fn control_characters_are_seen_in_any_value_that_is_there() {
+        let fine =
+            LargeStringArray::from(vec![Some("浙A12345"), None, Some(""), Some("a\tb\r\n ~")]);
+        assert!(!have_controls(&[&fine, &LargeStringArray::from(Vec::<&str>::new())]));
+        for control in (0..0x20).chain([0x7f_u8]).filter(|byte| !b"\t\n\r".contains(byte)) {
+            let text = format!("a{}b", char::from(control));
+            let column = LargeStringArray::from(vec![None, Some("c"), Some(&text), Some("d")]);
+            assert!(have_controls(&[&fine, &column]), "{control}");
+            assert!(!have_controls(&[&column.slice(0, 2), &column.slice(3, 1)]), "{control}");
         }
     }
 

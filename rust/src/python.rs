@@ -326,6 +326,13 @@ fn unpack_labels<'py>(
     columns.into_iter().map(|column| give(py, column)).collect()
 }
 
+/// Whether a text holds a control character other than tab and line ends.
+#[pyfunction]
+fn have_controls(py: Python<'_>, columns: Vec<Column>) -> PyResult<bool> {
+    let columns = columns::texts(&columns)?;
+    Ok(detached(py, || labels::have_controls(&columns)))
+}
+
 /// Values normalised by a rule, row by row, a reason for each row, and how many rows have each.
 #[pyfunction]
 fn normalise<'py>(
@@ -509,8 +516,8 @@ mod _core {
     #[pymodule_export]
     use super::{
         CheckError, Entropy, Key, Outputs, Shuffle, SolveError, are_distinct, compose, contains,
-        dh_blind, dh_evaluate, hash_elements, keep_memory, kinds, label_width, map_to_curve25519,
-        normalise, normaliser_digest, normaliser_version, open_entries, pack_labels, read_rows,
-        reasons, seal, take_texts, unpack_labels, use_threads, x25519,
+        dh_blind, dh_evaluate, hash_elements, have_controls, keep_memory, kinds, label_width,
+        map_to_curve25519, normalise, normaliser_digest, normaliser_version, open_entries,
+        pack_labels, read_rows, reasons, seal, take_texts, unpack_labels, use_threads, x25519,
     };
 }

@@ -1,13 +1,17 @@
 """What tickets, budgets and the audit log take of a match: CPU of both nodes, and their share.
 
-Prints one JSON object. The job is that of `compare_spu.py`: two nodes of `greenlane init`, `serve`
-on the one side and `match` on the other over mutual TLS, from CSV files, without columns; each with
-one thread. In both processes everything is timed that a node would do without if a job needed no
-ticket: finding and verifying one, commitments to sets, charging, lines of the log, that of the
-node's start among them, heads and receipts, and also importing what all of that is made of. Of
-threads their CPU, in the kernel too. Parting the elements is not counted, with which a commitment
-goes on: by parts a node finds which elements stand in several rows.
-The whole is what the operating system says of both processes; figures are medians of the runs.
+Prints one JSON object. The jobs are two nodes of `greenlane init`, `serve` on the one side and
+`match` on the other over mutual TLS, from CSV files to a CSV file, each with one thread. "records"
+is a match as tickets are drafted for: the police disclose three columns of their records of what is
+in common. "bare" is that of `compare_spu.py`, without columns: the least that a match can be, in
+which what is done once a process weighs most.
+
+In both processes everything is timed that a node would do without if a job needed no ticket:
+finding and verifying one, commitments to sets, charging, lines of the log, that of the node's start
+among them, heads and receipts, and also importing what all of that is made of. Of threads their
+CPU, in the kernel too. Parting the elements is not counted, with which a commitment goes on: by
+parts a node finds which elements stand in several rows. The whole is what the operating system says
+of both processes; figures are medians of the runs.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +112,13 @@ def side() -> None:
     sys.exit(status)
 
 
-def run(folder: Path, files: Any) -> dict[str, float]:
+def run(folder: Path, files: Any, disclosed: Sequence[str]) -> dict[str, float]:
     """Runs the job once, and returns CPU seconds: of all, and of each kind of check."""
     from whole_jobs import ROLES, run_greenlane
 
     taken: dict[str, float] = defaultdict(float)
-    taken["all"] = sum(run_greenlane(folder, files, "vole", (sys.executable, __file__, "side")).cpu)
+    program = (sys.executable, __file__, "side")
+    taken["all"] = sum(run_greenlane(folder, files, "vole", program, disclosed).cpu)
     for role in ROLES:
         for name, seconds in json.loads((folder / role / REPORT).read_text("utf-8")).items():
             taken[name] += seconds
@@ -122,30 +127,33 @@ def run(folder: Path, files: Any) -> dict[str, float]:
 
 def main() -> None:
     """Prints the figures."""
-    from whole_jobs import found, made_up
+    from whole_jobs import RECORD, found, made_up
 
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     arguments.add_argument("--rows", type=int, default=1 << 20, help="of each side")
     arguments.add_argument("--runs", type=int, default=5)
     given = arguments.parse_args()
+    figures: dict[str, Any] = {"bench": "checks of a match", "rows": given.rows, "threads": 1}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found(folder)
-        files = made_up(folder, given.rows)
-        runs = [run(folder, files) for _ in range(given.runs)]
+        for job, columns in (("records", RECORD), ("bare", ())):
+            files = made_up(folder, given.rows, columns)
+            figures[job] = summary([run(folder, files, columns) for _ in range(given.runs)])
+    print(json.dumps(figures))
+
+
+def summary(runs: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Returns the medians."""
     medians = {name: statistics.median(each[name] for each in runs) for name in runs[0]}
     whole = medians.pop("all")
     checks = statistics.median(sum(each.values()) - each["all"] for each in runs)
-    figures = {
-        "bench": "checks of a match",
-        "rows": given.rows,
-        "threads": 1,
+    return {
         "cpu_seconds": round(whole, 3),
         "checks_cpu_seconds": round(checks, 4),
         "each_check": {name: round(seconds, 4) for name, seconds in medians.items()},
         "share_of_the_rest": round(checks / (whole - checks), 4),
     }
-    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from parties.tickets.trial import write_trial
 ROLES = ("insurer", "police")
 """The receiver and the sender."""
 GREENLANE = (sys.executable, "-m", "parties")
+RECORD = ("record_no", "record_type", "event_time")
+"""Columns of a record, which the sender may disclose."""
 TWO_PROGRAMS = Path(__file__).parents[2] / "examples" / "two_programs.py"
 
 SETTINGS = """
@@ -51,6 +53,7 @@ columns = ["id"]
 [peers.{other}]
 address = "127.0.0.1:{other_port}"
 ca = "tls/{other}.pem"
+disclose = {disclose}
 """
 
 SPU_SIDE = """
@@ -93,7 +96,7 @@ MADE_UP = """
 import sys
 from pathlib import Path
 import numpy as np
-folder, rows = Path(sys.argv[1]), int(sys.argv[2])
+folder, rows, columns = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 random = np.random.default_rng(rows)
 # An odd factor makes different numbers of different ones modulo 2^59, which has 18 digits.
 numbers = np.arange(2 * rows - rows // 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -101,8 +104,15 @@ numbers %= np.uint64(1 << 59)
 for name, mine in (("receiver", numbers[:rows]), ("sender", numbers[-rows:])):
     mine = random.permutation(mine)
     with (folder / f"{name}-{rows}.csv").open("w") as file:
-        file.write("id\\n")
-        file.writelines(f"{number:018d}\\n" for number in mine.tolist())
+        if name == "sender" and columns:
+            file.write(",".join(["id", *columns]) + "\\n")
+            file.writelines(
+                f"{number:018d},R{row:09d},accident,2026-{row % 12 + 1:02d}-08 09:{row % 60:02d}\\n"
+                for row, number in enumerate(mine.tolist())
+            )
+        else:
+            file.write("id\\n")
+            file.writelines(f"{number:018d}\\n" for number in mine.tolist())
 """
 """In a process of its own: a child begins with its parent's peak of memory."""
 
@@ -117,14 +127,31 @@ class Files:
 
 
 def run_greenlane(
-    folder: Path, files: Files, protocol: str, program: Sequence[str] = GREENLANE
+    folder: Path,
+    files: Files,
+    protocol: str,
+    program: Sequence[str] = GREENLANE,
+    disclosed: Sequence[str] = (),
 ) -> Run:
-    """Runs `serve` as the sender and `match` as the receiver; as another program if told."""
+    """Runs `serve` as the sender and `match` as the receiver.
+
+    Args:
+        folder: of both nodes.
+        files: what they read.
+        protocol: by which they match.
+        program: another one, if told.
+        disclosed: columns of the sender that the receiver learns for matches.
+    """
     ports = dict(zip(ROLES, free_ports(), strict=True))
     rows = dict(zip(ROLES, (files.receiver, files.sender), strict=True))
     for role, other in (ROLES, ROLES[::-1]):
         text = SETTINGS.format(
-            role=role, other=other, port=ports[role], other_port=ports[other], rows=rows[role]
+            role=role,
+            other=other,
+            port=ports[role],
+            other_port=ports[other],
+            rows=rows[role],
+            disclose=json.dumps(disclosed if role == "police" else []),
         )
         (folder / role / "greenlane.toml").write_text(text, encoding="utf-8")
     nodes = (load(folder / role / "greenlane.toml") for role in ROLES)
@@ -208,9 +235,9 @@ def found(folder: Path) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def made_up(folder: Path, rows: int) -> Files:
-    """Makes the files of both sides."""
-    subprocess.run([sys.executable, "-c", MADE_UP, str(folder), str(rows)], check=True)
+def made_up(folder: Path, rows: int, columns: Sequence[str] = ()) -> Files:
+    """Makes the files of both sides; the sender's with columns of a record, if any are named."""
+    subprocess.run([sys.executable, "-c", MADE_UP, str(folder), str(rows), *columns], check=True)
     receiver, sender = (folder / f"{side}-{rows}.csv" for side in ("receiver", "sender"))
     return Files(receiver, sender, common=rows // 2)
 
