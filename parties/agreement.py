@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.clearance import Clearance, cover
 from parties.disclosure import WIDEST, Column
@@ -26,6 +26,7 @@ from parties.standing import check_answer, check_standing, hear, own_sets, parse
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Parameters
 from psi.errors import BoundExceeded, MalformedMessage
+from psi.lazily import NamedTuple
 from psi.planner import able
 from psi.subprotocols.decoys import DECOYS, size_class
 

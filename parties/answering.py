@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties import inquiries, logs, receipting, submissions
 from parties.agreement import Proposed, accept, read_proposal
@@ -45,6 +45,7 @@ from parties.tally import Tally
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter, PsiError
 from psi.errors import UnexpectedMessage
+from psi.lazily import NamedTuple
 
 JOBS: Final = 4
 """Jobs with whole sets that are answered at once: each holds a set, and an inquiry does not."""

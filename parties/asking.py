@@ -9,7 +9,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from parties import logs
 from parties.agreement import choose, propose
@@ -46,6 +45,7 @@ from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
 from parties.tally import Tally
 from psi import Dialogue, Meter
+from psi.lazily import NamedTuple
 
 
 class Question(NamedTuple):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from parties.clearance import Clearance, cover
 from parties.errors import LocalFault
@@ -31,6 +30,7 @@ from parties.tables import Fetched, Manifest
 from parties.tally import Tally
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter
+from psi.lazily import NamedTuple
 from psi.protocols.inquiry import BIN, Asker
 from psi.tables import Generation
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import decisions, inbox
 from parties.books import Books
@@ -28,6 +28,7 @@ from parties.tickets.files import SUFFIX, read_ticket, write_ticket
 from parties.tickets.signing import merged
 from parties.tickets.verifying import must_be_signed, must_count
 from psi.errors import MalformedMessage
+from psi.lazily import NamedTuple
 
 FIRST_PAUSE: Final = 1.0
 """Seconds until one asks again for the first time: somebody may sit at the other end."""

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from parties.disclosure import Column
 from parties.errors import LocalFault, TicketRefused
@@ -32,6 +31,7 @@ from parties.tickets import (
 )
 from parties.tickets.files import SUFFIX, read_ticket
 from psi import _core
+from psi.lazily import NamedTuple
 
 
 class Clearance(NamedTuple):

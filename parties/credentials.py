@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from parties.errors import CertificateError
+from psi.lazily import NamedTuple
 
 # A renewal replaces two files, one just after the other; whoever reads in between looks again.
 _RENEWAL_GAP_SECONDS: Final = 0.1

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.commitments import key_of
 from parties.identifiers import IdentifiedSet
@@ -26,6 +26,7 @@ from parties.refusals import Refusal
 from parties.settings import Settings
 from parties.store import Connection, Values, microseconds
 from psi import Elements
+from psi.lazily import NamedTuple
 
 BUCKETS: Final = 1024
 """Of a digest. d different elements are expected in 1024 (1 - exp(-d / 1024)) of them: of 512, in

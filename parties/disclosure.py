@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from arro3.core import DataType, RecordBatch
 
@@ -20,7 +20,7 @@ from parties.settings import IdentifierSettings
 from parties.sources import Source
 from psi import Labels, _core
 from psi.errors import MalformedMessage
-from psi.lazily import np, npt, pa
+from psi.lazily import NamedTuple, np, npt, pa
 
 TYPES: Final = {
     "text": DataType.large_string(),

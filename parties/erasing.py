@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties import audit, logs, retaining
 from parties.books import Books
@@ -20,6 +20,7 @@ from parties.clues.erasing import erase as erase_clues
 from parties.errors import LocalFault
 from parties.retaining import Left
 from parties.settings import Settings
+from psi.lazily import NamedTuple
 
 EVERY: Final = 3600.0
 """Seconds between two looks of a node that runs: tickets end at a second, and what was learnt under

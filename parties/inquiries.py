@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.agreement import Proposed
 from parties.books import Books
@@ -29,6 +29,7 @@ from parties.tally import Tally
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Elements, Meter, Output, Parameters, _core
 from psi.errors import BoundExceeded, MalformedMessage
+from psi.lazily import NamedTuple
 from psi.protocols.inquiry import Answerer, Asker
 from psi.tables import Found, Generation, find
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from parties import logs
 from parties.asking_again import Known, ask_again, fits, known_from, reopened
@@ -40,7 +40,7 @@ from parties.refusals import Refusal
 from parties.settings import Settings
 from parties.tally import Tally
 from psi import Dialogue, Meter, PsiError
-from psi.lazily import np
+from psi.lazily import NamedTuple, np
 
 _NOT_ANSWERED: Final = (CertificateError, PeerRefused, PeerUnreachable, TableRefused)
 """Errors after which an inquiry is not counted here: it was not asked, or refused. After any other

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from arro3.core import Array, DataType
 
@@ -14,6 +14,7 @@ from parties.identifiers.sets import WARNING
 from parties.inquiries import MOST_ASKED, Question
 from parties.settings import IdentifierSettings
 from psi import Elements, PsiError, _core
+from psi.lazily import NamedTuple
 
 
 class Asked(NamedTuple):

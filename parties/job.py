@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from parties.settings import IdentifierSettings, Way
 from psi import Output
+from psi.lazily import NamedTuple
 
 
 class Job(NamedTuple):

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from arro3.core import RecordBatch
 
@@ -25,6 +25,7 @@ from parties.sources import Source
 from parties.tally import Tally
 from psi import PROTOCOLS, Dialogue, Meter, Result, _core
 from psi.errors import BoundExceeded
+from psi.lazily import NamedTuple
 from psi.subprotocols.offers import shown
 
 MOST_ROWS: Final = 1 << 28

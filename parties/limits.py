@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from parties import counters
 from parties.refusals import Refusal
 from parties.settings import Way
 from parties.store import Connection, Store, Values, microseconds
 from psi.errors import ApiMisuse
+from psi.lazily import NamedTuple
 
 RunEnd = Literal["done", "failed"]
 """How a run can end. One that has no end was begun by a process that was killed, or runs."""

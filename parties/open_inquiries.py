@@ -11,13 +11,14 @@ import json
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties.audit.inquiries import DONE, LOST, MOST, MOST_NAMES, InquiryReceipt
 from parties.limits import Charge
 from parties.refusals import Refusal
 from parties.store import Connection, Values, microseconds
 from parties.store.clock import latest, machine_time, time_at
+from psi.lazily import NamedTuple
 
 MOST_OPEN: Final = 4 * MOST
 """Of a partner's, until it is answered no more. A receipt is due for each `MOST`; meanwhile others

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from parties.job import Job
 from parties.jobs import Learnt
 from psi import _core
+from psi.lazily import NamedTuple
 
 
 class SetReport(NamedTuple):

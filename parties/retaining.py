@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.store import Connection, microseconds
+from psi.lazily import NamedTuple
 
 _END: Final = """
     INSERT INTO ticket_ends (ticket, at) VALUES (:ticket, :at)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import audit, differences, logs, stages
 from parties.audit import receipt as receipts
@@ -32,6 +32,7 @@ from parties.store import Connection
 from parties.sweeps import Sweeps
 from psi import PsiError
 from psi.errors import ApiMisuse
+from psi.lazily import NamedTuple
 from psi.subprotocols.decoys import size_class
 
 DAILY_SETS: Final = 10

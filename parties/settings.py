@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from parties.errors import SettingsError
+from psi.lazily import NamedTuple
 
 Role = Literal["insurer", "police"]
 Way = Literal["count", "list", "match", "inquire"]

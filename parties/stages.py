@@ -8,11 +8,12 @@ another `count` begins anew. A ticket that does not allow an earlier stage does 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.refusals import Refusal
 from parties.store import Connection, Values
 from parties.tickets.ticket import Ticket, Way
+from psi.lazily import NamedTuple
 
 ORDER: Final[tuple[Way, ...]] = ("count", "list", "match")
 """Stages one, two and three."""

@@ -8,7 +8,7 @@ other's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties import inbox, logs
 from parties.books import Books
@@ -25,6 +25,7 @@ from parties.tickets.ticket import LONGEST
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue
 from psi.errors import BoundExceeded, MalformedMessage
+from psi.lazily import NamedTuple
 
 _STATES: Final[Mapping[State, wire.TicketState]] = {
     "waiting": wire.TICKET_STATE_WAITING,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from psi.lazily import NamedTuple
 
 FEW: Final = 5
 """So many changes ahead a report warns that the whole source will be needed: a week of days, less

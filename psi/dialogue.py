@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from enum import Enum
-from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtobufMessage
 
 from psi.errors import ApiMisuse, MalformedMessage, UnexpectedMessage
+from psi.lazily import NamedTuple
 from psi.wire.v1.messages_pb2 import (
     BaseOtChoice,
     BaseOtOffer,

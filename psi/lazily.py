@@ -1,7 +1,8 @@
-"""What takes long to import, imported when it is first used: NumPy, pyarrow, parts of libraries.
+"""What takes long when a program starts, put off or left out.
 
 To start, NumPy and pyarrow take a process longer than a small match takes it, and a match of texts
-without records needs neither. What is annotated with them is not evaluated.
+without records needs neither. What is annotated with them is not evaluated. `typing.NamedTuple`
+compiles those of its fields, which nobody asks for; that of this module leaves them alone.
 
 Libraries import what most of their users never touch, and compile expressions that few of them
 use. `unread` and `uncompiled` spare a process that.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -33,14 +35,36 @@ class _Unread(ModuleType):
         return value
 
 
+class _MakesTuples(type):
+    """Makes a named tuple of a class with annotated fields."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], entries: dict[str, Any]) -> Any:
+        if not bases:
+            return super().__new__(cls, name, bases, entries)
+        fields = entries.get("__annotations__", {})
+        defaults = [entries[field] for field in fields if field in entries]
+        make: Any = namedtuple  # of names that are known only now
+        made = make(name, fields, defaults=defaults, module=entries["__module__"])
+        for key, value in entries.items():
+            if key != "__module__" and key not in fields:
+                setattr(made, key, value)
+        return made
+
+
 if TYPE_CHECKING:
+    from typing import NamedTuple
+
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 else:
     np, npt, pa = map(_Unread, ("numpy", "numpy.typing", "pyarrow"))
 
-__all__ = ["np", "npt", "pa", "uncompiled", "unread"]
+    class NamedTuple(metaclass=_MakesTuples):
+        """As that of `typing`, whose annotations stay the texts that they are."""
+
+
+__all__ = ["NamedTuple", "np", "npt", "pa", "uncompiled", "unread"]
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from arro3.core import Array
 
 from psi.errors import ApiMisuse
-from psi.lazily import np, npt
+from psi.lazily import NamedTuple, np, npt
 
 
 @dataclass(frozen=True, slots=True)

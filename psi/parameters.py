@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
 from psi.errors import BoundExceeded, MalformedMessage, PeerIncompatible, PeerMisbehaved
+from psi.lazily import NamedTuple
 from psi.wire.v1 import messages_pb2 as wire
 
 KAPPA: Final = 128

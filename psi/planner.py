@@ -8,9 +8,9 @@ bytes that the protocol says. It knows no machine and no clock; the same numbers
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from psi.errors import ApiMisuse
+from psi.lazily import NamedTuple
 from psi.parameters import Output
 from psi.protocols import PROTOCOLS
 from psi.subprotocols.decoys import DECOYS

@@ -21,12 +21,12 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from psi import _core
 from psi.elements import WIDTH, Elements
 from psi.errors import ApiMisuse, CheckFailed, MalformedMessage
-from psi.lazily import np, npt
+from psi.lazily import NamedTuple, np, npt
 
 MAGIC: Final = b"GLTABLE1"
 SALT: Final = 32

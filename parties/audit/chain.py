@@ -14,10 +14,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import canonical
 from psi.errors import ApiMisuse
+from psi.lazily import NamedTuple
 
 FORM: Final = 1
 LINE: Final = b"greenlane/audit/1/line\n"

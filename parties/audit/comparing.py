@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from parties.audit import receipt as receipts
 from parties.audit.agreeing import SKEW_SECONDS, agree
@@ -21,6 +21,7 @@ from parties.audit.reading import Source
 from parties.audit.receipt import INQUIRE, Receipt
 from parties.audit.verifying import Walk
 from parties.errors import AuditRefused
+from psi.lazily import NamedTuple
 
 
 class Comparison(NamedTuple):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from psi.errors import ApiMisuse
+from psi.lazily import NamedTuple
 
 NAME: Final = r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?"
 """Of a node, an operator, a set: as in settings, and at most what a certificate's name may have."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from psi.lazily import NamedTuple
 
 MOST: Final = 100
 """Findings that are told one by one; of a log in which more is wrong the rest is counted."""

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import canonical
 from parties.audit import signing
@@ -22,6 +22,7 @@ from parties.credentials import Credentials, read_der
 from parties.signatures import LONGEST
 from parties.store import Connection
 from psi.errors import ApiMisuse
+from psi.lazily import NamedTuple
 
 DOMAIN: Final = b"greenlane/audit/1/head\n"
 LONGEST_CERTIFICATE: Final = 1 << 14

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties.audit import facts
+from psi.lazily import NamedTuple
 
 MOST: Final = 64
 """Inquiries of one receipt."""

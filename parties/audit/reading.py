@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from parties.audit.chain import Genesis, Place, stamp
 from parties.audit.heads import COLUMNS, Head, head_of
 from parties.audit.log import find
 from parties.errors import LocalFault
 from parties.store import Connection
+from psi.lazily import NamedTuple
 
 T = TypeVar("T")
 BATCH: Final = 256

@@ -16,7 +16,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cryptography import x509
 
@@ -35,6 +35,7 @@ from parties.credentials import Credentials, read_der
 from parties.errors import AuditRefused
 from parties.signatures import LONGEST
 from psi.errors import ApiMisuse
+from psi.lazily import NamedTuple
 
 FORM: Final = 1
 DOMAIN: Final = b"greenlane/audit/1/receipt\n"

@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties.audit.chain import AT, event_in
 from parties.audit.facts import EVENTS, check
 from parties.audit.inquiries import sessions_in
 from parties.audit.reading import Kept, Source
 from psi.errors import ApiMisuse
+from psi.lazily import NamedTuple
 
 MOST_OPEN: Final = 200
 """Open runs that are listed one by one: four pages. The rest are counted."""

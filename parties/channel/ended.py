@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import traceback
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.channel import codes
 from parties.channel.line import Carried
 from parties.logs import Log
+from psi.lazily import NamedTuple
 
 _log = Log()
 

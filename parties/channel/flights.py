@@ -7,13 +7,14 @@ messages themselves, which are never looked into.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
 from parties.channel.frames import LONGEST_MESSAGE, WIRE_VERSION, read_opening
 from parties.wire.v1 import node_pb2 as wire
 from psi.errors import ApiMisuse, BoundExceeded, MalformedMessage
+from psi.lazily import NamedTuple
 
 MOST_MESSAGES: Final = 64
 """Messages of a flight; an inquiry has four there and two back."""

@@ -9,12 +9,13 @@ but the messages themselves, which are never looked into.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from google.protobuf.message import DecodeError
 
 from parties.wire.v1 import node_pb2 as wire
 from psi.errors import BoundExceeded, MalformedMessage, PeerIncompatible, UnexpectedMessage
+from psi.lazily import NamedTuple
 
 # Messages are made to be about 1 MiB (64 KiB halves the rate, 16 MiB loses to copies); twice that
 # leaves room for a full bin, and a queue of four stays at 8 MiB.

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.channel.frames import (
     LONGEST_MESSAGE,
@@ -29,6 +29,7 @@ from parties.channel.frames import (
 )
 from parties.errors import PeerLost
 from psi.errors import ApiMisuse, UnexpectedMessage
+from psi.lazily import NamedTuple
 
 # Enough for the network to stay busy while the dialogue computes on a message and the other way
 # round; with the longest messages 8 MiB in each direction. When a queue is full, gRPC's flow

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -25,6 +25,7 @@ from parties.credentials import (
 )
 from parties.errors import CertificateError, SettingsError
 from parties.settings import PeerSettings
+from psi.lazily import NamedTuple
 
 _FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 import grpc
 from cryptography import x509
@@ -21,6 +21,7 @@ from parties.credentials import Credentials, Identity, Stamp, read_credentials, 
 from parties.errors import PartyError
 from parties.logs import Log
 from parties.settings import PeerSettings
+from psi.lazily import NamedTuple
 
 _log = Log()
 

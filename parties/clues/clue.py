@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties.clues.content import Content
 from parties.clues.states import OVER
 from parties.errors import ClueRefused
 from parties.store import Connection
+from psi.lazily import NamedTuple
 
 ID: Final = re.compile(r"[0-9a-f]{32}")
 """Of a clue, or of a merge: 128 random bits."""

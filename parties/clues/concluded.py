@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.clues.content import Content
 from parties.store import Connection
+from psi.lazily import NamedTuple
 
 INNOCENT: Final = "innocent"
 """The code of a return that says there is another explanation."""

@@ -11,11 +11,12 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import canonical
 from parties.clues import words
 from parties.tickets.fields import Fields, Malformed
+from psi.lazily import NamedTuple
 
 KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """The name of a column of a rule."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import canonical
 from parties.clues.amounts import UNKNOWN
 from parties.errors import SettingsError
 from parties.operators.roles import Party
 from parties.store import Connection, Values, microseconds
+from psi.lazily import NamedTuple
 
 _MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _FIND: Final = """

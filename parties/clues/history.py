@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import audit, canonical
 from parties.clues import words
@@ -16,6 +16,7 @@ from parties.clues.clue import Clue
 from parties.errors import ClueRefused
 from parties.operators.roles import OperatorRole
 from parties.store import Connection, Values, microseconds
+from psi.lazily import NamedTuple
 
 _NEXT: Final = "SELECT coalesce(max(number), 0) + 1 FROM clue_history WHERE clue = :clue"
 _ADD: Final = """

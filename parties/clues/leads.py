@@ -10,13 +10,14 @@ import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties.clues.amounts import UNKNOWN, fen_of
 from parties.clues.content import Content
 from parties.errors import SourceError
 from parties.tickets.fields import Fields, Malformed
 from parties.tickets.ticket import DIGEST
+from psi.lazily import NamedTuple
 
 LINES: Final = ("auto", "accident", "flight_delay")
 """Lines of insurance, each with a pack of rules."""

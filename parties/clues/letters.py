@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties.clues import words
 from parties.clues.amounts import MOST, UNKNOWN
@@ -23,6 +23,7 @@ from parties.operators.roles import Party
 from parties.settings_file import NAME
 from parties.tickets.fields import Fields, Malformed
 from parties.tickets.ticket import DIGEST
+from psi.lazily import NamedTuple
 
 FORM: Final = 1
 MOST_LETTERS: Final = 64

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import audit, canonical
 from parties.clues import clue as clues
@@ -16,6 +16,7 @@ from parties.clues.clue import Clue
 from parties.clues.letters import MOST_LETTERS, Letter, digest_of
 from parties.errors import ClueRefused, SettingsError
 from parties.store import Connection, Values, microseconds
+from psi.lazily import NamedTuple
 
 AGAIN: Final = timedelta(seconds=30)
 """After which a letter that was refused is told again, and twice as long each time."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties import canonical, logs
 from parties.books import Books
@@ -35,6 +35,7 @@ from parties.store import microseconds
 from parties.wire.v1 import clue_pb2 as wire
 from psi import Dialogue
 from psi.errors import PeerError, PsiError
+from psi.lazily import NamedTuple
 
 EVERY: Final = 15.0
 """Seconds between two looks of a node that runs at whether letters wait: soon, for people, and a

@@ -6,7 +6,7 @@ As receipts of runs (`parties.audit.receipt`), under domains of their own.
 from __future__ import annotations
 
 import base64
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cryptography import x509
 
@@ -17,6 +17,7 @@ from parties.channel.pinning import Pin
 from parties.credentials import Credentials, read_der
 from parties.errors import ClueRefused
 from parties.signatures import LONGEST
+from psi.lazily import NamedTuple
 
 _NAMES: Final = {"certificate", "said", "signature"}
 

@@ -7,9 +7,10 @@ state mirrors that of the police, who receive it, accept or return it, file a ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.operators.roles import DUTIES, OperatorRole, Party
+from psi.lazily import NamedTuple
 
 
 class Step(NamedTuple):

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Set
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from arro3.core import Array
+
+from psi.lazily import NamedTuple
 
 TAILS: Final = {"phone": 4, "plate": 3}
 """Characters in which the identifiers of a block differ, by kind: the ten thousand telephone

@@ -7,13 +7,14 @@ more; what waits for people does not.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from parties.errors import LocalFault, TicketRefused
 from parties.refusals import Refusal
 from parties.store import Connection, Values, microseconds
 from parties.store.clock import time_at
 from parties.tickets import SignedTicket
+from psi.lazily import NamedTuple
 
 Kept: TypeAlias = Literal["waiting", "approved", "refused"]
 """What people have decided so far: nothing, or not on all; on all that was asked; no."""

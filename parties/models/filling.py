@@ -8,7 +8,7 @@ or does not fit its type, is null and is counted; no value is told.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import duckdb
 
@@ -16,6 +16,7 @@ from parties.errors import SourceError
 from parties.models.cells import Cells
 from parties.models.mapping import Filled, Taken, opened
 from parties.models.tables import KEYS, TABLES
+from psi.lazily import NamedTuple
 
 INCOMING: Final = "greenlane_incoming"
 """Name under which DuckDB sees a batch while it is put in, or numbers that are looked up."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from math import sqrt
 from statistics import NormalDist
-from typing import Final, NamedTuple
+from typing import Final
+
+from psi.lazily import NamedTuple
 
 CONFIDENCE: Final = 0.95
 Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)

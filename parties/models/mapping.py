@@ -21,14 +21,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties.errors import SettingsError, SourceError
 from parties.models.tables import KEYS, TABLES
 from parties.settings import SourceSettings
 from parties.sources import ArrowSource, Source, open_source
 from psi import _core
-from psi.lazily import pa
+from psi.lazily import NamedTuple, pa
 
 SUFFIXES: Final = (".parquet", ".csv", ".arrow")
 """Formats that `match` writes."""

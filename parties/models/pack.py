@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from parties import canonical
 from parties.models.units import Value, typed
+from psi.lazily import NamedTuple
 
 
 class Parameter(NamedTuple):

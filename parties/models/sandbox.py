@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 import duckdb
 
 from parties.sources.duck import SHUT_IN
+from psi.lazily import NamedTuple
 
 MEMORY: Final = "3GB"
 """For the joined tables and what rules sort and group: a million claims with all their columns are

@@ -7,7 +7,9 @@ police, as far as this node knows them: its own in full, the other side's where 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from psi.lazily import NamedTuple
 
 
 class Column(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import duckdb
 
@@ -18,6 +18,7 @@ from parties.models.sandbox import Bounds, opened, timed
 from parties.models.units import worded as parameter_worded
 from parties.models.wording import filled
 from parties.sources.duck import quoted
+from psi.lazily import NamedTuple
 
 MOST_LEADS: Final = 10_000
 """Leads of one rule that are told, the largest amounts first: nobody looks at more, and what is

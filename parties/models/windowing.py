@@ -7,7 +7,7 @@ texts, which go into a composite set beside a plate or a person.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,7 @@ from parties.errors import SourceError
 from parties.models.windows import Window
 from parties.sources import Source
 from parties.sources.source import wanted
+from psi.lazily import NamedTuple
 
 Side: TypeAlias = Literal["claims", "records"]
 PREFIX: Final = "window_"

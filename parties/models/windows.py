@@ -18,7 +18,7 @@ Computational Geometry, chapter 10.3).
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parties.errors import SettingsError
+from psi.lazily import NamedTuple
 
 Times = npt.NDArray[np.int64]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from parties.operators.operator import Operator
 from parties.operators.roles import OperatorRole
+from psi.lazily import NamedTuple
 
 
 class Acting(NamedTuple):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from parties.errors import OperatorRefused
 from parties.settings import TokenSettings
+from psi.lazily import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

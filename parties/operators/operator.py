@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple, cast, get_args
+from typing import Final, cast, get_args
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -24,6 +24,7 @@ from parties.errors import CertificateError
 from parties.operators.chains import BROKEN, why_not_chained
 from parties.operators.roles import OperatorRole
 from parties.settings_file import NAME
+from psi.lazily import NamedTuple
 
 PREFIX: Final = "urn:greenlane:operator:"
 _OF_NODES: Final = frozenset(

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from parties.credentials import Identity
 from parties.errors import OperatorRefused
+from psi.lazily import NamedTuple
 
 CERTIFICATE: Final = "operator.pem"
 KEY: Final = "operator.key"

@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from parties.errors import SourceError
 from parties.sources.delimited_text import MARKS, ROW_BYTES
+from psi.lazily import NamedTuple
 
 READ_BYTES = 1 << 20
 """Bytes read at a time: Python's part per block is below 1 % of cutting it into lines."""

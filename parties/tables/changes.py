@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from parties.tables.files import Journal
 from parties.tables.held import Held
 from parties.tables.manifest import Manifest
 from psi import Elements, Labels, _core
 from psi.elements import WIDTH
-from psi.lazily import np, npt
+from psi.lazily import NamedTuple, np, npt
 from psi.tables import split
 
 DIGEST = 16

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -21,6 +21,7 @@ from parties.credentials import Credentials, read_der
 from parties.disclosure import LONGEST_NAME, MOST_COLUMNS, TYPES, WIDEST, Column
 from parties.errors import TableRefused
 from parties.signatures import SigningKey
+from psi.lazily import NamedTuple
 from psi.protocols.inquiry import Function
 from psi.tables import HEADER, MOST_SHARDS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from parties.errors import TicketRefused
 from parties.identifiers import domain
@@ -14,6 +14,7 @@ from parties.settings import PeerSettings, Settings
 from parties.tickets.fields import told
 from parties.tickets.ticket import FORM, LONGEST_VALID, Ticket, Way, new_id
 from psi import _core
+from psi.lazily import NamedTuple
 
 DAYS: Final = 30
 """For how long a ticket is valid if nobody says: the case at hand, and no programme."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from parties.errors import TicketRefused
 from parties.operators import Party
 from parties.tickets.ticket import Ticket, TicketSet, Way, stages_of
 from parties.tickets.verifying import Verified, must_be_signed
+from psi.lazily import NamedTuple
 
 
 class Asked(NamedTuple):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,6 +31,7 @@ from parties.tickets.ticket import LONGEST_PURPOSE
 from parties.tickets.trust import Side, own_side, own_signer
 from parties.tickets.verifying import believed
 from parties.whole_files import read_whole, write_whole
+from psi.lazily import NamedTuple
 
 FORM: Final = 1
 FOLDER: Final = "revoked"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,6 +23,7 @@ from parties.operators.chains import MOST_INTERMEDIATES, read_der
 from parties.operators.roles import APPROVER
 from parties.tickets.fields import Fields, Malformed, bytes_of, text_of, told
 from parties.tickets.ticket import LONGEST, LONGEST_NUMBER, STAGES, Stage, Ticket
+from psi.lazily import NamedTuple
 
 DOMAIN: Final = b"greenlane/ticket/1/signature\n"
 """Stands before what is signed, so that a signature under anything else is none under a ticket."""

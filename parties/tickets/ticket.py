@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from parties import canonical
 from parties.disclosure import LONGEST_NAME, MOST_COLUMNS
@@ -20,6 +20,7 @@ from parties.errors import TicketRefused
 from parties.operators import PARTIES, Party
 from parties.settings_file import MOST_ELEMENTS, NAME
 from parties.tickets.fields import Fields, Malformed, told
+from psi.lazily import NamedTuple
 
 Way: TypeAlias = Literal["count", "list", "match", "inquire"]
 """`count` is stage one; `list`, stage two, tells which, masked; `match`, stage three, with columns;

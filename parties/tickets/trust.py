@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,6 +17,7 @@ from parties.operators.chains import BROKEN
 from parties.operators.roles import OperatorRole, other
 from parties.settings import PeerSettings, Settings
 from parties.tickets.ticket import Ticket
+from psi.lazily import NamedTuple
 
 
 class Side(NamedTuple):

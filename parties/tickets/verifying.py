@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties import signatures
 from parties.credentials import CLOCK_SKEW
@@ -22,6 +22,7 @@ from parties.operators.chains import read_der
 from parties.tickets.signing import Key, Signature, SignedTicket, must_be_several
 from parties.tickets.ticket import Stage, Ticket
 from parties.tickets.trust import Side, Trust
+from psi.lazily import NamedTuple
 
 EARLIEST: Final = timedelta(days=90)
 """Before a ticket begins it may be signed, as long as a node's certificate lasts. The time of a

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
+from psi.lazily import NamedTuple
 from psi.parameters import Output, Traffic
 from psi.protocols import dh, vole, vole_malicious, vole_stationary
 from psi.subprotocols.roles import Receiving, Sending

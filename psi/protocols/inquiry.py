@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from psi import _core
 from psi.dialogue import Dialogue, hear, say
@@ -38,6 +38,7 @@ from psi.errors import (
     TranscriptMismatch,
     blame_the_peer,
 )
+from psi.lazily import NamedTuple
 from psi.meter import Meter
 from psi.parameters import Offer, Parameters, Role, agree, check_of, hear_hello, say_hello
 from psi.subprotocols import bins

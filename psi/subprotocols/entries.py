@@ -7,12 +7,12 @@ record among those of that element (`rust/src/entries.rs`). Who has the output f
 from __future__ import annotations
 
 from math import ceil, log2
-from typing import Final, NamedTuple
+from typing import Final
 
 from psi import _core
 from psi.dialogue import Dialogue, hear_piece, say_piece
 from psi.errors import blame_the_peer
-from psi.lazily import np, npt
+from psi.lazily import NamedTuple, np, npt
 from psi.matches import Labels, Matches
 from psi.parameters import LAMBDA, Offer, Role
 from psi.subprotocols import bins

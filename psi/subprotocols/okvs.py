@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import ceil, lgamma, log, log1p, log2
-from typing import Final, NamedTuple
+from typing import Final
 
 from psi import _core
 from psi.dialogue import Dialogue, around, hear_piece, say_whole
 from psi.errors import ApiMisuse, blame_the_peer
+from psi.lazily import NamedTuple
 from psi.parameters import LAMBDA
 from psi.subprotocols import bins
 from psi.wire.v1.messages_pb2 import MaskedBin

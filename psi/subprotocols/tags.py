@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from math import ceil
-from typing import Final, NamedTuple
+from typing import Final
 
 from psi import _core
 from psi.dialogue import Dialogue, around, hear_piece, say_piece, say_whole
 from psi.errors import blame_the_peer
+from psi.lazily import NamedTuple
 from psi.matches import Matches
 from psi.parameters import KAPPA, LAMBDA
 from psi.subprotocols import bins

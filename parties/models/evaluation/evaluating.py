@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from parties.models.evaluation.hiding import hidden
 from parties.models.evaluation.scoring import Score, score
@@ -13,6 +13,7 @@ from parties.models.mapping import Filled
 from parties.models.pack import Pack
 from parties.models.sandbox import Bounds, opened
 from parties.models.trying import Trial, tried_over
+from psi.lazily import NamedTuple
 
 
 class Evaluation(NamedTuple):

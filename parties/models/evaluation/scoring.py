@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from parties.models.evaluation.truth import ANY, EITHER, LEAD, NO_LEAD, Group
 from parties.models.intervals import Share
 from parties.models.pack import Rule
 from parties.models.trying import Lead, Outcome
+from psi.lazily import NamedTuple
 
 T = TypeVar("T")
 

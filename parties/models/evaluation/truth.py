@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from parties.errors import SourceError
 from parties.judgements import judges
 from parties.models.mapping import opened
 from parties.models.pack import Pack
+from psi.lazily import NamedTuple
 
 LEAD, NO_LEAD, EITHER = "lead", "no-lead", "either"
 EXPECTED: Final = (LEAD, NO_LEAD, EITHER)

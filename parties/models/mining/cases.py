@@ -8,13 +8,14 @@ least half of its claims have all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from parties.models.mining.facts import Facts
 from parties.models.mining.outcomes import Case, Outcomes
+from psi.lazily import NamedTuple
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Numbers: TypeAlias = npt.NDArray[np.int64]

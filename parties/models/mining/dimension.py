@@ -6,9 +6,9 @@ The same term counts claims and stands in the draft of a rule.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from parties.models.mining.bands import Sort
+from psi.lazily import NamedTuple
 
 
 class Dimension(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import duckdb
 import numpy as np
@@ -19,6 +19,7 @@ from parties.models.mining.bands import UNKNOWN, Band, Codes, cut, quantiles
 from parties.models.mining.dimension import Dimension
 from parties.models.mining.dimensions import NEEDED, known
 from parties.models.sandbox import Bounds, opened
+from psi.lazily import NamedTuple
 
 MOST_NAMES: Final = 100
 """Different names of a column that is told by name: China has some ninety insurers of property, and

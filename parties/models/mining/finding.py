@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from parties.errors import SourceError
 from parties.models.filling import Held
@@ -18,6 +17,7 @@ from parties.models.mining.standing_out import Proposed, stand_out
 from parties.models.mining.weights import shares_of
 from parties.models.mining.words import OF_WHOM, WITH_OTHERS
 from parties.models.sandbox import Bounds
+from psi.lazily import NamedTuple
 
 
 class Rated(NamedTuple):

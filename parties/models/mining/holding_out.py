@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from math import sqrt
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from parties.models.mining.bands import Floats
 from parties.models.mining.cases import Booleans, Cases, Numbers
 from parties.models.mining.scorecard import Scorecard, fit
 from parties.models.mining.weights import Shares
+from psi.lazily import NamedTuple
 
 PARTS: Final = 5
 LEAST: Final = 50

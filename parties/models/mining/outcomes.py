@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,7 @@ from parties.clues.concluded import INNOCENT, Concluded
 from parties.clues.states import OUTCOMES
 from parties.errors import SourceError
 from parties.models.mapping import opened
+from psi.lazily import NamedTuple
 
 CONFIRMED: Final = ("confirmed", "prosecution", "administrative")
 """Outcomes by which a case is confirmed: handed to the prosecutor, or an administrative penalty."""

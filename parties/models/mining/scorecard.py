@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from parties.models.mining.bands import Floats
 from parties.models.mining.cases import Booleans
 from parties.models.mining.weights import Shares, Weights, weigh
+from psi.lazily import NamedTuple
 
 PRIOR: Final = 1.0
 """Precision of the prior of each coefficient, normal around 0 in units of its weight: 1 would take

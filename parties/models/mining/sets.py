@@ -8,7 +8,7 @@ that the tests that follow are of sets that were there before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from efficient_apriori import itemsets_from_transactions
@@ -17,6 +17,7 @@ from parties.models.mining.bands import Band, ranges
 from parties.models.mining.cases import Booleans, Cases
 from parties.models.mining.dimension import Dimension
 from parties.models.mining.facts import Facts
+from psi.lazily import NamedTuple
 
 Set: TypeAlias = tuple[int, ...]
 """Places of items, ascending."""

@@ -8,7 +8,7 @@ sets are the family for which p-values are adjusted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from parties.models.mining.dimension import Dimension
 from parties.models.mining.evidence import Hypergeometric, adjusted
 from parties.models.mining.facts import Facts
 from parties.models.mining.sets import Counts, Frequent, Set
+from psi.lazily import NamedTuple
 
 RATE: Final = 0.05
 """Share of what is proposed that may be there by chance."""

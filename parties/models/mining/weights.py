@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from parties.models.mining.bands import Band, Floats
 from parties.models.mining.cases import Booleans, Cases
 from parties.models.mining.dimension import Dimension
 from parties.models.mining.facts import Facts
+from psi.lazily import NamedTuple
 
 HALF: Final = 0.5
 """Added to each count, so that an empty one has a logarithm; the bias of the logarithm of odds is

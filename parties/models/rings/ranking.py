@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -18,6 +18,7 @@ from parties.models.rings.reading import NUMBERED
 from parties.models.rings.ring import Score
 from parties.models.rings.splitting import Edges, Parts
 from parties.models.rings.ties import Ties
+from psi.lazily import NamedTuple
 
 LEAST_CLAIMS: Final = 3
 """Two claims that share something are a pair, and rules look at pairs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from parties.models.rings.arrays import Numbers
 from parties.models.rings.kinds import Thing
+from psi.lazily import NamedTuple
 
 NUMBERED: Final = "greenlane_claims"
 """The claims with a column `number`, from 0."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from parties.models.filling import Held
+from psi.lazily import NamedTuple
 
 
 class Score(NamedTuple):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from parties.models.rings.arrays import Mask, Numbers, components, renumbered
 from parties.models.rings.communities import Weights, communities, connected
+from psi.lazily import NamedTuple
 
 HELD: Final = 4
 """A component is one ring if things tie at least one in so many pairs of its claims, a pair counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -21,6 +21,7 @@ from parties.models.rings.ring import Ring, Tie
 from parties.models.rings.splitting import Edges, Parts
 from parties.models.rings.ties import Ties
 from parties.models.wording import worded
+from psi.lazily import NamedTuple
 
 _ROWS: Final = """
 SELECT number, claim{columns} FROM {incoming} JOIN {claims} USING (number)

@@ -7,7 +7,7 @@ Texts become numbers once, in Arrow; nothing here is an object for each claim or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -18,6 +18,7 @@ from parties.models.filling import Held
 from parties.models.rings.arrays import Mask, Numbers, distinct, renumbered
 from parties.models.rings.kinds import OF_HOUSES, THINGS
 from parties.models.rings.reading import NUMBERED, Named, read
+from psi.lazily import NamedTuple
 
 WIDEST: Final = 100
 """Claims that one thing may tie. The most that a published case tells is 89, reported from one
