@@ -15,6 +15,7 @@ import struct
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 def main(role: str, port: str, file: str, column: str, out: str = "") -> None:
     """Plays one of the two roles."""
+    if (role == "receiver") != bool(out):
+        raise SystemExit(__doc__)
     use(threads=1)  # 0 takes every core
     texts = read(Path(file), column)
     elements = Elements.hash(texts, PARAMETERS.domain)
@@ -87,12 +90,18 @@ def carry(side: Side[T], line: socket.socket) -> T:
     line.settimeout(PATIENCE)
     # In a thread of its own: two ends that both speak first would wait for each other to listen.
     with ThreadPoolExecutor(1) as speaking, line.makefile("rb") as heard:
-        said = [speaking.submit(speak, line, message) for message in side.start()]
-        while not side.finished:
-            replies = side.hear(hear(heard))
-            said += [speaking.submit(speak, line, message) for message in replies]
-        for each in said:
-            each.result()
+        try:
+            said = [speaking.submit(speak, line, message) for message in side.start()]
+            while not side.finished:
+                replies = side.hear(hear(heard))
+                said += [speaking.submit(speak, line, message) for message in replies]
+            for each in said:
+                each.result()
+        except BaseException:  # nobody would hear what is not said yet
+            speaking.shutdown(wait=False, cancel_futures=True)
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+            raise
     return side.result
 
 

@@ -15,7 +15,8 @@ def program() -> NoReturn:
     At once: Python would first take apart what was imported, which leaves nothing behind that the
     system does not free. What a command opens it also closes.
     """
-    # NumPy would start a thread for each core that waits by asking; no command multiplies matrices.
+    # NumPy would start a thread for each core that waits by asking; the matrices of mining are
+    # small, and nothing else multiplies any.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()  # until `parties.cli.output.keep_imported`; what is imported first counts most
     from parties.cli import main

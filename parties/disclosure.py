@@ -123,13 +123,12 @@ def table(labels: npt.NDArray[np.uint8], columns: Sequence[Column]) -> pa.Table:
         return pa.schema([(each.name, _crossing(each.type)) for each in columns]).empty_table()
     try:
         block = _core.unpack_labels(labels.tobytes(), labels.shape[1], len(columns))
-        if _core.have_controls(block):  # no file of records has them, and terminals obey some
-            raise ValueError
         texts = [pa.array(column) for column in block]
         cells = [text.cast(_crossing(each.type)) for text, each in zip(texts, columns, strict=True)]
     except (ValueError, pa.ArrowException):
         cells = None  # raised below, outside of the handler: these texts may hold what was sent
-    if cells is None:
+    # No file of records has control characters, and terminals obey some.
+    if cells is None or _core.have_controls(block):
         raise MalformedMessage("a label does not hold the columns that were agreed")
     return pa.table(cells, names=[each.name for each in columns])
 

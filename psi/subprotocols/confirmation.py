@@ -40,12 +40,17 @@ def say_confirmation(
     told = np.concatenate([positions, np.arange(real, real + SHARED, dtype=np.uint32)])
     rank = np.full(real + SHARED, -1, dtype=np.int64)
     rank[told] = np.arange(len(told))
-    belongs, block = decoyed(labels, real, SHARED, entropy)
+    belongs, block = (
+        np.frombuffer(part, kind)
+        for part, kind in zip(
+            decoyed(labels, real, SHARED, entropy), (np.uint32, np.uint8), strict=True
+        )
+    )
     kept = rank[belongs] >= 0
     sealed = _core.seal(
         outputs.select(slots[told].astype(np.uint32).tobytes()),
         rank[belongs[kept]].astype(np.uint32).tobytes(),
-        block[kept].tobytes(),
+        block.reshape(len(belongs), labels.width)[kept].tobytes(),
         *form,
         total,
         entropy,

@@ -91,8 +91,10 @@ def bytes_back(receiver: int, sender: int) -> int:
 
 def decoyed(
     labels: Labels, elements: int, decoys: int, entropy: _core.Entropy
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+) -> tuple[bytes, bytes]:
     """Adds one record with a random label for each decoy, behind the real ones.
+
+    Both are joined as they lie: arrays would be one more copy, as large as the labels are.
 
     Args:
         labels: the real records.
@@ -101,14 +103,13 @@ def decoyed(
         entropy: where their labels come from.
 
     Returns:
-        for each record the element it belongs to, and all labels.
+        for each record the element it belongs to, 4 bytes each, and all labels.
     """
     positions = np.arange(elements, elements + decoys, dtype=np.uint32)
-    block = np.frombuffer(entropy.bytes(decoys * labels.width), np.uint8)
-    return (
-        np.concatenate([labels.positions, positions]),
-        np.concatenate([labels.block, block.reshape(decoys, labels.width)]),
-    )
+    held = np.ascontiguousarray(labels.positions, np.uint32)
+    block = np.ascontiguousarray(labels.block, np.uint8)
+    random = entropy.bytes(decoys * labels.width)
+    return b"".join((held.data, positions.data)), b"".join((block.data, random))
 
 
 def say_records(
@@ -129,11 +130,7 @@ def say_records(
         form: of the entries.
         entropy: where padding and the decoys' labels come from.
     """
-    # Joined as they lie: arrays of both would be copies that are as large as the labels are.
-    decoys = np.arange(elements, elements + DECOYS, dtype=np.uint32)
-    positions = b"".join((np.ascontiguousarray(labels.positions).data, decoys.data))
-    decoys_labels = entropy.bytes(DECOYS * labels.width)
-    block = b"".join((np.ascontiguousarray(labels.block).data, decoys_labels))
+    positions, block = decoyed(labels, elements, DECOYS, entropy)
     sealed = _core.seal(outputs, positions, block, *form, total, entropy)
     yield from say_entries(sealed, form)
 

@@ -40,11 +40,15 @@ impl Deriving {
     }
 
     /// Of each secret and number, at most [`GROUP`]: 64 bytes.
+    ///
+    /// # Panics
+    /// If there are more.
     pub(crate) fn each<'a>(
         &mut self,
         records: impl ExactSizeIterator<Item = (&'a [u8; SECRET], u32)>,
     ) -> &[Digest] {
-        let count = records.len().min(GROUP);
+        let count = records.len();
+        assert!(count <= GROUP, "{count} records of a group");
         for (block, (secret, number)) in self.blocks.iter_mut().zip(records) {
             let (place, rest) = block[self.prefix..].split_at_mut(NUMBER);
             place.copy_from_slice(&number.to_le_bytes());

@@ -22,12 +22,10 @@ use rayon::prelude::*;
 use crate::deriving::Deriving;
 use crate::dh::Outputs;
 use crate::error::Error;
-use crate::one_time::{self, GROUP};
+use crate::one_time::{self, GROUP, OneTime, TASK};
 use crate::sha512::Digest;
 
 const ENTRY: &[u8] = b"greenlane/entry";
-/// Entries of a task: some 500 us of work, after which secrets are wiped.
-const TASK: usize = 32 * GROUP;
 /// Bytes that sealing adds to a label (RFC 8439, section 2.5).
 pub const SEAL: usize = one_time::SEAL;
 
@@ -56,9 +54,10 @@ impl Form {
         Deriving::new(&[ENTRY, &[self.direction]])
     }
 
-    /// The form in which the label of an entry is sealed; its tag is bound to it.
-    fn sealed(&self) -> one_time::Form {
-        one_time::Form { head: self.tag, body: self.label }
+    /// What seals the label of an entry, to which its tag is bound; none where it has no label.
+    fn sealing(&self) -> Option<OneTime> {
+        let form = one_time::Form { head: self.tag, body: self.label };
+        (self.label > 0).then(|| OneTime::new(form))
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -95,7 +95,8 @@ pub fn unpack(block: &[u8], width: usize, columns: usize) -> Result<Vec<LargeStr
 
 /// Whether a value holds a control character of ASCII other than tab and line ends.
 ///
-/// Secret: the values; the time depends on their number and lengths alone.
+/// What stands where a value is missing counts as well.
+/// Secret: the values; of a column that has none, only the length decides the time.
 #[must_use]
 pub fn have_controls(columns: &[&LargeStringArray]) -> bool {
     let is_control = |byte: &u8| (*byte < 0x20 && !b"\t\n\r".contains(byte)) || *byte == 0x7f;

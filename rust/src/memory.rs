@@ -81,7 +81,7 @@ unsafe impl GlobalAlloc for Memory {
 /// Keeps up to `most` bytes of freed large vectors for those that are allocated next, instead of
 /// giving them back to the system; and has the system's allocator keep as much of smaller things,
 /// for example messages of 1 MiB, each of which would be mapped and cleared anew, in one place for
-/// all threads: messages wander from those that receive to those that compute. What was kept before
+/// all threads that begin later: messages wander from those that receive to those that compute. What was kept before
 /// goes back.
 ///
 /// For a program; a library does not decide this for a process that is not its own. What is kept is

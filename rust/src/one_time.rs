@@ -11,6 +11,8 @@ use crate::poly1305;
 
 /// Rows that are sealed or opened together: their keys and streams are 6 KiB.
 pub(crate) const GROUP: usize = 64;
+/// Keys that take as long one after the other as all lanes do.
+const FEW: usize = 4;
 /// Bytes that sealing adds (RFC 8439, section 2.5).
 pub(crate) const SEAL: usize = poly1305::TAG;
 
@@ -34,6 +36,9 @@ impl Form {
     }
 }
 
+/// Rows of a task: some 500 us of work, after which its room is wiped.
+pub(crate) const TASK: usize = 32 * GROUP;
+
 /// Room for a group; wiped when it is dropped.
 pub(crate) struct OneTime {
     form: Form,
@@ -54,9 +59,12 @@ impl OneTime {
     }
 
     /// Seals rows, at most [`GROUP`], in place.
+    ///
+    /// # Panics
+    /// If there are more, or another number of keys: a row without a key of its own must not leave.
     pub(crate) fn seal<'a>(&mut self, keys: impl Iterator<Item = &'a Key>, rows: &mut [u8]) {
         let form = self.form;
-        self.begin(keys);
+        self.begin(keys, rows.len() / form.width());
         self.apply(
             rows.chunks_exact_mut(form.width()).map(|row| &mut row[form.head..][..form.body]),
         );
@@ -69,6 +77,11 @@ impl OneTime {
 
     /// Opens rows, at most [`GROUP`], and writes their bodies one after the other: zeros for those that
     /// do not open. Returns which ones do.
+    ///
+    /// Secret: keys and bodies. Only which rows open decides a branch; it happens at home.
+    ///
+    /// # Panics
+    /// As `seal`.
     pub(crate) fn open<'a>(
         &mut self,
         keys: impl Iterator<Item = &'a Key>,
@@ -76,7 +89,7 @@ impl OneTime {
         bodies: &mut [u8],
     ) -> Vec<bool> {
         let form = self.form;
-        self.begin(keys);
+        self.begin(keys, bodies.len() / form.body);
         self.block(0);
         let opens = |(row, block): (&[u8], &Block)| {
             bool::from(form.seal(block, row).ct_eq(&row[form.head + form.body..]))
@@ -94,14 +107,18 @@ impl OneTime {
         opens
     }
 
-    fn begin<'a>(&mut self, keys: impl Iterator<Item = &'a Key>) {
+    fn begin<'a>(&mut self, keys: impl Iterator<Item = &'a Key>, rows: usize) {
         self.used = 0;
-        for (own, key) in self.keys.iter_mut().zip(keys) {
-            *own = *key;
+        for key in keys {
+            self.keys[self.used] = *key;
             self.used += 1;
         }
-        // Keys of the group before fill up the last lanes; nobody looks at their blocks.
-        self.used = self.used.next_multiple_of(LANES);
+        assert_eq!(self.used, rows, "a key for each row");
+        // Keys of the group before fill up the last lanes, unless few are left over; nobody looks at
+        // their blocks.
+        if self.used % LANES >= FEW {
+            self.used = self.used.next_multiple_of(LANES);
+        }
     }
 
     /// Computes a block of each key.

@@ -6,6 +6,8 @@
 //! what was multiplied before is below 2^45, products below 2^96, and no sum of three reaches 2^98.
 //! Libraries prepare powers of a key for long messages; a label has a handful of blocks.
 
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
 /// Bytes of a tag.
 pub const TAG: usize = 16;
 
@@ -36,7 +38,8 @@ pub fn tag(key: &[u8; 32], head: &[u8], body: &[u8]) -> [u8; TAG] {
     sum.finish().wrapping_add(pad).to_le_bytes()
 }
 
-/// The sum so far, and what multiplies it.
+/// The sum so far, and what multiplies it. Wiped on drop.
+#[derive(Zeroize, ZeroizeOnDrop)]
 struct Sum {
     h: [u64; 3],
     r: [u64; 3],

@@ -20,7 +20,7 @@ use crate::entries::{SEAL, WIDEST};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::fuse::{self, Key, Shape};
-use crate::one_time::{self, GROUP, OneTime};
+use crate::one_time::{self, GROUP, OneTime, TASK};
 use crate::sha512::Digest;
 
 const ENTRY: &[u8] = b"greenlane/table/1/entry";
@@ -29,8 +29,6 @@ const ENTRY: &[u8] = b"greenlane/table/1/entry";
 pub const FINGERPRINT: usize = 5;
 /// Bytes of a shard's salt: two of 2^64 shards share one with 2^-128.
 pub const SALT: usize = 32;
-/// Entries of a task: some 500 us of work, after which secrets are wiped.
-const TASK: usize = 32 * GROUP;
 /// Bytes of a number of records.
 const COUNT: usize = 4;
 

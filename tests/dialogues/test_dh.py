@@ -90,6 +90,19 @@ def test_every_record_of_a_match_comes_with_its_label(output):
         assert theirs_learnt.matches.labels.tolist() == back.block[[0, 2, 3]].tolist()
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.dtype(">u4"), np.uint16])
+def test_positions_of_labels_may_be_of_any_whole_numbers(kind):
+    block = np.arange(12, dtype=np.uint8).reshape(4, 3)[:, ::-1]  # and a block need not be in a row
+    labels = Labels(np.array([1, 0, 1, 2], kind), block)
+    learnt, _ = converse(
+        Side(Receiver(elements(["b", "c", "x"]), PARAMETERS[Output.RECEIVER]).converse()),
+        Side(Sender(elements(["a", "b", "c"]), PARAMETERS[Output.RECEIVER], labels).converse()),
+    )
+    assert learnt.matches is not None
+    assert learnt.matches.records.tolist() == [2, 1]
+    assert learnt.matches.labels.tolist() == [[2, 1, 0], [8, 7, 6], [11, 10, 9]]
+
+
 def test_the_peer_sees_a_size_class_unless_the_size_is_exact():
     for n in (0, 64, 65, 200):
         names = [str(i) for i in range(n)]

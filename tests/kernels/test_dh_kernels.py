@@ -439,3 +439,28 @@ def test_a_secret_shows_nothing_of_itself_and_cannot_be_carried_off(secret):
         "Shuffle": {"apply", "draw", "undo"},
     }
     check_it_shows_nothing(secret, names[type(secret).__name__])
+
+
+class Exports:
+    """Says two capsules of Arrow each time it is asked, whatever they are."""
+
+    def __init__(self, schema: Any, array: Any) -> None:
+        self._capsules = schema, array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> Any:
+        return self._capsules
+
+
+def test_an_array_that_was_taken_or_is_of_another_type_is_refused():
+    texts, numbers = pa.array(["a"], pa.large_string()), pa.array([1, 2], pa.int64())
+    once = Exports(*texts.__arrow_c_array__())
+    assert _core.label_width([once]) == 3
+    with pytest.raises(ValueError, match="taken"):
+        _core.label_width([once])
+    for schema, array in ((texts, pa.nulls(3)), (numbers, pa.nulls(3)), (texts, numbers)):
+        mixed = Exports(schema.__arrow_c_array__()[0], array.__arrow_c_array__()[1])
+        with pytest.raises((ValueError, TypeError)):
+            _core.label_width([mixed])
+    for other in (object(), Exports(1, 2), Exports(*reversed(texts.__arrow_c_array__()))):
+        with pytest.raises((ValueError, TypeError)):
+            _core.label_width([other])

@@ -639,7 +639,7 @@ def test_an_insurer_sees_of_the_other_only_that_its_clue_was_merged(quick: Desks
         else:
             assert ours not in values
             assert "insurer" not in values
-        for word in ("OURS", "THEIRS", "777", "888", "5000000"):
+        for word in ("OURS", "THEIRS", "777.01", "888.02", "5000000"):
             assert word not in values
     quick.carry()
     for desk, own, other in ((quick.insurer, ours, theirs), (quick.rival, theirs, ours)):

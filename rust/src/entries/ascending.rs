@@ -96,6 +96,7 @@ impl<'a> Ascending<'a> {
     /// Which of some derived tags are there: the place of each among these, and its row.
     ///
     /// Each look is anywhere in memory: all ask for the first, then all for the next.
+    /// Secret: what was derived; it decides where is looked, and how long.
     pub(super) fn find_each(&self, derived: &[Digest]) -> Vec<(usize, usize)> {
         let tags = || derived.iter().map(|derived| &derived[..self.form.tag]);
         tags().for_each(|tag| prefetch(&self.buckets, self.bucket(first(tag))));

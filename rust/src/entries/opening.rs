@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use super::ascending::Ascending;
-use super::{Form, TASK, key};
+use super::{Form, key};
 use crate::dh::Outputs;
 use crate::error::Error;
-use crate::one_time::{GROUP, OneTime};
+use crate::one_time::{GROUP, TASK};
 
 /// Opens the entries that belong to known outputs.
 ///
@@ -43,7 +43,7 @@ struct Found {
 impl Found {
     /// Looks for record 0 of each output, then for record 1 of those that have one, and so on.
     fn of(outputs: &[[u8; 32]], entries: &Ascending<'_>, form: Form) -> Result<Self, Error> {
-        let (mut deriving, mut one_time) = (form.deriving(), OneTime::new(form.sealed()));
+        let (mut deriving, mut one_time) = (form.deriving(), form.sealing());
         let mut found = Self { counts: vec![0; outputs.len()], labels: Vec::new() };
         let mut belongs = Vec::new(); // the output of each label
         let mut sought: Vec<u32> = (0..outputs.len() as u32).collect();
@@ -57,7 +57,7 @@ impl Found {
                     belongs.push(group[*place]);
                     found.counts[group[*place] as usize] += 1;
                 }
-                if form.label > 0 {
+                if let Some(one_time) = &mut one_time {
                     let start = found.labels.len();
                     found.labels.resize(start + there.len() * form.label, 0);
                     let keys = there.iter().map(|(place, _)| key(&derived[*place]));

@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::{Form, TASK, first, key};
+use super::{Form, first, key};
 use crate::dh::Outputs;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::memory::prefetch;
-use crate::one_time::{GROUP, OneTime};
+use crate::one_time::{GROUP, TASK};
 
 /// Bits of the most buckets that rows are sorted by, and rows of a bucket on average.
 const MOST_BITS: u32 = 20;
@@ -20,7 +20,7 @@ const AHEAD: usize = 16;
 /// Shapes: `positions[r]` says which of the n outputs record r belongs to; `labels` has one row of
 /// `form.label` bytes a record; the result has `total` rows of `form.width()` bytes.
 /// Secret: everything but `total`. Which output is read depends on `positions`, which is the
-/// party's own order of records.
+/// party's own order of records; sorting reads and writes by tags. Both happen at home.
 ///
 /// # Errors
 /// [`Error::Index`] if a position is not below n, [`Error::Length`] if `labels` does not fit or there
@@ -53,7 +53,7 @@ pub fn seal(
     let mut rows = vec![0; total * width];
     let (real, padding) = rows.split_at_mut(records * width);
     real.par_chunks_mut(TASK * width).enumerate().for_each(|(task, rows)| {
-        let (mut deriving, mut one_time) = (form.deriving(), OneTime::new(form.sealed()));
+        let (mut deriving, mut one_time) = (form.deriving(), form.sealing());
         for (group, rows) in rows.chunks_mut(GROUP * width).enumerate() {
             let start = task * TASK + group * GROUP;
             let records = start..start + rows.len() / width;
@@ -65,7 +65,7 @@ pub fn seal(
                 row[form.tag..][..form.label]
                     .copy_from_slice(&labels[r * form.label..][..form.label]);
             }
-            if form.label > 0 {
+            if let Some(one_time) = &mut one_time {
                 one_time.seal(derived.iter().map(key), rows);
             }
         }

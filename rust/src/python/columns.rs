@@ -40,9 +40,17 @@ impl FromPyObject<'_, '_> for Column {
         #[expect(unsafe_code, reason = "pointers of another library")]
         // SAFETY: a capsule of this name holds such a structure, as long as it lives, which is until
         // the end of this function. `from_raw` takes the array and marks what it leaves there as
-        // released. What an array says of its own buffers is the promise of who made it.
-        let data = unsafe { from_ffi(FFI_ArrowArray::from_raw(array.as_ptr()), schema.as_ref()) };
-        Ok(Self(make_array(data.map_err(not_arrow)?)))
+        // released.
+        let (array, schema) =
+            unsafe { (FFI_ArrowArray::from_raw(array.as_ptr()), schema.as_ref()) };
+        if array.is_released() {
+            return Err(PyValueError::new_err("an Arrow array was taken by somebody else"));
+        }
+        #[expect(unsafe_code, reason = "buffers of another library")]
+        // SAFETY: it is not released. What it says of its own buffers is the promise of who made it.
+        let data = unsafe { from_ffi(array, schema) }.map_err(not_arrow)?;
+        data.validate().map_err(not_arrow)?; // that it has the buffers of its type, for example
+        Ok(Self(make_array(data)))
     }
 }
 
