@@ -15,9 +15,9 @@ All are measured in the same way, by what the operating system says of a process
 user and system time from its start to its exit, the interpreter, imports and children included.
 All keep the bytecode of their modules, as installed packages do, whatever the environment says.
 Seconds run from the start of the first process to the exit of the last. The programs run in turn,
-each twice, of which the second run counts: a guest's host takes back what memory a large program
-has given up, and lets the next one pay for having it again, whichever that is. Each figure is the
-median of the runs that count, and "times_cpu" how many times theirs spu's CPU is.
+each twice, of which the second run counts, and some seconds after another one: a guest's host takes
+back what memory a large program has given up, and whoever comes next pays for having it again. Each
+figure is the median of the runs that count, and "times_cpu" how many times theirs spu's CPU is.
 
 With --sessions the sessions of `greenlane bench --in-turns` are run in turn with the jobs, without
 files, start-up and TLS; their seconds are from the first message to the result. At 2^20 rows and
@@ -37,6 +37,7 @@ import argparse
 import json
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,9 @@ from whole_jobs import Files, found, made_up, run_greenlane, run_psi, run_spu
 
 from parties.benching import Bench, measure
 
+APART = 6.0
+"""Seconds in front of another program. A guest gives its host memory back two seconds after it was
+freed (Linux, `mm/page_reporting.c`) and needs some more for a gigabyte."""
 START_UP = 1 << 8
 """Rows of a run that is nearly all start-up."""
 ON_ZEN_4 = (7.7, 8.9)
@@ -121,6 +125,7 @@ def in_turn(
     done: dict[str, list[Run]] = {name: [] for name in jobs}
     for _ in range(runs):
         for name, job in jobs.items():
+            time.sleep(APART)
             job(files)
             done[name].append(job(files))
     return done
