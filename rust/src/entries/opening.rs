@@ -18,7 +18,7 @@ use crate::one_time::{GROUP, TASK};
 ///
 /// # Errors
 /// [`Error::Length`] if a bin is not a whole number of entries, [`Error::Order`] if tags do not
-/// ascend, [`Error::Seal`] if a label does not open.
+/// ascend, [`Error::Seal`] if a label does not open, [`Error::TooLarge`] from 2^32 entries.
 pub fn open(outputs: &Outputs, bins: &[&[u8]], form: Form) -> Result<(Vec<u32>, Vec<u8>), Error> {
     form.check()?;
     let entries = Ascending::new(bins, form)?;

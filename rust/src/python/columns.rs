@@ -13,7 +13,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array};
-use arrow_schema::{ArrowError, Field};
+use arrow_schema::{ArrowError, DataType, Field};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyCapsuleMethods};
@@ -22,8 +22,8 @@ use pyo3::{Borrowed, intern};
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
 
-/// An array that somebody else has, of any sort.
-pub struct Column(ArrayRef);
+/// An array that somebody else has; none where it is of a type that no kernel takes.
+pub struct Column(Option<ArrayRef>);
 
 impl FromPyObject<'_, '_> for Column {
     type Error = PyErr;
@@ -49,15 +49,22 @@ impl FromPyObject<'_, '_> for Column {
         #[expect(unsafe_code, reason = "buffers of another library")]
         // SAFETY: it is not released. What it says of its own buffers is the promise of who made it.
         let data = unsafe { from_ffi(array, schema) }.map_err(not_arrow)?;
-        data.validate().map_err(not_arrow)?; // that it has the buffers of its type, for example
-        Ok(Self(make_array(data)))
+        let buffers = match data.data_type() {
+            DataType::LargeUtf8 => 2,
+            kind if kind.is_primitive() => 1,
+            _ => return Ok(Self(None)),
+        };
+        if data.buffers().len() != buffers {
+            return Err(PyValueError::new_err("an Arrow array has not the buffers of its type"));
+        }
+        Ok(Self(Some(make_array(data))))
     }
 }
 
 impl Column {
     /// The array, if it is of such numbers.
     pub(super) fn primitive<T: ArrowPrimitiveType>(&self) -> Option<&PrimitiveArray<T>> {
-        self.0.as_primitive_opt()
+        self.0.as_ref()?.as_primitive_opt()
     }
 
     /// The numbers of the array, whatever stands where one is missing.
@@ -70,7 +77,8 @@ impl Column {
     /// hold anything; a `&str` that is not would be undefined behaviour.
     pub(super) fn texts(&self) -> PyResult<&LargeStringArray> {
         let due = || PyTypeError::new_err("an array of large_string is due");
-        let texts = self.0.as_string_opt::<i64>().ok_or_else(due)?;
+        let texts = self.0.as_ref().and_then(|array| array.as_string_opt::<i64>());
+        let texts = texts.ok_or_else(due)?;
         match are_texts(texts) {
             true => Ok(texts),
             false => Err(PyValueError::new_err("a text is not UTF-8, or its array is damaged")),
