@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::error::Error;
 use crate::one_time::GROUP;
 use crate::sha512::{Block, Digest, INITIAL, compress_each};
 
@@ -57,6 +58,26 @@ impl Deriving {
         compress_each(&INITIAL, &self.blocks[..count], &mut self.derived[..count]);
         &self.derived[..count]
     }
+}
+
+/// Numbers the records of each secret 0, 1, ... in the order in which they stand, and counts them.
+///
+/// Shapes: `positions[r]` says which of `bound` secrets record r belongs to; the result has a number
+/// for each record and a count for each secret.
+///
+/// # Errors
+/// [`Error::Index`] for a position from `bound` on.
+pub(crate) fn number(positions: &[u32], bound: usize) -> Result<(Vec<u32>, Vec<u32>), Error> {
+    let mut counts = vec![0_u32; bound];
+    let mut next = |position: &u32| {
+        let actual = *position as usize;
+        let count =
+            counts.get_mut(actual).ok_or(Error::Index { argument: "positions", bound, actual })?;
+        *count += 1;
+        Ok(*count - 1)
+    };
+    let numbers = positions.iter().map(&mut next).collect::<Result<_, Error>>()?;
+    Ok((numbers, counts))
 }
 
 #[cfg(test)]

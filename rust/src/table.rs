@@ -15,7 +15,7 @@
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::deriving::Deriving;
+use crate::deriving::{Deriving, number};
 use crate::entries::{SEAL, WIDEST};
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -148,7 +148,7 @@ pub fn build(
             (keys, fingerprints)
         }
         Form::Labels(label) => {
-            let numbered = number(positions, secrets.len())?;
+            let (numbers, counts) = number(positions, secrets.len())?;
             let mut keys = vec![Key::default(); positions.len()];
             let mut values = vec![0; positions.len() * width];
             let seal = |(task, (keys, values)): (usize, (&mut [Key], &mut [u8]))| {
@@ -159,10 +159,10 @@ pub fn build(
                     let records = start..start + keys.len();
                     let derived = deriving.each(records.clone().map(|r| {
                         let position = positions[r] as usize;
-                        (&secrets[position], numbered.numbers[r])
+                        (&secrets[position], numbers[r])
                     }));
                     for (value, r) in values.chunks_exact_mut(width).zip(records) {
-                        let count = numbered.counts[positions[r] as usize];
+                        let count = counts[positions[r] as usize];
                         value[..COUNT].copy_from_slice(&count.to_le_bytes());
                         value[COUNT..COUNT + label].copy_from_slice(&labels[r * label..][..label]);
                     }
@@ -178,25 +178,6 @@ pub fn build(
         }
     };
     fuse::build(&keys, &values, width, shape, entropy)
-}
-
-/// The number of each record among those of its identifier, and how many these are.
-struct Numbered {
-    numbers: Vec<u32>,
-    counts: Vec<u32>,
-}
-
-fn number(positions: &[u32], bound: usize) -> Result<Numbered, Error> {
-    let mut counts = vec![0_u32; bound];
-    let mut next = |position: &u32| {
-        let actual = *position as usize;
-        let count =
-            counts.get_mut(actual).ok_or(Error::Index { argument: "positions", bound, actual })?;
-        *count += 1;
-        Ok(*count - 1)
-    };
-    let numbers = positions.iter().map(&mut next).collect::<Result<_, Error>>()?;
-    Ok(Numbered { numbers, counts })
 }
 
 /// Entries that are looked for. Wiped on drop.

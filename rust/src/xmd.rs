@@ -38,7 +38,7 @@ impl Expander {
         Ok(Self {
             padded: Sha512::new_with_prefix([0; 128]),
             #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-            lanes: has!("avx512f").then(|| {
+            lanes: has!("avx512bw", "avx512f").then(|| {
                 // SAFETY: what it needs was just detected.
                 #[expect(unsafe_code, reason = "a door to x86")]
                 unsafe {
@@ -100,8 +100,9 @@ mod tests {
             for (prefix, length) in [(0, 0), (0, 32), (32, 32), (5, 61), (32, 200), (130, 7)] {
                 for count in [0, 1, 7, 8, 9, 17] {
                     let messages: Vec<_> = (0..count).map(|i| &bytes[i..][..length]).collect();
-                    let mut out = vec![[0; DIGEST]; count];
+                    let mut out = vec![[0; DIGEST]; count + 1];
                     expander.expand_each(&bytes[..prefix], &messages, &mut out);
+                    assert_eq!(out.pop(), Some([0; DIGEST]), "what has no message stays");
                     let one_by_one =
                         messages.iter().map(|one| expander.expand(&[&bytes[..prefix], one]));
                     assert_eq!(

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::{Form, first, key};
+use crate::deriving::number;
 use crate::dh::Outputs;
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -48,7 +49,7 @@ pub fn seal(
     if total > u32::MAX as usize {
         return Err(Error::TooLarge { argument: "total", bound: u32::MAX as usize, actual: total });
     }
-    let numbers = number_records(positions, outputs.rows().len())?;
+    let (numbers, _) = number(positions, outputs.rows().len())?;
     let width = form.width();
     let mut rows = vec![0; total * width];
     let (real, padding) = rows.split_at_mut(records * width);
@@ -138,21 +139,6 @@ impl Sealed {
             }
         });
     }
-}
-
-/// Numbers the records of each output 0, 1, ... in the order in which they stand.
-fn number_records(positions: &[u32], outputs: usize) -> Result<Vec<u32>, Error> {
-    let mut seen = vec![0_u32; outputs];
-    let mut number = |position: &u32| {
-        let next = seen.get_mut(*position as usize).ok_or(Error::Index {
-            argument: "positions",
-            bound: outputs,
-            actual: *position as usize,
-        })?;
-        *next += 1;
-        Ok(*next - 1)
-    };
-    positions.iter().map(&mut number).collect()
 }
 
 #[cfg(test)]

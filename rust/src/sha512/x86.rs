@@ -149,14 +149,8 @@ pub(super) fn compress_each(state: &State, blocks: &[[Block; LANES]], out: &mut 
         for (lanes, word) in s.iter_mut().zip(state) {
             *lanes = everywhere(*word);
         }
-        compress(&mut s, words(blocks));
-        for (digest, row) in out.iter_mut().zip(transposed::eight(s)) {
-            #[expect(unsafe_code, reason = "stores take pointers")]
-            // SAFETY: a digest has the 64 bytes that are written; no alignment is asked for.
-            unsafe {
-                _mm512_storeu_si512(digest.as_mut_ptr().cast(), swapped(row));
-            }
-        }
+        compress(&mut s, words(blocks.each_ref()));
+        write(s, out);
     }
 }
 
@@ -232,7 +226,7 @@ pub(crate) fn everywhere(word: u64) -> __m512i {
 /// Word t of all blocks, for each t.
 #[target_feature(enable = "avx512bw,avx512f")]
 #[inline]
-fn words(blocks: &[Block; LANES]) -> [__m512i; WORDS] {
+pub(crate) fn words(blocks: [&Block; LANES]) -> [__m512i; WORDS] {
     let mut words = [_mm512_setzero_si512(); WORDS];
     for (half, words) in words.as_chunks_mut::<8>().0.iter_mut().enumerate() {
         let mut rows = [_mm512_setzero_si512(); LANES];
@@ -245,6 +239,19 @@ fn words(blocks: &[Block; LANES]) -> [__m512i; WORDS] {
         *words = transposed::eight(rows);
     }
     words
+}
+
+/// Writes the state of each lane, big-endian.
+#[target_feature(enable = "avx512bw,avx512f")]
+#[inline]
+pub(crate) fn write(state: [__m512i; 8], out: &mut [Digest; LANES]) {
+    for (digest, row) in out.iter_mut().zip(transposed::eight(state)) {
+        #[expect(unsafe_code, reason = "stores take pointers")]
+        // SAFETY: a digest has the 64 bytes that are written; no alignment is asked for.
+        unsafe {
+            _mm512_storeu_si512(digest.as_mut_ptr().cast(), swapped(row));
+        }
+    }
 }
 
 /// The bytes of each word reversed.

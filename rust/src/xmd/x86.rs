@@ -1,15 +1,12 @@
 //! `expand_message_xmd` for eight messages side by side, with AVX-512.
 
-use std::arch::x86_64::{
-    __m512i, _mm256_extract_epi64, _mm512_extracti64x4_epi64, _mm512_set_epi64,
-    _mm512_setzero_si512,
-};
+use std::arch::x86_64::{__m512i, _mm512_setzero_si512};
 
 use zeroize::Zeroizing;
 
 use super::DIGEST;
 use crate::sha512::INITIAL;
-use crate::sha512::x86::{LANES, WORDS, compress, everywhere};
+use crate::sha512::x86::{LANES, WORDS, compress, everywhere, words, write};
 
 /// Bytes of a block.
 const BLOCK: usize = 8 * WORDS;
@@ -24,7 +21,7 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// From what follows every message.
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512bw,avx512f")]
     pub(super) fn new(suffix: &[u8]) -> Self {
         let mut state = INITIAL.map(|word| everywhere(word));
         compress(&mut state, [_mm512_setzero_si512(); WORDS]);
@@ -32,11 +29,14 @@ impl Lanes {
         let mut rest = vec![1];
         rest.extend_from_slice(&suffix[3..]);
         pad(&mut rest, DIGEST);
-        Self { begun: state.map(|word| words_of(word)[0]), rest }
+        let mut begun = [[0; DIGEST]; LANES];
+        write(state, &mut begun);
+        let begun = std::array::from_fn(|i| word_at(&begun[0], 8 * i));
+        Self { begun, rest }
     }
 
     /// Expands messages, all of which have `length` bytes, between a prefix and a suffix.
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512bw,avx512f")]
     pub(super) fn expand<T: AsRef<[u8]>>(
         &self,
         (prefix, length, suffix): (&[u8], usize, &[u8]),
@@ -52,24 +52,18 @@ impl Lanes {
             }
             let mut state = self.begun.map(|word| everywhere(word));
             for block in 0..padded.len() / BLOCK {
-                let mut words = [_mm512_setzero_si512(); WORDS];
-                for (i, word) in words.iter_mut().enumerate() {
-                    let at = block * BLOCK + 8 * i;
-                    *word = of_words(lanes.each_ref().map(|lane| word_at(lane, at)));
-                }
-                compress(&mut state, words);
+                let blocks = lanes.each_ref().map(|lane| &lane.as_chunks().0[block]);
+                compress(&mut state, words(blocks));
             }
-            let digests = self.second(state).map(|word| words_of(word));
-            for (lane, out) in out.iter_mut().enumerate() {
-                for (bytes, words) in out.as_chunks_mut().0.iter_mut().zip(&digests) {
-                    *bytes = words[lane].to_be_bytes();
-                }
-            }
+            let mut digests = [[0; DIGEST]; LANES];
+            write(self.second(state), &mut digests);
+            let count = messages.len().min(out.len());
+            out[..count].copy_from_slice(&digests[..count]);
         }
     }
 
     /// The second hash, of a digest and what follows it.
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512bw,avx512f")]
     fn second(&self, digest: [__m512i; 8]) -> [__m512i; 8] {
         let mut state = INITIAL.map(|word| everywhere(word));
         let mut words = [_mm512_setzero_si512(); WORDS];
@@ -97,27 +91,4 @@ fn pad(end: &mut Vec<u8>, before: usize) {
 
 fn word_at(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |word| u64::from_be_bytes(*word))
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn of_words(words: [u64; LANES]) -> __m512i {
-    let [a, b, c, d, e, f, g, h] = words.map(|word| word as i64);
-    _mm512_set_epi64(h, g, f, e, d, c, b, a)
-}
-
-#[target_feature(enable = "avx512f")]
-fn words_of(register: __m512i) -> [u64; LANES] {
-    let halves =
-        [_mm512_extracti64x4_epi64::<0>(register), _mm512_extracti64x4_epi64::<1>(register)];
-    let mut words = [0; LANES];
-    for (words, half) in words.as_chunks_mut().0.iter_mut().zip(halves) {
-        *words = [
-            _mm256_extract_epi64::<0>(half) as u64,
-            _mm256_extract_epi64::<1>(half) as u64,
-            _mm256_extract_epi64::<2>(half) as u64,
-            _mm256_extract_epi64::<3>(half) as u64,
-        ];
-    }
-    words
 }
