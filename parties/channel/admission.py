@@ -49,15 +49,19 @@ class Admission:
             self._calls.discard(call)
             self._changed.notify_all()
 
+    def close(self) -> None:
+        """Takes no more calls in."""
+        with self._changed:
+            self._stopping = True
+
     def stop(self, grace: float) -> None:
-        """Takes no more calls in, and waits until all have gone.
+        """Waits until all calls have gone, after `close`.
 
         Args:
             grace: seconds after which those that are left are broken off.
         """
         until = monotonic() + grace
         with self._changed:
-            self._stopping = True
             self._changed.wait_for(lambda: not self._calls, timeout=max(0.0, until - monotonic()))
             for call in self._calls:
                 call.break_off(NodeStopping("this node was stopped"))

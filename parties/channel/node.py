@@ -129,6 +129,7 @@ class Node:
         """
         self._stopping.set()
         if self._server is not None:
+            self._admission.close()  # first: who hears that we do not serve is not served
             self._standard.stop()
             self._admission.stop(grace)
             self._threads.end()
