@@ -9,6 +9,7 @@ mod map;
 mod parting;
 
 pub use commitment::commitment;
+pub(crate) use grouping::split;
 pub use grouping::{Grouped, Grouping, NOWHERE};
 pub use map::ElementMap;
 pub use parting::Parted;

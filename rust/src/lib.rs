@@ -3,6 +3,9 @@
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 #[macro_use]
 mod processor;
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+#[macro_use]
+mod compression;
 
 pub mod aes;
 pub mod base_ot;

@@ -194,7 +194,7 @@ fn by_bucket(rows: &[Element], bits: u32) -> (Vec<u64>, Vec<usize>) {
 }
 
 /// Cuts keys into buckets.
-fn split<'a>(keys: &'a mut [u64], ends: &[usize]) -> Vec<&'a mut [u64]> {
+pub(crate) fn split<'a, T>(keys: &'a mut [T], ends: &[usize]) -> Vec<&'a mut [T]> {
     let mut buckets = Vec::with_capacity(ends.len());
     let (mut rest, mut start) = (keys, 0);
     for end in ends {

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::{Form, first, key};
 use crate::deriving::number;
 use crate::dh::Outputs;
+use crate::elements::split;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::memory::prefetch;
@@ -93,7 +94,7 @@ impl Sealed {
         let n = rows.len() / width;
         let bits = (n / BUCKET).checked_ilog2().unwrap_or(0).min(MOST_BITS);
         let bucket = |first: u64| (first >> 1 >> (63 - bits)) as usize; // by all 64 is no shift
-        let mut ends = vec![0_u32; 1 << bits];
+        let mut ends = vec![0_usize; 1 << bits];
         (0..n as u32).for_each(|i| ends[bucket(first(row(i)))] += 1);
         let mut before = 0;
         for end in &mut ends {
@@ -103,17 +104,10 @@ impl Sealed {
         for i in 0..n as u32 {
             let first = first(row(i));
             let end = &mut ends[bucket(first)];
-            order[*end as usize] = (first, i);
+            order[*end] = (first, i);
             *end += 1;
         }
-        let mut buckets = Vec::with_capacity(ends.len());
-        let (mut rest, mut start) = (order.as_mut_slice(), 0);
-        for end in ends {
-            let (bucket, others) = rest.split_at_mut((end - start) as usize);
-            buckets.push(bucket);
-            (rest, start) = (others, end);
-        }
-        buckets.into_par_iter().with_min_len(1 << 10).for_each(|bucket| {
+        split(&mut order, &ends).into_par_iter().with_min_len(1 << 10).for_each(|bucket| {
             bucket.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| row(a.1).cmp(row(b.1))));
         });
         Self { rows, width, order }

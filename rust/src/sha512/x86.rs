@@ -1,8 +1,4 @@
 //! SHA-512 of eight blocks, each in one of the 64-bit lanes of AVX-512.
-//!
-//! A register holds the same word of all blocks, so that rounds are written as the standard has them
-//! (FIPS 180-4, sections 4.1.3 and 6.4.2). Rotations and functions of three words are one instruction
-//! each. All instructions take the same time for all values.
 
 use std::arch::x86_64::{
     __m512i, _mm_set_epi64x, _mm512_add_epi64, _mm512_broadcast_i32x4, _mm512_loadu_si512,
@@ -11,21 +7,13 @@ use std::arch::x86_64::{
 };
 
 use super::{Block, Digest, State};
+use crate::compression::{CHOICE, MAJORITY, PARITY, WORDS};
 use crate::transposed;
 
 /// Blocks side by side.
 pub(crate) const LANES: usize = 8;
-/// Words of a block.
-pub(crate) const WORDS: usize = 16;
-
-/// Of the bits of three words: whether an odd number is set, the second or third by the first, and
-/// whether most are set. Bit i of a table is for the bits i has.
-const PARITY: i32 = 0b1001_0110;
-const CHOICE: i32 = 0b1100_1010;
-const MAJORITY: i32 = 0b1110_1000;
-
 /// The round constants (FIPS 180-4, section 4.2.3), as many as a block has words to a row.
-const K: [[u64; WORDS]; 5] = [
+pub(crate) const K: [[u64; WORDS]; 5] = [
     [
         0x428a_2f98_d728_ae22,
         0x7137_4491_23ef_65cd,
@@ -118,28 +106,11 @@ const K: [[u64; WORDS]; 5] = [
     ],
 ];
 
-/// A round. Words stay where they are; the next round names them anew.
-macro_rules! round {
-    ($a:ident, $b:ident, $c:ident, $d:ident, $e:ident, $f:ident, $g:ident, $h:ident,
-     $w:expr, $k:expr) => {
-        let sum = _mm512_add_epi64($h, _mm512_add_epi64($w, everywhere($k)));
-        let choice = _mm512_ternarylogic_epi64::<CHOICE>($e, $f, $g);
-        let sum = _mm512_add_epi64(_mm512_add_epi64(sum, choice), sum1($e));
-        let majority = _mm512_ternarylogic_epi64::<MAJORITY>($a, $b, $c);
-        $d = _mm512_add_epi64($d, sum);
-        $h = _mm512_add_epi64(_mm512_add_epi64(sum, majority), sum0($a));
-    };
-}
-
-/// Word t of the schedule, in the place of word t - 16, from it and words t - 15, t - 7 and t - 2.
-macro_rules! schedule {
-    ($w:ident, $($t:literal)+) => {
-        $(
-            let sum = _mm512_add_epi64($w[$t], $w[($t + 9) % WORDS]);
-            let small = _mm512_add_epi64(sigma0($w[($t + 1) % WORDS]), sigma1($w[($t + 14) % WORDS]));
-            $w[$t] = _mm512_add_epi64(sum, small);
-        )+
-    };
+compression! {
+    u64 as i64, _mm512_set1_epi64, _mm512_add_epi64, _mm512_ror_epi64, _mm512_srli_epi64,
+    _mm512_ternarylogic_epi64,
+    sums 28 34 39, 14 18 41,
+    sigmas 1 8 7, 19 61 6
 }
 
 #[target_feature(enable = "avx512bw,avx512f")]
@@ -149,78 +120,9 @@ pub(super) fn compress_each(state: &State, blocks: &[[Block; LANES]], out: &mut 
         for (lanes, word) in s.iter_mut().zip(state) {
             *lanes = everywhere(*word);
         }
-        compress(&mut s, words(blocks.each_ref()));
+        compress(&mut s, words(blocks.each_ref()), &K);
         write(s, out);
     }
-}
-
-/// Compresses a block in each lane.
-#[target_feature(enable = "avx512f")]
-pub(crate) fn compress(state: &mut [__m512i; 8], mut w: [__m512i; WORDS]) {
-    let mut s = *state;
-    rounds(&mut s, &w, &K[0]);
-    for k in &K[1..] {
-        schedule!(w, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-        rounds(&mut s, &w, k);
-    }
-    for (word, more) in state.iter_mut().zip(s) {
-        *word = _mm512_add_epi64(*word, more);
-    }
-}
-
-/// Sixteen rounds.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn rounds(s: &mut [__m512i; 8], w: &[__m512i; WORDS], k: &[u64; WORDS]) {
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *s;
-    for (w, k) in w.as_chunks::<8>().0.iter().zip(k.as_chunks::<8>().0) {
-        round!(a, b, c, d, e, f, g, h, w[0], k[0]);
-        round!(h, a, b, c, d, e, f, g, w[1], k[1]);
-        round!(g, h, a, b, c, d, e, f, w[2], k[2]);
-        round!(f, g, h, a, b, c, d, e, w[3], k[3]);
-        round!(e, f, g, h, a, b, c, d, w[4], k[4]);
-        round!(d, e, f, g, h, a, b, c, w[5], k[5]);
-        round!(c, d, e, f, g, h, a, b, w[6], k[6]);
-        round!(b, c, d, e, f, g, h, a, w[7], k[7]);
-    }
-    *s = [a, b, c, d, e, f, g, h];
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn sum0(x: __m512i) -> __m512i {
-    parity(_mm512_ror_epi64::<28>(x), _mm512_ror_epi64::<34>(x), _mm512_ror_epi64::<39>(x))
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn sum1(x: __m512i) -> __m512i {
-    parity(_mm512_ror_epi64::<14>(x), _mm512_ror_epi64::<18>(x), _mm512_ror_epi64::<41>(x))
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn sigma0(x: __m512i) -> __m512i {
-    parity(_mm512_ror_epi64::<1>(x), _mm512_ror_epi64::<8>(x), _mm512_srli_epi64::<7>(x))
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn sigma1(x: __m512i) -> __m512i {
-    parity(_mm512_ror_epi64::<19>(x), _mm512_ror_epi64::<61>(x), _mm512_srli_epi64::<6>(x))
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn parity(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi64::<PARITY>(x, y, z)
-}
-
-/// The same word in every lane.
-#[target_feature(enable = "avx512f")]
-#[inline]
-pub(crate) fn everywhere(word: u64) -> __m512i {
-    _mm512_set1_epi64(word as i64)
 }
 
 /// Word t of all blocks, for each t.

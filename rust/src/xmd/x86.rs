@@ -5,8 +5,9 @@ use std::arch::x86_64::{__m512i, _mm512_setzero_si512};
 use zeroize::Zeroizing;
 
 use super::DIGEST;
+use crate::compression::WORDS;
 use crate::sha512::INITIAL;
-use crate::sha512::x86::{LANES, WORDS, compress, everywhere, words, write};
+use crate::sha512::x86::{K, LANES, compress, everywhere, words, write};
 
 /// Bytes of a block.
 const BLOCK: usize = 8 * WORDS;
@@ -24,7 +25,7 @@ impl Lanes {
     #[target_feature(enable = "avx512bw,avx512f")]
     pub(super) fn new(suffix: &[u8]) -> Self {
         let mut state = INITIAL.map(|word| everywhere(word));
-        compress(&mut state, [_mm512_setzero_si512(); WORDS]);
+        compress(&mut state, [_mm512_setzero_si512(); WORDS], &K);
         // Of the suffix, the length that was asked for and the zero are not hashed again.
         let mut rest = vec![1];
         rest.extend_from_slice(&suffix[3..]);
@@ -53,7 +54,7 @@ impl Lanes {
             let mut state = self.begun.map(|word| everywhere(word));
             for block in 0..padded.len() / BLOCK {
                 let blocks = lanes.each_ref().map(|lane| &lane.as_chunks().0[block]);
-                compress(&mut state, words(blocks));
+                compress(&mut state, words(blocks), &K);
             }
             let mut digests = [[0; DIGEST]; LANES];
             write(self.second(state), &mut digests);
@@ -73,7 +74,7 @@ impl Lanes {
             words[filled] = everywhere(word_at(&self.rest, at));
             filled += 1;
             if filled == WORDS {
-                compress(&mut state, words);
+                compress(&mut state, words, &K);
                 filled = 0;
             }
         }
