@@ -1,8 +1,8 @@
 //! The door for Arrow arrays: PyCapsules of the C data interface, in and out.
 //!
 //! Arrow's own crate has the interface and the layout; what crosses here is two pointers. A crate
-//! that does it for tables and streams too brings casts, sorting and time zones along, ten times as
-//! much code as all kernels are, which each program that starts would have to load.
+//! that does it for tables and streams too brings casts, sorting and time zones along, more code
+//! than all kernels are, which each program that starts would have to load.
 //!
 //! Source: "The Arrow C data interface" and "The Arrow PyCapsule Interface" of Arrow's
 //! specification.
