@@ -2,7 +2,8 @@
 
 To start, NumPy and pyarrow take a process longer than a small match takes it, and a match of texts
 without records needs neither. What is annotated with them is not evaluated. `typing.NamedTuple`
-compiles those of its fields, which nobody asks for; that of this module leaves them alone.
+compiles those of its fields, which nobody asks for, and a constructor for each class, of which a
+process makes sixty and needs few; that of this module does neither.
 
 Libraries import what most of their users never touch, and compile expressions that few of them
 use. `unread` and `uncompiled` spare a process that.
@@ -35,20 +36,62 @@ class _Unread(ModuleType):
         return value
 
 
+class _Tuple(tuple[Any, ...]):
+    """What all named tuples have in common, as `collections.namedtuple` gives it to each."""
+
+    __slots__ = ()
+    _fields: tuple[str, ...]
+    _field_defaults: dict[str, Any]
+
+    def __new__(cls, *values: Any, **named: Any) -> Any:
+        if named or len(values) != len(cls._fields):
+            values += cls._rest(cls._fields[len(values) :], named)
+        return tuple.__new__(cls, values)
+
+    @classmethod
+    def _rest(cls, fields: tuple[str, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The values of the last fields, by name or default."""
+        given = cls._field_defaults | named
+        if not fields or not named.keys() <= {*fields}:
+            raise TypeError(f"{cls.__name__}() is given a field that it has not, or one twice")
+        try:
+            return tuple([given[field] for field in fields])
+        except KeyError as missing:
+            raise TypeError(f"{cls.__name__}() lacks its field {missing}") from None
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
+        return f"{type(self).__name__}({fields})"
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(zip(self._fields, self, strict=True))
+
+    def _replace(self, **named: Any) -> Any:
+        if not named.keys() <= {*self._fields}:
+            raise TypeError(f"{type(self).__name__} has no such field to be replaced")
+        values = [named.get(name, value) for name, value in zip(self._fields, self, strict=True)]
+        return tuple.__new__(type(self), values)
+
+
+_any: Any = namedtuple("_any", "field")
+_field = type(_any.field)
+"""What reads a field by its place, as the library does, where it is fastest."""
+
+
 class _MakesTuples(type):
     """Makes a named tuple of a class with annotated fields."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], entries: dict[str, Any]) -> Any:
         if not bases:
             return super().__new__(cls, name, bases, entries)
-        fields = entries.get("__annotations__", {})
-        defaults = [entries[field] for field in fields if field in entries]
-        make: Any = namedtuple  # of names that are known only now
-        made = make(name, fields, defaults=defaults, module=entries["__module__"])
-        for key, value in entries.items():
-            if key != "__module__" and key not in fields:
-                setattr(made, key, value)
-        return made
+        fields = tuple(entries.get("__annotations__", ()))
+        defaults = {field: entries[field] for field in fields if field in entries}
+        of_class = {"__slots__": (), "_fields": fields, "_field_defaults": defaults}
+        getters = {field: _field(at, "") for at, field in enumerate(fields)}
+        return type(name, (_Tuple,), entries | of_class | getters | {"__match_args__": fields})
 
 
 if TYPE_CHECKING:
