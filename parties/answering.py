@@ -12,7 +12,6 @@ from typing import Final
 
 from parties import inquiries, logs, receipting, submissions
 from parties.agreement import Proposed, accept, read_proposal
-from parties.books import Books
 from parties.channel.codes import TooManyCalls
 from parties.clearance import cover
 from parties.commitments import commit
@@ -22,6 +21,7 @@ from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
 from parties.holdings import Holdings
 from parties.identifiers.rejects import NAME
+from parties.inquiry_books import InquiryBooks
 from parties.jobs import (
     deliver,
     deliver_list,
@@ -65,7 +65,7 @@ class _Node(NamedTuple):
     settings: Settings
     source: Source | None
     holdings: Holdings
-    books: Books
+    books: InquiryBooks
     jobs: threading.BoundedSemaphore
 
 
@@ -79,14 +79,14 @@ class Hallway:
 
     def __init__(self, settings: Settings, source: Source | None) -> None:
         jobs = threading.BoundedSemaphore(JOBS)
-        self._node = _Node(settings, source, Holdings(settings), Books(settings), jobs)
+        self._node = _Node(settings, source, Holdings(settings), InquiryBooks(settings), jobs)
 
     def __call__(self, name: str, session: str) -> Dialogue[None]:
         """Of a dialogue that is carried as it is said."""
         return _answer(self._node, name, session, at_once=False)
 
     @property
-    def books(self) -> Books:
+    def books(self) -> InquiryBooks:
         """In which is written down what is done."""
         return self._node.books
 

@@ -15,12 +15,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from parties import audit, packs_allowed, retaining
+from parties import audit
 from parties.store import Connection
 from parties.tickets import Signer, Stage, Ticket, Verified, Way
 from parties.tickets.fields import told
 from parties.tickets.ticket import stages_of
 from parties.tickets.verifying import KNOWN
+from psi.lazily import unread
+
+with unread("parties.packs_allowed", "parties.retaining"):  # when a ticket is first used
+    from parties import packs_allowed, retaining
 
 RECEIVED: Final = "ticket_received"
 DECIDED: Final = "stage_decided"

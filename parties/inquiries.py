@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Final
 
 from parties.agreement import Proposed
-from parties.books import Books
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
 from parties.errors import TableRefused
 from parties.identifiers import Block, domain
+from parties.inquiry_books import InquiryBooks
 from parties.job import Job
 from parties.refusals import Refusal
 from parties.settings import IdentifierSettings, PeerSettings, Settings
@@ -102,7 +102,7 @@ def answer(
     proposed: Proposed,
     keys: Keys,
     sign: Sign,
-    books: Books,
+    books: InquiryBooks,
     tally: Tally,
 ) -> Dialogue[int]:
     """Answers an inquiry, and returns about how many elements it was; the holder's end.

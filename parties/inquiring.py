@@ -15,7 +15,6 @@ from typing import Any, Final, Self
 
 from parties import logs
 from parties.asking_again import Known, ask_again, fits, known_from, reopened
-from parties.books import Books
 from parties.channel import Identity, Peer
 from parties.channel.line import Carried
 from parties.clearance import Clearance, cover, find, must_be_another
@@ -32,6 +31,7 @@ from parties.errors import (
 from parties.few import match_few
 from parties.identifiers import Block
 from parties.inquiries import Answer, Question, ask
+from parties.inquiry_books import InquiryBooks
 from parties.inquiry_reports import Asked, InquiryFailure, InquiryReport, Told, question_of
 from parties.job import Job
 from parties.operators.acting import Acting
@@ -87,7 +87,7 @@ class Inquirer:
         self._peer = settings.peer(peer)
         self._idle: list[Peer] = []  # taken and put back by one thread each
         self._known: dict[str, Known] = {}  # by set; one thread's is as good as another's
-        self._books = Books(settings, acting)
+        self._books = InquiryBooks(settings, acting)
         self._noting = ThreadPoolExecutor(1, thread_name_prefix="noting")  # a store has one writer
         self._receipts = Receipts(settings, self._peer, self._books, self._give)
         self._cleared: dict[tuple[str, ...], Clearance] = {}  # by sets; likewise

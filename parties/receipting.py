@@ -23,6 +23,7 @@ from parties.books import Books
 from parties.channel.pinning import read_pin
 from parties.credentials import Credentials, Identity, read_credentials
 from parties.errors import AuditRefused
+from parties.inquiry_books import InquiryBooks
 from parties.open_inquiries import Open, Place
 from parties.operators.roles import other
 from parties.settings import PeerSettings, Settings
@@ -42,7 +43,11 @@ def is_of_receipts(proposal: wire.Proposal) -> bool:
 
 
 def answer(
-    settings: Settings, peer: PeerSettings, proposal: wire.Proposal, session: str, books: Books
+    settings: Settings,
+    peer: PeerSettings,
+    proposal: wire.Proposal,
+    session: str,
+    books: InquiryBooks,
 ) -> Dialogue[None]:
     """Takes a receipt of inquiries that the caller has asked, and gives ours; the answering end.
 
@@ -167,7 +172,7 @@ def _signed_in(heard: wire.Receipt) -> bytes:
 
 
 def _exchanged(
-    settings: Settings, peer: PeerSettings, data: bytes, session: str, books: Books
+    settings: Settings, peer: PeerSettings, data: bytes, session: str, books: InquiryBooks
 ) -> bytes:
     """Keeps the caller's receipt together with ours, and returns that."""
     theirs, credentials, why_not = (

@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from parties import audit, differences, logs, stages
+from parties import audit, logs, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.books import Books, charge_of, in_all, under
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
 from parties.credentials import Credentials, Identity, read_credentials
-from parties.differences import Digest
 from parties.disclosure import Column
 from parties.errors import AuditRefused, LocalFault, PartyError, code_of
 from parties.identifiers import Block
@@ -29,11 +28,16 @@ from parties.operators import Party
 from parties.operators.roles import other
 from parties.settings import PeerSettings
 from parties.store import Connection
-from parties.sweeps import Sweeps
 from psi import PsiError
 from psi.errors import ApiMisuse
-from psi.lazily import NamedTuple
+from psi.lazily import NamedTuple, unread
 from psi.subprotocols.decoys import size_class
+
+with unread("parties.differences", "parties.sweeps"):  # of counts, and of few identifiers
+    from parties import differences, sweeps
+
+if TYPE_CHECKING:
+    from parties.differences import Digest
 
 DAILY_SETS: Final = 10
 """Sets of the largest size that a partner may bring in a day, where the settings do not say: the
@@ -104,12 +108,14 @@ def may_ask(books: Books, peer: PeerSettings, job: Job, clearance: Clearance, ou
         Refusal: `difference` or `sweep`.
         LocalFault: the store cannot be read.
     """
-    store, sweeps = books.limits.store, Sweeps(books.settings, peer)
+    store = books.limits.store  # opened here, before the peer is called
+    if not ours.digests and not any(ours.blocks):
+        return
     with store.reading() as connection:
         _must_be_apart(connection, peer, job, clearance, ours)
         at = store.now(connection)
         for spec, blocks in zip(job.sets, ours.blocks, strict=False):
-            sweeps.look(connection, spec.name, blocks, at)
+            sweeps.Sweeps(books.settings, peer).look(connection, spec.name, blocks, at)
 
 
 @contextmanager
@@ -221,9 +227,9 @@ class Run:
             _must_be_apart(connection, peer, job, self._clearance, own)
             for name, digest in zip(self._names, own.digests, strict=False):
                 differences.keep(connection, peer.partner, name, digest, at)
-            sweeps = Sweeps(self._settings, peer)
             for name, blocks in zip(self._names, own.blocks, strict=False):
-                sweeps.keep(connection, name, blocks, at)
+                if blocks:
+                    sweeps.Sweeps(self._settings, peer).keep(connection, name, blocks, at)
             if job.they_learn:
                 for name, commitment in zip(self._names, other_side.inputs, strict=True):
                     differences.count_input(

@@ -32,7 +32,9 @@ SETS_BACK: Final = "clock_set"
 LONGEST_BODY: Final = 1 << 18
 """Bytes: 256 names of columns, of 128 characters, of 6 bytes in ASCII, are 197,000."""
 
-AT: Final = slice(7, 34)
+STAMP: Final = 27
+"""Characters of a time: 2026-11-30T07:00:00.000000Z."""
+AT: Final = slice(7, 7 + STAMP)
 """Where a body says its time: after `{"at":"`."""
 EVENT: Final = 45
 """Where a body's event begins: after the time and `","event":"`."""
@@ -103,7 +105,7 @@ def event_in(body: bytes) -> str:
 
 
 def stamp(at: datetime) -> str:
-    """Returns a time as the log writes it: UTC, microseconds, always 27 characters.
+    """Returns a time as the log writes it: UTC, microseconds, `STAMP` characters.
 
     Raises:
         ApiMisuse: it is of no time zone.

@@ -27,7 +27,7 @@ from parties.audit.chain import (
     Place,
     number_in,
 )
-from parties.audit.facts import DIGEST, NAME, is_number
+from parties.audit.facts import is_digest, is_name, is_number
 from parties.audit.heads import Head
 from parties.audit.reading import BATCH, Batch, Kept, Line, Source
 from parties.audit.receipt import LONGEST_RECEIPT
@@ -105,7 +105,7 @@ class ExportedLog:
                 header = canonical.decode(line[0])
                 if set(header) != {"first", "greenlane_audit", "id", "last", "node", "start"}:
                     raise ValueError("fields")
-                if header["greenlane_audit"] != FORM or not re.fullmatch(NAME, header["node"]):
+                if header["greenlane_audit"] != FORM or not is_name(header["node"]):
                     raise ValueError("form")
                 self.genesis = Genesis(header["node"], _bytes(header["id"]))
                 self.start = Place(_number(header["first"]) - 1, _bytes(header["start"]))
@@ -241,6 +241,6 @@ def _number(value: Any) -> int:
 
 
 def _bytes(value: Any) -> bytes:
-    if not isinstance(value, str) or not re.fullmatch(DIGEST, value):
+    if not is_digest(value):
         raise ValueError("bytes")
     return bytes.fromhex(value)

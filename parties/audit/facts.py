@@ -8,27 +8,20 @@ the number of an approval, which the approver does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from string import ascii_letters, ascii_lowercase, digits
 from typing import Any, Final
 
+from parties.audit.chain import STAMP
 from psi.errors import ApiMisuse
 from psi.lazily import NamedTuple
 
-NAME: Final = r"[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?"
-"""Of a node, an operator, a set: as in settings, and at most what a certificate's name may have."""
-WORD: Final = r"[a-z][a-z0-9_-]{0,63}"
-"""A code word, a protocol, a stage, a kind of thing."""
-TICKET: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-DIGEST: Final = r"[0-9a-f]{64}"
-SESSION: Final = r"[0-9a-f]{32}"
-VERSION: Final = r"[0-9][0-9A-Za-z.+-]{0,31}"
-TIME: Final = r"[0-9]{4}-(0[1-9]|1[0-2])-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z"
-"""UTC in the one form of `parties.audit.chain.stamp`, so that texts compare as times do."""
-MOMENT: Final = TIME.replace(r"\.[0-9]{6}Z", r"(\.[0-9]{6})?(Z|\+00:00)")
-"""UTC as Python writes it, with or without a fraction."""
-TEXT: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,1000}"
-"""One line: a purpose, of as many characters as tickets have, or the name of a column."""
+HEX: Final = digits + "abcdef"
+LONGEST_TEXT: Final = 1000
+"""Characters of a purpose, as many as tickets have."""
+_CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)))
+"""What ends a line, or is none of its characters."""
 LARGEST: Final = (1 << 63) - 1
 """Of numbers: what databases hold."""
 MOST_NAMES: Final = 256
@@ -37,7 +30,6 @@ LONGEST_NAME: Final = 128
 """Characters of a column's name, as in `parties.disclosure`."""
 PARTIES: Final = ("insurer", "police")
 WAYS: Final = ("count", "list", "match", "inquire")
-CLUE: Final = r"[0-9a-f]{32}"
 LEARNS: Final = ("us", "peer", "both", "nobody")
 MOST_SIGNATURES: Final = 8
 """Of a ticket: two people of each side, for two stages."""
@@ -63,13 +55,61 @@ def is_number(value: Any) -> bool:
 
 
 def is_time(value: Any) -> bool:
-    """Whether it is written as `stamp` writes a time."""
-    return isinstance(value, str) and re.fullmatch(TIME, value) is not None
+    """Whether it is written as `parties.audit.chain.stamp` writes a time."""
+    return _is_moment(value) and len(value) == STAMP
 
 
-def _like(form: str) -> Callable[[Any], bool]:
-    """Whether a value is a text of this form, which is read when it is first needed."""
-    return lambda value: isinstance(value, str) and re.fullmatch(form, value) is not None
+def _is_moment(value: Any) -> bool:
+    """Whether it is UTC as Python writes it, with or without a fraction, or with Z at its end."""
+    if not isinstance(value, str) or not value.endswith(("Z", "+00:00")):
+        return False
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    texts = at.isoformat(), at.isoformat(timespec="microseconds")
+    return value.removesuffix("Z").removesuffix("+00:00") + "+00:00" in texts
+
+
+def is_name(value: Any) -> bool:
+    """Whether a node, an operator or a set may be called this in the log.
+
+    As in settings; at most what a certificate's name may have.
+    """
+    ends = ascii_lowercase + digits
+    return _of(value, ends + ".-", 64) and value[0] in ends and value[-1] in ends
+
+
+def is_digest(value: Any) -> bool:
+    """Whether it is SHA-256 in hexadecimal digits."""
+    return _of(value, HEX, 64, 64)
+
+
+def _is_id(value: Any) -> bool:
+    """Of a session or a clue."""
+    return _of(value, HEX, 32, 32)
+
+
+def _is_word(value: Any) -> bool:
+    return _of(value, ascii_lowercase + digits + "_-", 64) and value[0] in ascii_lowercase
+
+
+def _is_ticket(value: Any) -> bool:
+    return _of(value, ascii_letters + digits + "._-", 64) and value[0] not in "._-"
+
+
+def _is_version(value: Any) -> bool:
+    return _of(value, ascii_letters + digits + ".+-", 32) and value[0] in digits
+
+
+def _is_text(value: Any) -> bool:
+    """One line: a purpose, or the name of a column."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and _CONTROLS.isdisjoint(value)
+
+
+def _of(value: Any, letters: str, most: int, least: int = 1) -> bool:
+    """Whether it is a text of these characters: nothing else is left of it without them."""
+    return isinstance(value, str) and least <= len(value) <= most and not value.strip(letters)
 
 
 def _one_of(*words: str) -> Callable[[Any], bool]:
@@ -83,35 +123,35 @@ def _all(has: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _is_column(value: Any) -> bool:
-    return _TEXT.has(value) and len(value) <= LONGEST_NAME
+    return _is_text(value) and len(value) <= LONGEST_NAME
 
 
 def _counts(values: Any) -> bool:
     return (
         isinstance(values, Mapping)
         and len(values) <= MOST_NAMES
-        and all(_NAME.has(name) and is_number(count) for name, count in values.items())
+        and all(is_name(name) and is_number(count) for name, count in values.items())
     )
 
 
-_NAME: Final = Kind("a name", _like(NAME))
-_WORD: Final = Kind("a code word", _like(WORD))
-_TICKET: Final = Kind("the id of a ticket", _like(TICKET))
-_DIGEST: Final = Kind("a digest", _like(DIGEST))
-_SESSION: Final = Kind("the id of a session", _like(SESSION))
-_VERSION: Final = Kind("a version", _like(VERSION))
+_NAME: Final = Kind("a name", is_name)
+_WORD: Final = Kind("a code word", _is_word)
+_TICKET: Final = Kind("the id of a ticket", _is_ticket)
+_DIGEST: Final = Kind("a digest", is_digest)
+_SESSION: Final = Kind("the id of a session", _is_id)
+_VERSION: Final = Kind("a version", _is_version)
 _TIME: Final = Kind("a time", is_time)
-_MOMENT: Final = Kind("a time in UTC", _like(MOMENT))
+_MOMENT: Final = Kind("a time in UTC", _is_moment)
 _NUMBER: Final = Kind("a whole number", is_number)
-_TEXT: Final = Kind("a line of text", _like(TEXT))
+_TEXT: Final = Kind("a line of text", _is_text)
 _PARTY: Final = Kind("a party", _one_of(*PARTIES))
 _WAY: Final = Kind("a way", _one_of(*WAYS))
-_CLUE: Final = Kind("the id of a clue", _like(CLUE))
+_CLUE: Final = Kind("the id of a clue", _is_id)
 _LEARNS: Final = Kind("who learns", _one_of(*LEARNS))
 _SIDE: Final = Kind("ours or theirs", _one_of("ours", "theirs"))
 _FORMAT: Final = Kind("a format", _one_of("jsonl", "html"))
 _COUNTS: Final = Kind("numbers by set", _counts)
-_NAMES: Final = Kind("names", _all(_NAME.has))
+_NAMES: Final = Kind("names", _all(is_name))
 _COLUMNS: Final = Kind("names of columns", _all(_is_column))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -44,7 +43,7 @@ def begin(connection: Connection, node: str) -> Genesis:
     """
     genesis = find(connection)
     if genesis is None:
-        if not re.fullmatch(known.NAME, node):
+        if not known.is_name(node):
             raise ApiMisuse("a log needs the name of its node")
         genesis = Genesis(node, os.urandom(ID_BYTES))
         connection.execute(_BEGIN, {"node": genesis.node, "id": genesis.id})

@@ -166,7 +166,7 @@ def _rule(fields: Fields) -> Rule:
         name=fields.form("name", NAME),
         version=fields.number("version", DRAFT, MOST_VERSION),
         title=fields.text("title", LONGEST_TEXT),
-        dimensions=fields.ordered("dimensions", len(DIMENSIONS), _among(DIMENSIONS)),
+        dimensions=fields.words("dimensions", DIMENSIONS),
         needs=fields.ordered("needs", sum(map(len, TABLES.values())), NEED),
         subject={name: fields.inner("subject", subject).one(name, DIMENSIONS) for name in subject},
         sql=fields.lines("sql", LONGEST_SQL),
@@ -177,10 +177,6 @@ def _rule(fields: Fields) -> Rule:
             name: _parameter(inner.inner(name, Parameter._fields), name) for name in parameters
         },
     )
-
-
-def _among(words: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(words))
 
 
 def _parameter(fields: Fields, name: str) -> Parameter:

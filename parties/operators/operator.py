@@ -9,7 +9,6 @@ no server or client, so that it never is a node's certificate, and a node's is n
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -33,10 +32,6 @@ _OF_NODES: Final = frozenset(
         ExtendedKeyUsageOID.CLIENT_AUTH,
         ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
     }
-)
-_URN: Final = re.compile(
-    rf"{PREFIX}(?P<node>{NAME.pattern}):(?P<role>{'|'.join(get_args(OperatorRole))})"
-    rf":(?P<person>{NAME.pattern})"
 )
 
 
@@ -140,17 +135,11 @@ def _operator_of(certificate: x509.Certificate) -> Operator:
         raise CertificateError("the certificate is for servers or clients, not of an operator")
     names = found.get(x509.SubjectAlternativeName.oid)
     uris = list(names) if isinstance(names, x509.SubjectAlternativeName) else []
-    urn = None
-    if len(uris) == 1 and isinstance(uris[0], x509.UniformResourceIdentifier):
-        urn = _URN.fullmatch(uris[0].value)
-    if urn is None:
-        raise CertificateError(
-            f"the certificate of an operator has one name, {PREFIX}NODE:ROLE:PERSON"
-        )
+    node, role, person = _named(uris)
     return Operator(
-        node=urn["node"],
-        role=cast(OperatorRole, urn["role"]),
-        person=urn["person"],
+        node=node,
+        role=role,
+        person=person,
         # Of what is signed: to an ECDSA signature of the authority there is a second one, which
         # anybody can compute, and what was revoked would have another name.
         fingerprint="sha256:" + hashlib.sha256(certificate.tbs_certificate_bytes).hexdigest(),
@@ -158,3 +147,18 @@ def _operator_of(certificate: x509.Certificate) -> Operator:
         not_after=certificate.not_valid_after_utc,
         key=key.public_bytes_raw(),
     )
+
+
+def _named(names: Sequence[x509.GeneralName]) -> tuple[str, OperatorRole, str]:
+    """The node, the role and the person that the only name of a certificate says."""
+    text = names[0].value if len(names) == 1 else None
+    if isinstance(text, str) and isinstance(names[0], x509.UniformResourceIdentifier):
+        match text.removeprefix(PREFIX).split(":"):
+            case [node, role, person] if (
+                text.startswith(PREFIX)
+                and NAME.fullmatch(node)
+                and role in get_args(OperatorRole)
+                and NAME.fullmatch(person)
+            ):
+                return node, cast(OperatorRole, role), person
+    raise CertificateError(f"the certificate of an operator has one name, {PREFIX}NODE:ROLE:PERSON")

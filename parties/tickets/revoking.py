@@ -8,11 +8,9 @@ fault, since it may have been meant. The other party revokes on its own node.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,20 +19,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from parties import canonical, signatures
-from parties.credentials import Stamp, stamp_of
 from parties.errors import LocalFault, SettingsError, TicketRefused
 from parties.operators import ANSWERING, Party
 from parties.operators.chains import MOST_INTERMEDIATES, read_der
 from parties.settings import Settings
 from parties.tickets.fields import Fields, Malformed, bytes_of, text_of, told
+from parties.tickets.revoked import FOLDER as FOLDER
 from parties.tickets.ticket import LONGEST_PURPOSE
-from parties.tickets.trust import Side, own_side, own_signer
+from parties.tickets.trust import Side, own_signer
 from parties.tickets.verifying import believed
 from parties.whole_files import read_whole, write_whole
 from psi.lazily import NamedTuple
 
 FORM: Final = 1
-FOLDER: Final = "revoked"
 DOMAIN: Final = b"greenlane/revocation/1/signature\n"
 """Stands before what is signed, as with tickets."""
 REVOCABLE: Final = re.compile(r"[0-9a-f]{32}|sha256:[0-9a-f]{64}")
@@ -150,35 +147,17 @@ def revoke(
     return path
 
 
-def revoked(settings: Settings) -> frozenset[str]:
-    """Returns all that was revoked at this node. Files are read when they are new.
+def read(path: Path, side: Side, party: Party) -> str:
+    """Returns what a file revokes.
+
+    Args:
+        path: of the file.
+        side: of this node.
+        party: of this node.
 
     Raises:
-        LocalFault: a file is not sound, or the folder cannot be read.
-        SettingsError, CertificateError: the own authorities cannot be read.
+        LocalFault: it is not sound.
     """
-    folder = settings.tickets.folder / FOLDER
-    try:
-        with os.scandir(folder) as found:
-            there = tuple(sorted(each.name for each in found if _is_whole(each.name)))
-    except FileNotFoundError:
-        return frozenset()
-    except OSError as fault:
-        raise LocalFault(f"{folder}: cannot be read: {fault.strerror}") from None
-    if not there:
-        return frozenset()
-    stamp = stamp_of(*(folder / name for name in there))
-    return _read_all(folder, there, stamp, own_side(settings), settings.node.role)
-
-
-@lru_cache(maxsize=16)
-def _read_all(
-    folder: Path, names: tuple[str, ...], _: Stamp, side: Side, party: Party
-) -> frozenset[str]:
-    return frozenset(_read(folder / name, side, party) for name in names)
-
-
-def _read(path: Path, side: Side, party: Party) -> str:
     data = read_whole(path)
     try:
         made = Revocation.decode(data or b"")
@@ -203,7 +182,3 @@ def _read(path: Path, side: Side, party: Party) -> str:
 
 def _file_of(revoked: str) -> str:
     return f"{revoked.removeprefix('sha256:')}.json"
-
-
-def _is_whole(name: str) -> bool:
-    return not name.startswith(".")  # `write_whole` begins so

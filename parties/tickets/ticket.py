@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
@@ -185,7 +185,7 @@ def _read(fields: Fields) -> Ticket:
         insurer=fields.form("insurer", NAME),
         police=fields.form("police", NAME),
         sets=fields.each("sets", MOST_SETS, _set),
-        ways=cast(tuple[Way, ...], _words(fields, "ways", WAYS)),
+        ways=cast(tuple[Way, ...], fields.words("ways", WAYS)),
         protocols=fields.ordered("protocols", MOST_PROTOCOLS, _PROTOCOL),
         learns=_learns(fields),
         max_elements=_sizes(fields),
@@ -226,10 +226,6 @@ def _fit(ticket: Ticket) -> None:
 def _set(values: Any, where: str) -> TicketSet:
     fields = Fields(values, where, TicketSet._fields)
     return TicketSet(fields.form("name", NAME), fields.form("domain", _DOMAIN))
-
-
-def _words(fields: Fields, name: str, among: Collection[str]) -> tuple[str, ...]:
-    return fields.ordered(name, len(among), re.compile("|".join(among)))
 
 
 def _learns(fields: Fields) -> dict[Party, tuple[str, ...]]:

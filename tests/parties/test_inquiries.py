@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from green import CLAIMS, PASSPHRASE, Pair, rows
 
-from parties.books import Books
 from parties.channel import Identity
 from parties.checking import check
 from parties.credentials import read_credentials
@@ -26,6 +25,7 @@ from parties.errors import (
     TableRefused,
 )
 from parties.inquiring import AsyncInquirer, Inquirer, inquire, inquire_all
+from parties.inquiry_books import InquiryBooks
 from parties.inquiry_reports import InquiryFailure, InquiryReport
 from parties.preparing import prepare
 from parties.settings import SourceSettings
@@ -320,7 +320,7 @@ def test_files_of_tables_leave_after_a_line_says_so_and_once(pair: Pair) -> None
         def cannot(*_: object) -> None:
             raise LocalFault("the node's state cannot be kept")
 
-        patch.setattr(Books, "tables_given", cannot)
+        patch.setattr(InquiryBooks, "tables_given", cannot)
         with pytest.raises(PartyError):
             pair.ask(plate=["浙A12345"])
     assert not pair.fetched().kept()

@@ -28,15 +28,15 @@ from hypothesis.stateful import (
 )
 from tabled import STORE, driver_of, rows
 
-from parties import audit, books, counters, runs
+from parties import audit, counters, inquiry_books, runs
 from parties.audit.reading import StoredLog
 from parties.audit.verifying import verify
-from parties.books import Books
 from parties.certificates import create_authority, issue
 from parties.clearance import Clearance
 from parties.credentials import Identity, read_certificates, read_credentials
 from parties.differences import Digest, digest
 from parties.errors import LocalFault
+from parties.inquiry_books import InquiryBooks
 from parties.job import Job
 from parties.limits import Allowance, Charge, Limits
 from parties.open_inquiries import REMEMBERED, Endings
@@ -288,9 +288,9 @@ class Machine(RuleBasedStateMachine):
     def begin(self, first: list[Charge]) -> None:
         self.time = NOON
         self.model = Model()
-        self.opened: list[Books] = []
-        self.alive: dict[tuple[str, str], tuple[Books, Run, Charge]] = {}
-        self.told: defaultdict[Books, set[Place]] = defaultdict(set)  # endings, by process
+        self.opened: list[InquiryBooks] = []
+        self.alive: dict[tuple[str, str], tuple[InquiryBooks, Run, Charge]] = {}
+        self.told: defaultdict[InquiryBooks, set[Place]] = defaultdict(set)  # endings, by process
         identity = Identity(self.folder / "node.pem", self.folder / "node.key")
         self.settings = Settings(
             path=self.folder / "greenlane.toml",
@@ -326,12 +326,14 @@ class Machine(RuleBasedStateMachine):
         return asked._replace(session=f"{self.first:016x}{asked.session[16:]}")
 
     def open(self) -> None:
-        self.books = Books(self.settings)
+        self.books = InquiryBooks(self.settings)
         self.limits = Killable(Store(self.url, machine_time=lambda: self.time))
         self.books._limits = self.limits
         self.opened.append(self.books)
 
-    def end(self, its_books: Books, alive: Mapping[tuple[str, str], Any] | None = None) -> None:
+    def end(
+        self, its_books: InquiryBooks, alive: Mapping[tuple[str, str], Any] | None = None
+    ) -> None:
         """A process is gone, and all that only it knew."""
         its_books._endings = Endings()
         alive = self.alive if alive is None else alive
@@ -634,7 +636,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     authority = Identity(tmp_path / "ca.pem", tmp_path / "ca.key")
     create_authority("insurer", authority)
     issue("insurer", Identity(tmp_path / "node.pem", tmp_path / "node.key"), authority)
-    for module in (books, runs):
+    for module in (inquiry_books, runs):
         monkeypatch.setattr(module, "cover", lambda *_, **__: None)
     return tmp_path
 

@@ -25,11 +25,11 @@ from parties.audit.page import page_of
 from parties.audit.reading import StoredLog
 from parties.audit.receipt import Receipt
 from parties.audit.verifying import verify
-from parties.books import Books
 from parties.channel import Identity, Peer
 from parties.credentials import read_credentials
 from parties.errors import PartyError, PeerLost, PeerRefused
 from parties.inquiring import Inquirer
+from parties.inquiry_books import InquiryBooks
 from parties.limits import Allowance, Charge, Limits
 from parties.refusals import Refusal
 from parties.settings import Settings
@@ -291,7 +291,7 @@ def due(pair: Pair, silent: pytest.MonkeyPatch, questions: int = 1) -> Receipt:
         for _ in range(questions):
             inquire_once(police)
     silent.undo()
-    with closing(Books(pair.police)) as books:
+    with closing(InquiryBooks(pair.police)) as books:
         signed = receipting.sign_next(pair.police, pair.police.peers[0], books)
     assert signed is not None
     return signed.receipt
@@ -486,7 +486,7 @@ def test_a_holder_that_pads_its_receipt_says_no_honest_one(pair: Pair) -> None:
     assert next(said) is HEAR
     with pytest.raises(MalformedMessage, match="no padding"):
         said.send(wire.Receipt(signed=b"x", padding=b"\0").SerializeToString())
-    with closing(Books(insurer)) as books:
+    with closing(InquiryBooks(insurer)) as books:
         heard = receipting.answer(insurer, insurer.peers[0], proposal, "ab" * 16, books)
         assert next(heard) is HEAR
         with pytest.raises(MalformedMessage, match="no padding"):
@@ -559,7 +559,7 @@ def test_who_was_killed_says_so_and_is_not_accused(
 ) -> None:
     pair.prepare("plate")
     monkeypatch.setattr(
-        Books, "close", lambda *_, **__: None
+        InquiryBooks, "close", lambda *_, **__: None
     )  # a process that is killed closes nothing
     with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
         inquirer.ask(PLATE)
@@ -621,7 +621,7 @@ def test_of_what_this_node_kept_from_its_own_operators_there_are_receipts_too(
     def sweep(*_: Any) -> None:
         raise Refusal("sweep", "too many of a block")
 
-    monkeypatch.setattr("parties.books.Sweeps.keep", sweep)
+    monkeypatch.setattr("parties.inquiry_books.Sweeps.keep", sweep)
     pair.prepare("plate")
     with pair.serving() as police, Inquirer(police, "insurer") as inquirer:
         assert refused_with(lambda: inquirer.ask(PLATE)) == "sweep"

@@ -13,9 +13,9 @@ from green import Pair
 from tabled import rows as rows_of
 
 from parties import open_inquiries, receipting
-from parties.books import Books
 from parties.errors import AuditRefused, PeerLost, PeerRefused
 from parties.inquiring import Inquirer
+from parties.inquiry_books import InquiryBooks
 from parties.limits import Limits
 from parties.open_inquiries import Place
 from parties.receipts_due import Receipts
@@ -168,7 +168,7 @@ def test_of_what_counts_no_more_no_receipt_is_due(pair: Pair, outcome: str, rece
         INSERT INTO inquiries
             (whose, peer, session, ticket, digest, stage, at, elements, outcome, receipt)
         VALUES ('ours', 'insurer', 'cd', 'T', 'd', 's', :at, '{}', :outcome, :receipt)"""
-    with closing(Books(pair.police)) as books, books.limits.store.writing() as connection:
+    with closing(InquiryBooks(pair.police)) as books, books.limits.store.writing() as connection:
         for at, is_due in (
             (now - open_inquiries.REMEMBERED - timedelta(seconds=1), False),
             (now - open_inquiries.REMEMBERED + timedelta(hours=1), True),
@@ -262,7 +262,7 @@ def test_who_interrupts_does_not_wait_for_what_is_given_in_the_background(pair: 
         inquirer = Inquirer(police, "insurer")
         inquirer.ask(PLATE)
     inquirer.close()  # the holder is gone, and what is due waits
-    with closing(Books(police)) as books, ThreadPoolExecutor(1) as pool:
+    with closing(InquiryBooks(police)) as books, ThreadPoolExecutor(1) as pool:
         receipts = Receipts(police, police.peers[0], books, carry)
         receipts._give_soon()
         (thread,) = receipts._beside

@@ -25,10 +25,10 @@ from parties import (
     agreement,
     answering,
     asking,
-    books,
     clearance,
     inquiries,
     inquiring,
+    inquiry_books,
     receipting,
     runs,
 )
@@ -152,7 +152,7 @@ class Nodes:
                     return Clearance(data, self._verified(honest))
                 raise
 
-        for module in (clearance, agreement, answering, books, inquiries, inquiring, runs):
+        for module in (clearance, agreement, answering, inquiries, inquiring, inquiry_books, runs):
             patch.setattr(module, "cover", cover)
         read, run = answering.prepare, answering.run
 
