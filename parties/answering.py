@@ -15,7 +15,6 @@ from parties.agreement import Proposed, accept, read_proposal
 from parties.channel.codes import TooManyCalls
 from parties.clearance import cover
 from parties.commitments import commit
-from parties.differences import digests_of
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
@@ -45,7 +44,10 @@ from parties.tally import Tally
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter, PsiError
 from psi.errors import UnexpectedMessage
-from psi.lazily import NamedTuple
+from psi.lazily import NamedTuple, unread
+
+with unread("parties.differences"):  # of counts
+    from parties import differences
 
 JOBS: Final = 4
 """Jobs with whole sets that are answered at once: each holds a set, and an inquiry does not."""
@@ -205,7 +207,7 @@ def _converse(
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
         inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-        digests = digests_of(settings, ours.sets) if job.we_count else ()
+        digests = differences.digests_of(settings, ours.sets) if job.we_count else ()
         brought = Side(columns, inputs, largest(job, ours), digests, ours.blocks)
         begun.bring(brought, proposed.theirs)
         terms = yield from tally.of(accept(settings, peer, proposed, brought, said))

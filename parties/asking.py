@@ -16,7 +16,6 @@ from parties.books import Books
 from parties.channel import Identity, Peer
 from parties.clearance import Clearance, find, must_be_another
 from parties.commitments import commit
-from parties.differences import digests_of
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
@@ -45,7 +44,10 @@ from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
 from parties.tally import Tally
 from psi import Dialogue, Meter
-from psi.lazily import NamedTuple
+from psi.lazily import NamedTuple, unread
+
+with unread("parties.differences"):  # of counts
+    from parties import differences
 
 
 class Question(NamedTuple):
@@ -172,7 +174,7 @@ def _converse(
 ) -> Dialogue[list[Learnt]]:
     exact, tally = not settings.node.pad_sizes, Tally()
     inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-    digests = digests_of(settings, ours.sets) if job.we_count else ()
+    digests = differences.digests_of(settings, ours.sets) if job.we_count else ()
     brought = Side(ours.columns, inputs, largest(job, ours), digests, ours.blocks)
     may_ask(books, peer, job, clearance, brought)
     accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from parties import audit, open_inquiries
-from parties.audit.inquiries import DONE
+from parties.audit.facts import DONE
 from parties.books import Books, charge_of, in_all, under
 from parties.clearance import Clearance, cover
 from parties.disclosure import Column

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from parties.audit.inquiries import DONE, LOST, MOST, MOST_NAMES, InquiryReceipt
+from parties.audit.facts import DONE
+from parties.audit.inquiries import LOST, MOST, MOST_NAMES, InquiryReceipt
 from parties.limits import Charge
 from parties.refusals import Refusal
 from parties.store import Connection, Values, microseconds

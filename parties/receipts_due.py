@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from parties import logs, receipting
-from parties.audit.inquiries import DONE, MOST
+from parties.audit.facts import DONE
+from parties.audit.inquiries import MOST
 from parties.audit.receipt import Receipt
 from parties.books import Books
 from parties.errors import (

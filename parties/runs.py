@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from parties import audit, logs, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
+from parties.audit.facts import DONE
 from parties.books import Books, charge_of, in_all, under
 from parties.channel.pinning import read_pin
 from parties.clearance import Clearance, cover
@@ -251,7 +253,7 @@ class Run:
         """
         job, names = self._job, self._names
         ours, theirs = self._sides
-        credentials = self._credentials()
+        credentials = self._credentials
         with self._books.writing() as (connection, at):
             line = self._facts | {
                 "ours": dict(zip(names, facts.ours, strict=True)),
@@ -292,7 +294,7 @@ class Run:
                 "receipt-other",
                 f"the receipt of {self._peer.name} says otherwise than ours: {', '.join(wrong)}",
             )
-        credentials = self._credentials()
+        credentials = self._credentials
         with self._books.writing() as (connection, at):
             audit.keep_theirs(connection, at, theirs, credentials)
 
@@ -312,7 +314,9 @@ class Run:
             # the run is the one to be told.
             logs.Log(peer=self._peer.name).warning("books_failed", why=str(fault))
 
+    @cached_property
     def _credentials(self) -> Credentials:
+        """With which both receipts of a run are kept, ours and then the peer's."""
         node = self._settings.node
         return read_credentials(Identity(node.certificate, node.key))
 
@@ -362,7 +366,7 @@ class Run:
             transcript=facts.transcript.hex(),
             started=stamp(min(self._began, at)),
             ended=stamp(at),
-            outcome=receipts.DONE,
+            outcome=DONE,
             signer=us,
             place=Place(0, bytes(32)),
         )

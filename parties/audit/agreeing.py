@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from parties.audit.inquiries import InquiryReceipt
-from parties.audit.receipt import DONE, INQUIRE, Receipt, SetReceipt
+from parties.audit.facts import DONE
+from parties.audit.receipt import INQUIRE, Receipt, SetReceipt
+
+if TYPE_CHECKING:
+    from parties.audit.inquiries import InquiryReceipt
 
 SKEW_SECONDS: Final = 3600
 """How far the clocks of two organisations may differ, as for certificates."""

@@ -15,8 +15,9 @@ from typing import Any
 
 from parties.audit import receipt as receipts
 from parties.audit.agreeing import SKEW_SECONDS, agree
+from parties.audit.facts import DONE
 from parties.audit.findings import Finding, Findings, Report, found
-from parties.audit.inquiries import DONE, InquiryReceipt
+from parties.audit.inquiries import InquiryReceipt
 from parties.audit.reading import Source
 from parties.audit.receipt import INQUIRE, Receipt
 from parties.audit.verifying import Walk

@@ -30,6 +30,8 @@ LONGEST_NAME: Final = 128
 """Characters of a column's name, as in `parties.disclosure`."""
 PARTIES: Final = ("insurer", "police")
 WAYS: Final = ("count", "list", "match", "inquire")
+DONE: Final = "done"
+"""What a receipt says of what ended well; else a code word."""
 LEARNS: Final = ("us", "peer", "both", "nobody")
 MOST_SIGNATURES: Final = 8
 """Of a ticket: two people of each side, for two stages."""

@@ -12,13 +12,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 from parties.audit import facts
+from parties.audit.facts import DONE
 from psi.lazily import NamedTuple
 
 MOST: Final = 64
 """Inquiries of one receipt."""
 MOST_NAMES: Final = 128
 """Names of sets in one receipt: an inquiry may have 64, and most have one."""
-DONE: Final = "done"
 LOST: Final = "lost"
 """What became of an inquiry of which the signer does not know: its process was killed."""
 

@@ -36,9 +36,7 @@ def writing(settings: Settings) -> Iterator[tuple[Connection, datetime]]:
 
 
 @contextmanager
-def noting(
-    settings: Settings, *, signed: bool = False
-) -> Iterator[Callable[[str, Mapping[str, Any]], int]]:
+def noting(settings: Settings) -> Iterator[Callable[[str, Mapping[str, Any]], int]]:
     """Gives a function that writes a line; what it wrote stays if the block does not raise.
 
     A command does what it notes within the block: if it cannot, no line says that it did. If the
@@ -46,18 +44,11 @@ def noting(
 
     Args:
         settings: of the node whose log it is.
-        signed: whether the node signs where its log then ends.
 
     Raises:
         LocalFault: as `writing`.
-        CertificateError: the node's own certificate or key cannot be used now.
     """
     from parties import audit
-    from parties.credentials import Identity, read_credentials
 
     with writing(settings) as (connection, at):
         yield lambda event, facts: audit.append(connection, at, event, facts)
-        if signed:
-            node = settings.node
-            credentials = read_credentials(Identity(node.certificate, node.key))
-            audit.sign_head(connection, credentials, at)

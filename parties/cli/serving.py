@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from parties.cli.acting import As, admitted
@@ -13,7 +14,9 @@ from parties.cli.asking import AsJson, SettingsPath
 from parties.cli.output import INTERRUPTED, give, keep_imported
 
 if TYPE_CHECKING:
-    from parties.channel import Node
+    from parties.answering import Hallway
+    from parties.channel import Identity, Node
+    from parties.settings import Settings
 
 GRACE: Final = 30.0
 """Seconds for running jobs at the first signal to stop; service managers wait 30 to 90 s before
@@ -42,11 +45,9 @@ def serve(settings: SettingsPath, as_: As = None, as_json: AsJson = False) -> No
 def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
     from parties import logs
     from parties.answering import answers
-    from parties.channel import Identity, Node
-    from parties.cli.noting import noting
+    from parties.channel import Identity
     from parties.machine import use
     from parties.settings_file import load
-    from psi import _core
 
     keep_imported()
     loaded = load(settings)
@@ -60,19 +61,32 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
         metrics.serve(node.metrics)
     identity = Identity(node.certificate, node.key)
     hallway = answers(loaded)
+    with closing(hallway.books):
+        _answer(loaded, identity, hallway, as_json=as_json)
+
+
+def _answer(settings: Settings, identity: Identity, hallway: Hallway, *, as_json: bool) -> None:
+    from parties import audit
+    from parties.channel import Node
+    from parties.credentials import read_credentials
+    from psi import _core
+
+    node = settings.node
     server = Node(
         node.listen,
         identity,
-        loaded.peers,
+        settings.peers,
         hallway,
         at_once=hallway.at_once,
         handed=hallway.handed,
         patience=node.patience,
         most_calls=CALLS,
     )
-    with noting(loaded, signed=True) as note:
-        note("node_started", {"role": node.role, "version": _core.VERSION})
+    with hallway.books.writing() as (connection, at):  # the line stays if the node starts
+        facts = {"role": node.role, "version": _core.VERSION}
+        audit.append(connection, at, "node_started", facts)
         port = server.start()
+        audit.sign_head(connection, read_credentials(identity), at)
     host = node.listen.rpartition(":")[0]
     give(
         {"name": node.name, "role": node.role, "listen": f"{host}:{port}"},
@@ -82,15 +96,14 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
     from parties.clues.posting import Postman  # after the node has said that it listens
     from parties.erasing import Eraser
 
-    postman = Postman(loaded, hallway.books)
-    eraser = Eraser(loaded, hallway.books)
+    postman = Postman(settings, hallway.books)
+    eraser = Eraser(settings, hallway.books)
     postman.start()
     eraser.start()
     signal.sigwait(STOP)
     postman.stop()
     eraser.stop()
     _stop(server)
-    hallway.books.close()
 
 
 def _stop(server: Node) -> None:

@@ -6,7 +6,8 @@ is a match as tickets are drafted for: the police disclose three columns of thei
 in common. "bare" is that of `compare_spu.py`, without columns: the least that a match can be, in
 which what is done once a process weighs most.
 
-In both processes everything is timed that a node would do without if a job needed no ticket:
+In both processes everything is timed that a node would do without if a job needed no ticket, after
+what it would do first in any case, as verifying a certificate for the first time:
 finding and verifying one, commitments to sets, charging, lines of the log, that of the node's start
 among them, heads and receipts, and also importing what all of that is made of. Of threads their
 CPU, in the kernel too. Parting the elements is not counted, with which a commitment goes on: by
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -26,9 +28,27 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from psi.lazily import uncompiled
+
+WITHOUT = (
+    "parties.channel",
+    "parties.credentials",
+    "parties.disclosure",
+    "parties.identifiers",
+    "parties.job",
+    "parties.joining",
+    "parties.logs",
+    "parties.settings_file",
+    "parties.sources",
+)
+"""What a job without tickets imports as well."""
+CHECKS = ("audit", "books", "clearance", "commitments", "runs", "tally")
+OF_A_NODE_THAT_SERVES = ("inquiry_books",)
+"""What all jobs import for the checks alone; and a node that answers, of which some may inquire."""
 REPORT = "checks.json"
 """The file beside a node's settings into which a side writes what it has timed."""
 
@@ -60,15 +80,16 @@ class Timed:
 def side() -> None:
     """Runs the program with its checks timed."""
     gc.disable()  # as `parties.__main__` does
-    import parties.channel
-    import parties.credentials
-    import parties.identifiers
-    import parties.joining
-    import parties.logs
-    import parties.settings_file
-    import parties.sources  # what a job without tickets needs as well
+    with uncompiled():  # as `parties.operators` does, which is imported first there
+        import_module("cryptography.x509")
+    for name in WITHOUT:
+        import_module(name)
+    settings = Path(sys.argv[sys.argv.index("--settings") + 1])
+    look_at_peer(settings)
 
     began = time.thread_time()
+    for name in CHECKS + (OF_A_NODE_THAT_SERVES if sys.argv[1] == "serve" else ()):
+        import_module(f"parties.{name}")
     from parties import audit, books, clearance, commitments, runs
     from parties.store import Store
     from parties.store.sqlite import SqliteLine
@@ -107,9 +128,20 @@ def side() -> None:
         main()
     except SystemExit as left:
         status = left.code
-    settings = Path(sys.argv[sys.argv.index("--settings") + 1])
     settings.with_name(REPORT).write_text(json.dumps(timed.seconds), encoding="utf-8")
-    sys.exit(status)
+    sys.stdout.flush()
+    os._exit(status)  # as `parties.__main__` does
+
+
+def look_at_peer(settings: Path) -> None:
+    """Looks whether the peer's certificate is the one that is pinned, as a call does."""
+    from parties.channel.pinning import read_pin
+    from parties.credentials import read_certificates
+    from parties.settings_file import load
+
+    (peer,) = load(settings).peers
+    (certificate, *_) = read_certificates(settings.parents[1] / peer.name / "tls" / "node.pem")
+    assert read_pin(peer).accepts(certificate)
 
 
 def run(folder: Path, files: Any, disclosed: Sequence[str]) -> dict[str, float]:
