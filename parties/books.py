@@ -132,11 +132,8 @@ class Books:
         place = peer.name, verified.digest
         if place in self._received:
             return
-        with self.limits.store.reading() as connection:
-            known = decisions.was_received(connection, *place)
-        if not known:
-            with self.writing() as (connection, at):
-                decisions.received(connection, at, peer.name, verified.ticket)
+        with self.writing() as (connection, at):
+            decisions.received(connection, at, peer.name, verified.ticket)
         if len(self._received) >= MOST_REMEMBERED:
             self._received.clear()
         self._received.add(place)

@@ -101,10 +101,13 @@ def read_credentials(files: Identity) -> Credentials:
             TLS does not accept, or the certificate is not valid today. Names the file.
     """
     try:
-        return _read_credentials(files)
+        credentials = _read_once(files, stamp_of(*files))
     except _PairMismatch:
         time.sleep(_RENEWAL_GAP_SECONDS)
-        return _read_credentials(files)
+        credentials = _read_once(files, stamp_of(*files))
+    if why := why_not_now(credentials.leaf):
+        raise CertificateError(f"{files.certificate} {why}: renew it, or set this machine's clock")
+    return credentials
 
 
 def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
@@ -169,7 +172,9 @@ class _PairMismatch(CertificateError):
     """The key is not the certificate's; perhaps a renewal is under way."""
 
 
-def _read_credentials(files: Identity) -> Credentials:
+@lru_cache(maxsize=4)
+def _read_once(files: Identity, _: Stamp) -> Credentials:
+    """What the files hold, as long as they do not change: of one node, and of an authority."""
     chain_pem, key_pem = _read(files.certificate), _read(files.key)
     leaf = _parse(chain_pem, files.certificate)[0]
     try:
@@ -182,8 +187,6 @@ def _read_credentials(files: Identity) -> Credentials:
         raise CertificateError(f"{files.key} is neither an ECDSA nor an RSA key: make one on P-256")
     if _public_bytes(key) != _public_bytes(leaf):
         raise _PairMismatch(f"{files.key} is not the key of the certificate in {files.certificate}")
-    if why := why_not_now(leaf):
-        raise CertificateError(f"{files.certificate} {why}: renew it, or set this machine's clock")
     return Credentials(leaf, chain_pem, key_pem)
 
 

@@ -50,11 +50,6 @@ def received(connection: Connection, at: datetime, peer: str, ticket: Ticket) ->
     return _once(connection, at, RECEIVED, _key(peer, digest), facts)
 
 
-def was_received(connection: Connection, peer: str, digest: str) -> bool:
-    """Whether there is a line that says that the ticket of a digest came; as `received`."""
-    return _line(connection, RECEIVED, _key(peer, digest)) is not None
-
-
 def decided(
     connection: Connection,
     at: datetime,

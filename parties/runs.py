@@ -97,7 +97,7 @@ def must_be_left(books: Books, peer: PeerSettings, job: Job, clearance: Clearanc
     """
     ticket = clearance.verified.ticket
     charge = charge_of(peer, job, clearance, {}, _asker(job))
-    with books.limits.store.reading() as connection:
+    with books.writing() as (connection, _):  # not for long, and so needs no other connection
         books.limits.look(connection, charge, Allowance(runs=ticket.runs))
         names = [spec.name for spec in job.sets]
         stages.must_have_ended(connection, ticket, job.way, names)
@@ -195,10 +195,9 @@ class Run:
         """
         job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
         data, told, learnt = self._clearance.data, ours.columns, theirs.columns
-        us, size, store = self._settings.node.role, ours.largest, self._books.limits.store
+        us, size = self._settings.node.role, ours.largest
         sizes = {} if size is None else {us: size}
-        with store.reading() as connection:
-            at = store.now(connection)
+        with self._books.writing() as (connection, at):
             cover(self._settings, peer, job, data, at, ours=told, theirs=learnt, sizes=sizes)
             inputs = ours.inputs, theirs.inputs
             stages.must_follow(connection, ticket, job.way, self._names, *inputs)

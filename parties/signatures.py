@@ -6,6 +6,7 @@ is that of whom it should be is for the caller to judge.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from cryptography import x509
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 SigningKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+KNOWN: Final = 256
+"""Certificates of which the key is remembered, as many as `parties.credentials` knows."""
 LONGEST: Final = 1024
 """Bytes of a signature: of an RSA key of 8,192 bits."""
 
@@ -33,7 +36,7 @@ def sign(data: bytes, key: SigningKey) -> bytes:
 def is_signed(data: bytes, signature: bytes, certificate: x509.Certificate) -> bool:
     """Whether this is the certificate's signature over the data."""
     try:
-        match certificate.public_key():
+        match _key_of(certificate):
             case ec.EllipticCurvePublicKey() as key:
                 key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
             case rsa.RSAPublicKey() as key:
@@ -45,6 +48,12 @@ def is_signed(data: bytes, signature: bytes, certificate: x509.Certificate) -> b
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=KNOWN)
+def _key_of(certificate: x509.Certificate) -> object:
+    """The public key, decoded once: a person signs each ticket twice, a node all its receipts."""
+    return certificate.public_key()
 
 
 def _pss() -> padding.PSS:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, cast, get_args
 
@@ -18,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from parties.credentials import read_certificates
+from parties.credentials import KNOWN, read_certificates
 from parties.errors import CertificateError
 from parties.operators.chains import BROKEN, why_not_chained
 from parties.operators.roles import OperatorRole
@@ -83,8 +84,9 @@ def read_operator(
     return operator
 
 
+@lru_cache(maxsize=KNOWN)
 def operator_of(certificate: x509.Certificate) -> Operator:
-    """Returns whom a certificate names; who has issued it is not looked at.
+    """Returns whom a certificate names, the same once; who has issued it is not looked at.
 
     Raises:
         CertificateError: it does not have the form of an operator's. As `read_operator`.

@@ -159,8 +159,12 @@ class Store:
         self._database.close()
 
     def _bring_up(self) -> None:
-        with self.reading() as connection:
-            version = migrating.version_of(self._database, connection)
+        try:  # with the connection that writes: who has a store nearly always does
+            self._kept = self._database.connect()
+            version = migrating.version_of(self._database, self._kept)
+            self._kept.rollback()
+        except self._database.errors as fault:
+            raise self._fault(fault) from None
         if version != migrating.versions()[-1]:
             with self.writing() as connection:
                 migrating.migrate(self._database, connection)
