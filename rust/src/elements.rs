@@ -6,13 +6,14 @@
 mod commitment;
 mod grouping;
 mod map;
-mod parting;
+mod ordered;
+mod sorting;
 
 pub use commitment::commitment;
 pub(crate) use grouping::split;
 pub use grouping::{Grouped, Grouping, NOWHERE};
 pub use map::ElementMap;
-pub use parting::Parted;
+pub use ordered::Ordered;
 
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;
@@ -120,7 +121,7 @@ pub fn are_distinct(rows: &[Element]) -> bool {
     if rows.windows(2).all(|pair| prefix(&pair[0]) < prefix(&pair[1])) {
         return true;
     }
-    !Parted::of(rows).repeats()
+    !Ordered::of(rows).repeats
 }
 
 /// Where each wanted element stands among others; [`NOWHERE`] if it does not.

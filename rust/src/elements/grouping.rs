@@ -7,7 +7,7 @@
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;
 
-use super::{Element, InDomain, Parted, prefix};
+use super::{Element, InDomain, Ordered, prefix};
 use crate::error::Error;
 
 /// The place of a row that names nothing.
@@ -97,13 +97,13 @@ impl Grouping {
         self.named
     }
 
-    /// Groups what is equal. Who will commit to the set has it parted, too.
+    /// Groups what is equal. Who will commit to the set has it in order, too.
     #[must_use]
-    pub fn finish(mut self, parted: bool) -> Grouped {
+    pub fn finish(mut self, ordered: bool) -> Grouped {
         self.hashed = Vec::new();
-        // Parts tell as soon as numbers would that nothing stands there twice, but not where.
-        let parted = parted.then(|| Parted::of(&self.elements)).filter(|parted| !parted.repeats());
-        let again = parted.as_ref().map_or_else(|| repeated(&self.elements), |_| Vec::new());
+        // In order they tell as soon as numbers would that nothing stands there twice, but not where.
+        let ordered = ordered.then(|| Ordered::of(&self.elements)).filter(|them| !them.repeats);
+        let again = ordered.as_ref().map_or_else(|| repeated(&self.elements), |_| Vec::new());
         let distinct = self.elements.len() - again.len();
         let mut counts = vec![1; distinct];
         if !again.is_empty() {
@@ -115,7 +115,7 @@ impl Grouping {
                 *place = places[*place as usize];
             }
         }
-        Grouped { elements: self.elements, counts, places: self.places, parted }
+        Grouped { elements: self.elements, counts, places: self.places, ordered }
     }
 }
 
@@ -128,8 +128,8 @@ pub struct Grouped {
     pub counts: Vec<u32>,
     /// For each way the place of each row among the elements, or [`NOWHERE`].
     pub places: Vec<Vec<u32>>,
-    /// The elements, parted, where that was asked for and nothing stood there twice.
-    pub parted: Option<Parted>,
+    /// The elements in order, where that was asked for and nothing stood there twice.
+    pub ordered: Option<Ordered>,
 }
 
 /// The number of each row that stood before, ascending, and where it stood first.
@@ -303,7 +303,7 @@ mod tests {
                 grouping.add(&[&LargeStringArray::from_iter_values(batch)]).unwrap();
             }
             let grouped = grouping.finish(rows % 2 == 0);
-            assert_eq!(grouped.parted.is_some(), rows % 2 == 0 && grouped.elements.len() == rows);
+            assert_eq!(grouped.ordered.is_some(), rows % 2 == 0 && grouped.elements.len() == rows);
             let (mut places, mut counts) = (BTreeMap::new(), Vec::<u32>::new());
             for (name, place) in named.iter().zip(&grouped.places[0]) {
                 let due = *places.entry(name).or_insert(counts.len());

@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use super::columns::{self, Column, give};
 use super::{detached, rows};
-use crate::elements::{self, Element, Parted};
+use crate::elements::{self, Element, Ordered};
 use crate::error::Error;
 
 /// The elements that rows name, batch by batch; finished once.
@@ -41,20 +41,20 @@ impl Grouping {
         Ok(self.unfinished()?.named())
     }
 
-    /// A block of elements; an array of counts; for each way an array of places. With `parted` the
-    /// block keeps what a commitment begins with, until there is one.
-    #[pyo3(signature = (parted=false))]
+    /// A block of elements; an array of counts; for each way an array of places. With `ordered`
+    /// the block keeps what a commitment begins with, until there is one.
+    #[pyo3(signature = (ordered=false))]
     fn finish<'py>(
         &mut self,
         py: Python<'py>,
-        parted: bool,
+        ordered: bool,
     ) -> PyResult<(Block, Py<PyAny>, Bound<'py, PyList>)> {
         let grouping = self.0.take().ok_or(Error::Used { argument: "grouping" })?;
-        let elements::Grouped { elements, counts, places, parted } =
-            detached(py, || grouping.finish(parted));
+        let elements::Grouped { elements, counts, places, ordered } =
+            detached(py, || grouping.finish(ordered));
         let numbers = |numbers: Vec<u32>| give(py, UInt32Array::from(numbers));
         let places = places.into_iter().map(numbers).collect::<PyResult<Vec<_>>>()?;
-        let block = Block(elements, Mutex::new(parted));
+        let block = Block(elements, Mutex::new(ordered));
         Ok((block, numbers(counts)?, PyList::new(py, places)?))
     }
 }
@@ -79,15 +79,15 @@ pub fn commitment<'py>(
     key: [u8; 32],
     elements: Elements,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (kept, elements) = (elements.parted(), elements.rows()?);
+    let (kept, elements) = (elements.ordered(), elements.rows()?);
     let digest =
-        detached(py, || elements::commitment(&key, &kept.unwrap_or_else(|| Parted::of(elements))));
+        detached(py, || elements::commitment(&key, &kept.unwrap_or_else(|| Ordered::of(elements))));
     Ok(PyBytes::new(py, &digest))
 }
 
-/// Elements that differ in their first 16 bytes, n x 32 bytes; and parted, until they are committed to.
+/// Elements that differ in their first 16 bytes, n x 32 bytes; and in order, until they are committed to.
 #[pyclass(frozen, module = "psi._core")]
-pub struct Block(Vec<Element>, Mutex<Option<Parted>>);
+pub struct Block(Vec<Element>, Mutex<Option<Ordered>>);
 
 #[pymethods]
 impl Block {
@@ -116,8 +116,8 @@ pub enum Elements {
 }
 
 impl Elements {
-    /// The elements, parted, where a grouping has kept them so; once.
-    fn parted(&self) -> Option<Parted> {
+    /// The elements in order, where a grouping has kept them so; once.
+    fn ordered(&self) -> Option<Ordered> {
         match self {
             Self::Held(block) => {
                 block.get().1.lock().unwrap_or_else(PoisonError::into_inner).take()
