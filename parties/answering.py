@@ -36,7 +36,7 @@ from parties.parting import part
 from parties.recipients import named, recipients
 from parties.refusals import Refusal
 from parties.reports import totals
-from parties.runs import Side, must_be_left, running
+from parties.runs import Side, running
 from parties.settings import PeerSettings, Settings
 from parties.sources import Source, open_source
 from parties.standing import hear, parse
@@ -187,7 +187,6 @@ def _converse(
         return
     writes = job.way != "count" and job.we_learn
     sealed_to = recipients(settings, None, datetime.now(UTC)) if writes else ()
-    must_be_left(node.books, peer, job, clearance)
     folders = session_folder(settings.node.results, session)
     with (
         _one_of(node.jobs),

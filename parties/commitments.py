@@ -9,6 +9,7 @@ digest over another set is found by such an audit, and by nothing that crosses.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,10 @@ from parties.settings import Settings
 from parties.whole_files import read_whole, write_first
 from psi.elements import KEY
 
-FOLDER: Final = "commitments"
-"""Of keys, in the folder of tickets; a file for each ticket, named by its id."""
+FILE: Final = "commitments.key"
+"""With the key of all keys, in the folder of tickets."""
+PERSON: Final = b"greenlane/keys/1"
+"""Sets these hashes apart from others under the same key; 16 bytes."""
 
 
 def commit(settings: Settings, ticket: str, sets: Sequence[IdentifiedSet]) -> tuple[bytes, ...]:
@@ -40,19 +43,22 @@ def commit(settings: Settings, ticket: str, sets: Sequence[IdentifiedSet]) -> tu
 
 
 def key_of(settings: Settings, name: str) -> bytes:
-    """Returns the key of this name; drawn when it is first needed, by one of several processes.
+    """Returns this node's own key for a ticket, or for what else needs one; secret.
+
+    It is BLAKE2b of the name under the key in `FILE` (RFC 7693, section 2.9): who is shown one, as
+    an auditor is that of a ticket, can tell no other.
 
     Args:
         settings: of this node.
-        name: of the file: a ticket's id, or what else needs a key of this node's own.
+        name: a ticket's id, or what else needs a key of this node's own.
 
     Raises:
-        LocalFault: it cannot be kept.
+        LocalFault: the file cannot be read, or written when a key is first needed.
     """
-    path: Path = settings.tickets.folder / FOLDER / name
+    path: Path = settings.tickets.folder / FILE
     if (key := read_whole(path)) is None:
-        write_first(path, os.urandom(KEY))
+        write_first(path, os.urandom(KEY))  # of several processes one draws it
         key = read_whole(path)
     if key is None or len(key) != KEY:
-        raise LocalFault(f"{path}: is no key of a commitment; put it back as it was")
-    return key
+        raise LocalFault(f"{path}: is no key of commitments; put it back as it was")
+    return hashlib.blake2b(name.encode(), key=key, digest_size=KEY, person=PERSON).digest()

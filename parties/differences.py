@@ -4,7 +4,7 @@ Two counts with sets that differ by one identifier show whether that one is in c
 keeps a keyed digest of each set with which its own operators have counted, and refuses to count
 with one that differs from an earlier one by fewer identifiers than the floor of the ticket. The
 same set may be counted again. What the partner brings it never sees: there it can bound only how
-many different sets, by their commitments, it is brought in a day.
+many different sets it is brought in a day (`parties.partner_inputs`).
 
 A digest has a number for each of `BUCKETS` buckets: a hash, under a key of this node, of the sum of
 all elements that fall into it. Two sets that differ by d elements have at most d different numbers;
@@ -42,7 +42,7 @@ KEPT: Final = 256
 """Digests of the newest sets of a name with a partner: half a megabyte, in which whoever wants one
 to be forgotten has to count 255 others, each of which costs a run."""
 KEY_NAME: Final = "differences"
-"""Of the file with the key, among those of commitments: apart from the store with the digests."""
+"""Of the key (`parties.commitments.key_of`), which is not in the store with the digests."""
 
 _FIND: Final = """
     SELECT whole, buckets FROM differences WHERE peer = :peer AND "set" = :set"""
@@ -54,13 +54,6 @@ _FORGET: Final = f"""
     DELETE FROM differences WHERE peer = :peer AND "set" = :set AND whole NOT IN
         (SELECT whole FROM differences WHERE peer = :peer AND "set" = :set
          ORDER BY at DESC, whole LIMIT {KEPT})"""  # noqa: S608  # our own number
-_IS_KNOWN: Final = """
-    SELECT 1 FROM inputs WHERE peer = :peer AND "set" = :set AND input = :input"""
-_COUNT_NEW: Final = """
-    SELECT count(*) FROM inputs WHERE peer = :peer AND "set" = :set AND day = :day"""
-_NOTE: Final = """
-    INSERT INTO inputs (peer, "set", input, day) VALUES (:peer, :set, :input, :day)"""
-"""To which sets a partner has committed itself, and on which day first; kept."""
 
 
 class Digest(NamedTuple):
@@ -147,32 +140,3 @@ def keep(connection: Connection, peer: str, name: str, digest: Digest, at: datet
     here: Values = {"peer": peer, "set": name}
     connection.execute(_KEEP, {**here, **digest._asdict(), "at": microseconds(at)})
     connection.execute(_FORGET, here)
-
-
-def count_input(
-    connection: Connection, peer: str, name: str, commitment: bytes, at: datetime, most: int
-) -> None:
-    """Counts a set that a partner brings, unless it has brought it before.
-
-    Args:
-        connection: in a transaction that writes.
-        peer: the partner.
-        name: of the set.
-        commitment: the partner's, which is another for another set or ticket.
-        at: now, of the store's clock.
-        most: how many new ones it may bring in a day.
-
-    Raises:
-        Refusal: `over-limit`; nothing was counted.
-    """
-    here: Values = {"peer": peer, "set": name}
-    if connection.execute(_IS_KNOWN, {**here, "input": commitment}).fetchone() is not None:
-        return
-    day = at.date().isoformat()
-    (new,) = connection.execute(_COUNT_NEW, {**here, "day": day}).fetchone()
-    if new >= most:
-        raise Refusal(
-            "over-limit",
-            f"{peer} brings another set of identifiers.{name}, after {new} of the {most} of a day",
-        )
-    connection.execute(_NOTE, {**here, "input": commitment, "day": day})

@@ -143,14 +143,6 @@ class Limits:
         self._check(connection, asked, allowed, today, is_known=True)
         _add(connection, asked, today.isoformat(), runs=0)
 
-    def look(self, connection: Connection, asked: Charge, allowed: Allowance) -> None:
-        """Looks whether a question could be counted now, and counts nothing.
-
-        Raises:
-            Refusal: as `charge`.
-        """
-        self._check(connection, asked, allowed, self.store.now(connection).date())
-
     def charge_alone(self, asked: Charge, allowed: Allowance) -> None:
         """Counts a question in a transaction of its own; on disk when this returns.
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from parties import audit, logs, stages
+from parties import audit, logs, partner_inputs, stages
 from parties.audit import receipt as receipts
 from parties.audit.chain import Place, stamp
 from parties.audit.facts import DONE
@@ -86,21 +86,6 @@ class Facts(NamedTuple):
     transcript: bytes
     said_bytes: int
     heard_bytes: int
-
-
-def must_be_left(books: Books, peer: PeerSettings, job: Job, clearance: Clearance) -> None:
-    """Looks whether a run could begin now, before any row is read for it; counts nothing.
-
-    Raises:
-        Refusal: `replayed`, `ticket-spent`, `ticket-twice` or `ticket-stage`.
-        LocalFault: the store cannot be read.
-    """
-    ticket = clearance.verified.ticket
-    charge = charge_of(peer, job, clearance, {}, _asker(job))
-    with books.writing() as (connection, _):  # not for long, and so needs no other connection
-        books.limits.look(connection, charge, Allowance(runs=ticket.runs))
-        names = [spec.name for spec in job.sets]
-        stages.must_have_ended(connection, ticket, job.way, names)
 
 
 def may_ask(books: Books, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side) -> None:
@@ -233,7 +218,7 @@ class Run:
                     sweeps.Sweeps(self._settings, peer).keep(connection, name, blocks, at)
             if job.they_learn:
                 for name, commitment in zip(self._names, other_side.inputs, strict=True):
-                    differences.count_input(
+                    partner_inputs.count(
                         connection, peer.partner, name, commitment, at, peer.daily_sets
                     )
             for whose, sizes, party, most in asked:

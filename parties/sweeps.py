@@ -19,7 +19,7 @@ from parties.settings import PeerSettings, Settings
 from parties.store import Connection, Values
 
 KEY_NAME: Final = "sweeps"
-"""Of the file with the key, among those of commitments."""
+"""Of the key (`parties.commitments.key_of`), which is not in the store."""
 
 _FIND: Final = """
     SELECT seen FROM swept

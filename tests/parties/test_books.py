@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from tabled import rows
 
-from parties import asking
+from parties import asking, commitments
 from parties.answering import answers
 from parties.audit.comparing import compare
 from parties.audit.exported import ExportedLog
@@ -343,7 +343,7 @@ def test_who_says_the_old_commitment_of_another_node_is_refused_by_the_other(pai
     """A commitment is under a key of one node and one ticket: nothing else has it."""
     pair.ticket("count", "match")
     pair.run("count")
-    (key,) = (pair.ours.tickets.folder / "commitments").glob("[0-9a-f]" * 32)
+    key = pair.ours.tickets.folder / commitments.FILE
     assert key.stat().st_mode & 0o077 == 0
     key.write_bytes(os.urandom(32))
     with pytest.raises(Refusal) as refused:

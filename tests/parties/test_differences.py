@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tabled import rows
 from test_books import Pair, opened
 
-from parties import differences
+from parties import commitments, differences
 from parties.differences import BUCKETS, MOST_SOUGHT, NUMBER, Digest, digest
 from parties.refusals import Refusal
 from parties.store import Store
@@ -254,7 +254,7 @@ def test_a_day_bounds_how_many_different_sets_a_partner_brings(pair: Pair) -> No
 def test_what_is_kept_of_sets_is_sealed_by_a_key_that_is_not_in_the_store(pair: Pair) -> None:
     pair.ticket("count", floor=2)
     pair.run("count")
-    key = pair.ours.tickets.folder / "commitments" / differences.KEY_NAME
+    key = pair.ours.tickets.folder / commitments.FILE
     assert len(key.read_bytes()) == 32
     assert key.stat().st_mode & 0o077 == 0
     for file in pair.files[0].parent.glob("state.db*"):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tabled import rows
 from test_books import Pair, opened
 
+from parties import commitments
 from parties.identifiers import Asked, Block
 from parties.identifiers.blocks import LARGEST, MOST
 from parties.refusals import Refusal
@@ -167,7 +168,7 @@ def test_what_is_kept_names_no_block_and_is_forgotten(
         counting.ask({Block("浙A12###", 1000): [1]})
         with store.reading() as connection:
             assert len(rows(connection, "swept")) == 1
-    key = settings.tickets.folder / "commitments" / "sweeps"
+    key = settings.tickets.folder / commitments.FILE
     assert key.stat().st_mode & 0o077 == 0
 
 

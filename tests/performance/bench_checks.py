@@ -104,7 +104,6 @@ def side() -> None:
         ("tickets", clearance.find),
         ("tickets", clearance.cover),
         ("commitments", commitments.commit),
-        ("books", runs.must_be_left),
         ("books", runs.may_ask),
         ("books", audit.begin),
         ("books", audit.append),
