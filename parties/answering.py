@@ -14,7 +14,7 @@ from parties import inquiries, logs, receipting, submissions
 from parties.agreement import Proposed, accept, read_proposal
 from parties.channel.codes import TooManyCalls
 from parties.clearance import cover
-from parties.commitments import commit
+from parties.commitments import commit, key_of
 from parties.disclosure import disclosed
 from parties.errors import PartyError, PeerLost, TicketRefused, code_of
 from parties.folders import session_folder
@@ -200,8 +200,9 @@ def _converse(
         data, now, told = clearance.data, datetime.now(UTC), proposed.theirs.columns
         cover(settings, peer, job, data, now, ours=columns, theirs=told)
         leaves = partial(node.books.leaves, session, clearance)
+        key = key_of(settings, clearance.verified.ticket.id)
         ours = prepare(  # 2, 3 elements
-            source, job.sets, columns, folder, we_learn=job.we_learn, leaves=leaves
+            source, job.sets, columns, folder, we_learn=job.we_learn, leaves=leaves, key=key
         )
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)

@@ -15,7 +15,7 @@ from parties.agreement import choose, propose
 from parties.books import Books
 from parties.channel import Identity, Peer
 from parties.clearance import Clearance, find, must_be_another
-from parties.commitments import commit
+from parties.commitments import commit, key_of
 from parties.disclosure import disclosed
 from parties.errors import LocalFault
 from parties.folders import session_folder
@@ -133,8 +133,9 @@ def ask(
             )
             must_be_another(question.acting, clearance, settings.node.role)
         leaves = partial(books.leaves, job.session, clearance)
+        key = key_of(settings, clearance.verified.ticket.id)
         ours = prepare(  # 2, 3 elements
-            source, job.sets, columns, folder, we_learn=job.we_learn, leaves=leaves
+            source, job.sets, columns, folder, we_learn=job.we_learn, leaves=leaves, key=key
         )
         dialogue = _converse(settings, peer, job, ours, clearance, question.protocol, books, meter)
         with books.refusals(peer.name, job.session):

@@ -84,6 +84,7 @@ def prepare(
     *,
     we_learn: bool = False,
     leaves: Callable[[], None] | None = None,
+    key: bytes | None = None,
 ) -> Prepared:
     """Reads the identifiers of all sets of a job; rejects, if any, go to a report in the folder.
 
@@ -94,6 +95,7 @@ def prepare(
         folder: of the report.
         we_learn: whether it is looked at how much of which block of numbers is asked about.
         leaves: called before there is a report.
+        key: of the commitments to the sets. Secret.
 
     Raises:
         SourceError: the source is wrong, or a set has no identifier.
@@ -102,7 +104,7 @@ def prepare(
     asked = [Asked(spec.kind if we_learn else "") for spec in sets]
     with RejectReport(folder, leaves) as report:
         identified = tuple(
-            identify(source, spec, report, committed=True, asked=each)
+            identify(source, spec, report, key=key, asked=each)
             for spec, each in zip(sets, asked, strict=True)
         )
     blocks = tuple(each.blocks() for each in asked)

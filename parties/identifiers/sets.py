@@ -74,21 +74,21 @@ def identify(
     report: RejectReport | None = None,
     *,
     may_be_empty: bool = False,
-    committed: bool = False,
+    key: bytes | None = None,
     asked: Asked | None = None,
 ) -> IdentifiedSet:
     """Reads a source once and returns its identifiers for one set.
 
     Memory: 40 bytes for each identifier that a row names, 4 for each distinct one, and 4 for each
-    row and way; 8 more for each of a set that is committed to, which keeps 16 of them until it is.
+    row and way.
 
     Args:
         source: the rows.
         spec: which columns hold the identifiers.
         report: takes the rejected cells.
         may_be_empty: whether no row need give an identifier.
-        committed: whether the set is committed to then, which goes on from how its identifiers are
-            told apart.
+        key: under which the set will be committed to: it is while its identifiers are told apart,
+            and `Elements.commitment` takes no time then. Secret.
         asked: takes the identifiers, as long as they may be looked at by blocks.
 
     Raises:
@@ -133,7 +133,7 @@ def identify(
             f"{rows} rows, {missing} empty cells, {sum(rejected.values())} rejected cells"
             + (f" ({counted})" if counted else "")
         )
-    block, counts, places = grouping.finish(committed)
+    block, counts, places = grouping.finish(key)
     return IdentifiedSet(
         name=spec.name,
         kind=spec.kind,

@@ -9,11 +9,10 @@ mod map;
 mod ordered;
 mod sorting;
 
-pub use commitment::commitment;
+pub use commitment::{Commitment, commitment};
 pub(crate) use grouping::split;
 pub use grouping::{Grouped, Grouping, NOWHERE};
 pub use map::ElementMap;
-pub use ordered::Ordered;
 
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;
@@ -121,7 +120,7 @@ pub fn are_distinct(rows: &[Element]) -> bool {
     if rows.windows(2).all(|pair| prefix(&pair[0]) < prefix(&pair[1])) {
         return true;
     }
-    !Ordered::of(rows).repeats
+    !ordered::in_order(rows, |_| ())
 }
 
 /// Where each wanted element stands among others; [`NOWHERE`] if it does not.

@@ -10,16 +10,22 @@
 //! ([`super::Grouped`]). To make two sets with one digest is to find two identifiers that hash to the
 //! same 16 bytes, 2^64 evaluations also for who has the key, and these two are one to all protocols.
 
-use super::Ordered;
+use super::Element;
+use super::ordered::in_order;
 
-/// Digests a set.
+/// What says which set is meant.
+pub type Commitment = [u8; 32];
+
+/// Digests the set of elements, and says whether one of them stands there twice.
 ///
-/// Secret: key and elements. Time and memory access depend on n, at home only.
+/// Secret: key and elements. Time and memory access depend on the elements, at home only.
 #[must_use]
-pub fn commitment(key: &[u8; 32], elements: &Ordered) -> [u8; 32] {
+pub fn commitment(key: &[u8; 32], elements: &[Element]) -> (Commitment, bool) {
     let mut hasher = blake3::Hasher::new_keyed(key);
-    hasher.update_rayon(elements.rows.as_flattened());
-    *hasher.finalize().as_bytes()
+    let repeats = in_order(elements, |rows| {
+        hasher.update_rayon(rows.as_flattened());
+    });
+    (*hasher.finalize().as_bytes(), repeats)
 }
 
 #[cfg(test)]
@@ -27,11 +33,12 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::elements::Element;
     use crate::elements::ordered::{PART, Row};
 
     fn commitment(key: &[u8; 32], elements: &[Element]) -> [u8; 32] {
-        super::commitment(key, &Ordered::of(elements))
+        let (digest, repeats) = super::commitment(key, elements);
+        assert!(!repeats);
+        digest
     }
 
     /// As the head of the file has it, by sorting all.
@@ -69,6 +76,14 @@ mod tests {
                 .collect();
             assert_eq!(commitment(&[1; 32], &elements), slow(&[1; 32], &elements), "{shared}");
         }
+    }
+
+    #[test]
+    fn what_stands_there_twice_counts_once() {
+        let mut elements = set(3 * PART);
+        let digest = commitment(&[7; 32], &elements);
+        elements.extend_from_within(5..900);
+        assert_eq!(super::commitment(&[7; 32], &elements), (digest, true));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use arrow_array::{Array, LargeStringArray};
 use rayon::prelude::*;
 
-use super::{Element, InDomain, Ordered, prefix};
+use super::{Commitment, Element, InDomain, are_distinct, commitment, prefix};
 use crate::error::Error;
 
 /// The place of a row that names nothing.
@@ -97,13 +97,19 @@ impl Grouping {
         self.named
     }
 
-    /// Groups what is equal. Who will commit to the set has it in order, too.
+    /// Groups what is equal, and commits to the set under a key, if one is given.
     #[must_use]
-    pub fn finish(mut self, ordered: bool) -> Grouped {
+    pub fn finish(mut self, key: Option<&[u8; 32]>) -> Grouped {
         self.hashed = Vec::new();
-        // In order they tell as soon as numbers would that nothing stands there twice, but not where.
-        let ordered = ordered.then(|| Ordered::of(&self.elements)).filter(|them| !them.repeats);
-        let again = ordered.as_ref().map_or_else(|| repeated(&self.elements), |_| Vec::new());
+        let (commitment, repeats) = key.map_or_else(
+            || (None, !are_distinct(&self.elements)),
+            |key| {
+                let (digest, repeats) = commitment(key, &self.elements);
+                (Some(digest), repeats)
+            },
+        );
+        // In order they tell sooner than numbers do that nothing stands there twice, but not where.
+        let again = if repeats { repeated(&self.elements) } else { Vec::new() };
         let distinct = self.elements.len() - again.len();
         let mut counts = vec![1; distinct];
         if !again.is_empty() {
@@ -115,7 +121,7 @@ impl Grouping {
                 *place = places[*place as usize];
             }
         }
-        Grouped { elements: self.elements, counts, places: self.places, ordered }
+        Grouped { elements: self.elements, counts, places: self.places, commitment }
     }
 }
 
@@ -128,8 +134,8 @@ pub struct Grouped {
     pub counts: Vec<u32>,
     /// For each way the place of each row among the elements, or [`NOWHERE`].
     pub places: Vec<Vec<u32>>,
-    /// The elements in order, where that was asked for and nothing stood there twice.
-    pub ordered: Option<Ordered>,
+    /// To the set, where a key was given.
+    pub commitment: Option<Commitment>,
 }
 
 /// The number of each row that stood before, ascending, and where it stood first.
@@ -286,7 +292,7 @@ mod tests {
             grouping.add(&[&texts(first), &texts(second)]).unwrap();
         }
         assert_eq!(grouping.named(), 5);
-        let grouped = grouping.finish(false);
+        let grouped = grouping.finish(None);
         assert_eq!(grouped.elements, ["a", "b", "c"].map(element));
         assert_eq!(grouped.counts, [3, 2, 2]);
         assert_eq!(grouped.places[0], [0, NOWHERE, 1, NOWHERE, 2, 0]);
@@ -302,8 +308,9 @@ mod tests {
             for batch in texts.chunks(997) {
                 grouping.add(&[&LargeStringArray::from_iter_values(batch)]).unwrap();
             }
-            let grouped = grouping.finish(rows % 2 == 0);
-            assert_eq!(grouped.ordered.is_some(), rows % 2 == 0 && grouped.elements.len() == rows);
+            let grouped = grouping.finish((rows % 2 == 0).then_some(&[7; 32]));
+            let due = (rows % 2 == 0).then(|| commitment(&[7; 32], &grouped.elements).0);
+            assert_eq!(grouped.commitment, due, "{rows} rows of {names}");
             let (mut places, mut counts) = (BTreeMap::new(), Vec::<u32>::new());
             for (name, place) in named.iter().zip(&grouped.places[0]) {
                 let due = *places.entry(name).or_insert(counts.len());
@@ -345,6 +352,6 @@ mod tests {
         let refused = |result: Result<(), Error>| matches!(result, Err(Error::Length { .. }));
         assert!(refused(grouping.add(&[&one])));
         assert!(refused(grouping.add(&[&one, &two])));
-        assert!(grouping.finish(true).elements.is_empty());
+        assert!(grouping.finish(Some(&[7; 32])).elements.is_empty());
     }
 }

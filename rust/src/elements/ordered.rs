@@ -20,32 +20,47 @@ pub(super) const PART: usize = 1024;
 /// Bits of the largest number of parts: a line of each, to which is written in turn, is 64 KiB. With
 /// twice as many, parting 2^20 rows takes half as long again.
 const MOST_BITS: u32 = 10;
+/// Parts that one core alone puts into order at once: 512 KiB, half of a second cache. Several cores
+/// would wait for one another after each piece, for longer than a piece takes them.
+const TOGETHER: usize = 32;
 /// How many elements ahead the machine is asked for one: half a page of them. It reads ahead by itself,
 /// but less well while so many lines are written to, and in no page that nobody has asked for.
 const AHEAD: usize = 64;
 
-/// First halves of elements, in ascending order.
-pub struct Ordered {
-    /// One after the other.
-    pub(super) rows: Vec<Row>,
-    /// Whether one stands there twice.
-    pub(super) repeats: bool,
-}
-
-impl Ordered {
-    /// Puts elements into order. On all cores, but parting them.
-    ///
-    /// Secret: the elements; time and memory access depend on them, at home only.
-    #[must_use]
-    pub fn of(elements: &[Element]) -> Self {
-        let bits = (elements.len() / PART).checked_ilog2().unwrap_or(0).min(MOST_BITS);
-        let (mut rows, ends) = part(elements, bits);
-        let repeats = split(&mut rows, &ends)
+/// Gives the first halves of elements in ascending order, each once, piece by piece; and returns
+/// whether one stands there twice.
+///
+/// On all cores, but parting them. One core alone takes a piece while its second cache holds it.
+/// Secret: the elements; time and memory access depend on them, at home only.
+pub(super) fn in_order(elements: &[Element], mut take: impl FnMut(&[Row])) -> bool {
+    let bits = (elements.len() / PART).checked_ilog2().unwrap_or(0).min(MOST_BITS);
+    let (mut rows, ends) = part(elements, bits);
+    let (mut rest, mut start, mut repeats) = (&mut rows[..], 0, false);
+    let together = if rayon::current_num_threads() == 1 { TOGETHER } else { ends.len() };
+    for ends in ends.chunks(together) {
+        let ends: Vec<_> = ends.iter().map(|end| end - start).collect();
+        let length = ends.last().copied().unwrap_or(0);
+        let (piece, others) = std::mem::take(&mut rest).split_at_mut(length);
+        let again = split(piece, &ends)
             .into_par_iter()
             .map_init(Sorter::default, |sorter, part| sorter.sort(part, bits))
             .reduce(|| false, |one, other| one | other);
-        Self { rows, repeats }
+        take(if again { once(piece) } else { piece });
+        (rest, start, repeats) = (others, start + length, repeats | again);
     }
+    repeats
+}
+
+/// Rows that are in order, each once.
+fn once(rows: &mut [Row]) -> &[Row] {
+    let mut kept = 0;
+    for at in 0..rows.len() {
+        if at == 0 || rows[at] != rows[kept - 1] {
+            rows[kept] = rows[at];
+            kept += 1;
+        }
+    }
+    &rows[..kept]
 }
 
 /// The first halves of elements, parted by their first bits, and where each part ends.
@@ -81,31 +96,39 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_stands_there_twice_is_found_and_no_other() {
+    fn rows_come_in_order_and_once_and_what_stands_there_twice_is_told() {
         for n in [0, 1, 2, PART, 2 * PART + 1, 40 * PART] {
-            let mut rows = drawn(n);
-            assert!(!Ordered::of(&rows).repeats, "{n}, seed 5");
+            let mut elements = drawn(n);
+            let in_order = |elements: &[Element]| {
+                let mut rows = Vec::new();
+                (super::in_order(elements, |piece| rows.extend_from_slice(piece)), rows)
+            };
+            let due = |elements: &[Element]| {
+                let mut rows: Vec<Row> =
+                    elements.iter().map(|row| *row.first_chunk().unwrap()).collect();
+                rows.sort();
+                rows.dedup();
+                (rows.len() < elements.len(), rows)
+            };
+            assert!(in_order(&elements) == due(&elements), "{n}, seed 5");
             if n > 1 {
-                rows[0] = rows[n - 1];
-                rows[0][16..].fill(0);
-                assert!(Ordered::of(&rows).repeats, "{n}, seed 5");
-                rows[0][15] ^= 1;
-                assert!(!Ordered::of(&rows).repeats, "{n}, seed 5");
+                elements[0] = elements[n - 1];
+                elements[0][16..].fill(0);
+                assert!(in_order(&elements).0, "{n}, seed 5");
+                assert!(in_order(&elements) == due(&elements), "{n}, seed 5");
+                elements[0][15] ^= 1;
+                assert!(in_order(&elements) == due(&elements), "{n}, seed 5");
             }
         }
     }
 
     #[test]
-    fn parts_are_in_order_and_hold_all() {
-        let elements = drawn(9 * PART);
-        let (rows, ends) = part(&elements, 3);
-        assert_eq!(ends.len(), 8);
+    fn parts_are_in_order() {
+        let (rows, ends) = part(&drawn(9 * PART), 3);
+        assert_eq!((rows.len(), ends.len()), (9 * PART, 8));
         for (at, row) in rows.iter().enumerate() {
             let part = ends.iter().filter(|end| **end <= at).count() as u64;
             assert_eq!(part, first(row) >> 61, "seed 5");
         }
-        let mut due: Vec<Row> = elements.iter().map(|row| *row.first_chunk().unwrap()).collect();
-        due.sort();
-        assert!(Ordered::of(&elements).rows == due, "seed 5");
     }
 }

@@ -1,15 +1,15 @@
 //! The class that groups what rows name.
 
-use std::sync::{Mutex, PoisonError};
-
 use arrow_array::UInt32Array;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::columns::{self, Column, give};
 use super::{detached, rows};
-use crate::elements::{self, Element, Ordered};
+use crate::elements::{self, Commitment, Element};
 use crate::error::Error;
 
 /// The elements that rows name, batch by batch; finished once.
@@ -41,20 +41,21 @@ impl Grouping {
         Ok(self.unfinished()?.named())
     }
 
-    /// A block of elements; an array of counts; for each way an array of places. With `ordered`
-    /// the block keeps what a commitment begins with, until there is one.
-    #[pyo3(signature = (ordered=false))]
+    /// A block of elements; an array of counts; for each way an array of places. With a key the
+    /// block has a commitment under it.
+    #[pyo3(signature = (key=None))]
     fn finish<'py>(
         &mut self,
         py: Python<'py>,
-        ordered: bool,
+        key: Option<[u8; 32]>,
     ) -> PyResult<(Block, Py<PyAny>, Bound<'py, PyList>)> {
         let grouping = self.0.take().ok_or(Error::Used { argument: "grouping" })?;
-        let elements::Grouped { elements, counts, places, ordered } =
-            detached(py, || grouping.finish(ordered));
+        let key = key.map(Zeroizing::new);
+        let elements::Grouped { elements, counts, places, commitment } =
+            detached(py, || grouping.finish(key.as_deref()));
         let numbers = |numbers: Vec<u32>| give(py, UInt32Array::from(numbers));
         let places = places.into_iter().map(numbers).collect::<PyResult<Vec<_>>>()?;
-        let block = Block(elements, Mutex::new(ordered));
+        let block = Block(elements, key.zip(commitment));
         Ok((block, numbers(counts)?, PyList::new(py, places)?))
     }
 }
@@ -79,15 +80,17 @@ pub fn commitment<'py>(
     key: [u8; 32],
     elements: Elements,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let (kept, elements) = (elements.ordered(), elements.rows()?);
-    let digest =
-        detached(py, || elements::commitment(&key, &kept.unwrap_or_else(|| Ordered::of(elements))));
+    let (key, rows) = (Zeroizing::new(key), elements.rows()?);
+    let digest = match elements.committed() {
+        Some((known, digest)) if bool::from(known.ct_eq(&*key)) => *digest,
+        _ => detached(py, || elements::commitment(&key, rows).0),
+    };
     Ok(PyBytes::new(py, &digest))
 }
 
-/// Elements that differ in their first 16 bytes, n x 32 bytes; and in order, until they are committed to.
+/// Elements that differ in their first 16 bytes, n x 32 bytes; a commitment to them, and its key.
 #[pyclass(frozen, module = "psi._core")]
-pub struct Block(Vec<Element>, Mutex<Option<Ordered>>);
+pub struct Block(Vec<Element>, Option<(Zeroizing<[u8; 32]>, Commitment)>);
 
 #[pymethods]
 impl Block {
@@ -116,12 +119,10 @@ pub enum Elements {
 }
 
 impl Elements {
-    /// The elements in order, where a grouping has kept them so; once.
-    fn ordered(&self) -> Option<Ordered> {
+    /// The commitment that a grouping has made, and its key.
+    fn committed(&self) -> Option<&(Zeroizing<[u8; 32]>, Commitment)> {
         match self {
-            Self::Held(block) => {
-                block.get().1.lock().unwrap_or_else(PoisonError::into_inner).take()
-            }
+            Self::Held(block) => block.get().1.as_ref(),
             Self::Told(_) => None,
         }
     }
