@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 
 def encode(values: Mapping[str, Any]) -> bytes:
     """Returns the encoding of an object."""
-    return json.dumps(
-        values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    ).encode("ascii")
+    return _ENCODER.encode(values).encode("ascii")
 
 
 def decode(data: bytes) -> dict[str, Any]:
@@ -25,7 +23,7 @@ def decode(data: bytes) -> dict[str, Any]:
         ValueError: it is no object in this encoding. The text does not quote it.
     """
     try:
-        values = json.loads(data, parse_float=_none, parse_constant=_none)
+        values = _DECODER.decode(data.decode("ascii"))
         if isinstance(values, dict) and encode(values) == data:
             return values
     except (ValueError, RecursionError):
@@ -35,3 +33,10 @@ def decode(data: bytes) -> dict[str, Any]:
 
 def _none(_: str) -> None:
     raise ValueError
+
+
+_ENCODER: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+)
+_DECODER: Final = json.JSONDecoder(parse_float=_none, parse_constant=_none)
+"""Made once: `json.dumps` and `json.loads` make one for each value."""

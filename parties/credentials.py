@@ -1,7 +1,8 @@
 """Certificates and keys as they are read from PEM files, and what they say.
 
-A node proves its name with the two files of an `Identity`. They are read anew for each call and
-each renewal, and whatever would make TLS fail is found here first and named with its file.
+A node proves its name with the two files of an `Identity`. They are looked at for each call and
+read anew when they have changed, and whatever would make TLS fail is found here first and named
+with its file.
 Certificates are public; keys are secret and leave this file only as bytes in `Credentials.key_pem`.
 """
 
@@ -116,6 +117,12 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     Raises:
         CertificateError: the file cannot be read or holds no certificate.
     """
+    return _read_certificates(path, stamp_of(path))
+
+
+@lru_cache(maxsize=KNOWN)
+def _read_certificates(path: Path, _: Stamp) -> tuple[x509.Certificate, ...]:
+    """What a file holds, as long as it does not change."""
     return _parse(_read(path), path)
 
 

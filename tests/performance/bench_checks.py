@@ -49,8 +49,10 @@ WITHOUT = (
 CHECKS = ("audit", "books", "clearance", "commitments", "runs", "tally")
 OF_A_NODE_THAT_SERVES = ("inquiry_books",)
 """What all jobs import for the checks alone; and a node that answers, of which some may inquire."""
-REPORT = "checks.json"
-"""The file beside a node's settings into which a side writes what it has timed."""
+REPORT = "checks-{}.json"
+"""The file beside a node's settings into which a process writes what it has timed."""
+AGAIN = 4
+"""Matches of a node that serves already, of which each has a share of the whole."""
 
 
 class Timed:
@@ -127,7 +129,8 @@ def side() -> None:
         main()
     except SystemExit as left:
         status = left.code
-    settings.with_name(REPORT).write_text(json.dumps(timed.seconds), encoding="utf-8")
+    report = settings.with_name(REPORT.format(os.getpid()))
+    report.write_text(json.dumps(timed.seconds), encoding="utf-8")
     sys.stdout.flush()
     os._exit(status)  # as `parties.__main__` does
 
@@ -161,18 +164,27 @@ def committing(rows: int) -> float:
     return taken[1] - taken[0]
 
 
-def run(folder: Path, files: Any, rows: int, disclosed: Sequence[str]) -> dict[str, float]:
-    """Runs the job once, and returns CPU seconds: of all, and of each kind of check."""
-    from whole_jobs import ROLES, run_greenlane
+def run(
+    folder: Path, files: Any, rows: int, disclosed: Sequence[str], times: int = 1
+) -> dict[str, float]:
+    """Runs a job, and returns CPU seconds: of all, and of each kind of check."""
+    from whole_jobs import run_greenlane
 
     taken: dict[str, float] = defaultdict(float)
     program = (sys.executable, __file__, "side")
-    taken["all"] = sum(run_greenlane(folder, files, "vole", program, disclosed).cpu)
-    for role in ROLES:
-        for name, seconds in json.loads((folder / role / REPORT).read_text("utf-8")).items():
+    taken["all"] = sum(run_greenlane(folder, files, "vole", program, disclosed, times).cpu)
+    for report in folder.glob(f"*/{REPORT.format('*')}"):
+        for name, seconds in json.loads(report.read_text("utf-8")).items():
             taken[name] += seconds
-    taken["commitments"] += len(ROLES) * committing(rows)
+        report.unlink()
+    taken["commitments"] += 2 * times * committing(rows)
     return taken
+
+
+def again(folder: Path, files: Any, rows: int) -> dict[str, float]:
+    """As `run`, of one match more of a node that serves, under a ticket of before."""
+    once, more = (run(folder, files, rows, (), times) for times in (1, 1 + AGAIN))
+    return {name: (seconds - once[name]) / AGAIN for name, seconds in more.items()}
 
 
 def main() -> None:
@@ -195,6 +207,7 @@ def main() -> None:
             figures[job] = summary(
                 [run(folder, files, given.rows, columns) for _ in range(given.runs)]
             )
+        figures["again"] = summary([again(folder, files, given.rows) for _ in range(given.runs)])
     print(json.dumps(figures))
 
 
