@@ -36,7 +36,7 @@ from parties.parting import part
 from parties.recipients import named, recipients
 from parties.refusals import Refusal
 from parties.reports import totals
-from parties.runs import Side, running
+from parties.runs import Side, digests_of, running
 from parties.settings import PeerSettings, Settings
 from parties.sources import Source, open_source
 from parties.standing import hear, parse
@@ -44,10 +44,7 @@ from parties.tally import Tally
 from parties.wire.v1 import job_pb2 as wire
 from psi import Dialogue, Meter, PsiError
 from psi.errors import UnexpectedMessage
-from psi.lazily import NamedTuple, unread
-
-with unread("parties.differences"):  # of counts
-    from parties import differences
+from psi.lazily import NamedTuple
 
 JOBS: Final = 4
 """Jobs with whole sets that are answered at once: each holds a set, and an inquiry does not."""
@@ -187,27 +184,27 @@ def _converse(
         return
     writes = job.way != "count" and job.we_learn
     sealed_to = recipients(settings, None, datetime.now(UTC)) if writes else ()
-    folders = session_folder(settings.node.results, session)
     with (
         _one_of(node.jobs),
-        folders as folder,
-        _swept(folder),
         # Charged before a row is read: what is refused from then on may tell something of a set.
+        # And before there is a folder: of a session that is said again there is one already.
         running(node.books, peer, job, clearance) as begun,
+        session_folder(settings.node.results, session) as folder,
+        _swept(folder),
     ):
         source = node.source or open_source(settings.source)  # 1 rows
         columns = disclosed(source, peer.disclose) if job.we_disclose else ()
         data, now, told = clearance.data, datetime.now(UTC), proposed.theirs.columns
         cover(settings, peer, job, data, now, ours=columns, theirs=told)
         leaves = partial(node.books.leaves, session, clearance)
-        key = key_of(settings, clearance.verified.ticket.id)
+        key = key_of(settings, clearance.verified.digest)
         ours = prepare(  # 2, 3 elements
             source, job.sets, columns, folder, we_learn=job.we_learn, leaves=leaves, key=key
         )
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
-        inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-        digests = differences.digests_of(settings, ours.sets) if job.we_count else ()
+        inputs = commit(settings, clearance.verified.digest, ours.sets)
+        digests = digests_of(settings, job, ours.sets)
         brought = Side(columns, inputs, largest(job, ours), digests, ours.blocks)
         begun.bring(brought, proposed.theirs)
         terms = yield from tally.of(accept(settings, peer, proposed, brought, said))

@@ -39,15 +39,12 @@ from parties.parting import part
 from parties.planning import choices
 from parties.recipients import named, recipients
 from parties.reports import JobReport, set_reports, totals
-from parties.runs import Side, may_ask, running
+from parties.runs import Side, digests_of, may_ask, running
 from parties.settings import PeerSettings, Settings, Way
 from parties.sources import Source, open_source
 from parties.tally import Tally
 from psi import Dialogue, Meter
-from psi.lazily import NamedTuple, unread
-
-with unread("parties.differences"):  # of counts
-    from parties import differences
+from psi.lazily import NamedTuple
 
 
 class Question(NamedTuple):
@@ -133,7 +130,7 @@ def ask(
             )
             must_be_another(question.acting, clearance, settings.node.role)
         leaves = partial(books.leaves, job.session, clearance)
-        key = key_of(settings, clearance.verified.ticket.id)
+        key = key_of(settings, clearance.verified.digest)
         ours = prepare(  # 2, 3 elements
             source, job.sets, columns, folder, we_learn=job.we_learn, leaves=leaves, key=key
         )
@@ -174,8 +171,8 @@ def _converse(
     meter: Meter,
 ) -> Dialogue[list[Learnt]]:
     exact, tally = not settings.node.pad_sizes, Tally()
-    inputs = commit(settings, clearance.verified.ticket.id, ours.sets)
-    digests = differences.digests_of(settings, ours.sets) if job.we_count else ()
+    inputs = commit(settings, clearance.verified.digest, ours.sets)
+    digests = digests_of(settings, job, ours.sets)
     brought = Side(ours.columns, inputs, largest(job, ours), digests, ours.blocks)
     may_ask(books, peer, job, clearance, brought)
     accepted = yield from tally.of(propose(settings, peer, job, brought, clearance))

@@ -32,7 +32,7 @@ from parties.tickets.ticket import Ticket, stages_of
 from psi.lazily import unread
 from psi.subprotocols.decoys import size_class
 
-with unread("parties.refused", "parties.retaining"):  # most jobs are not, and leave nothing here
+with unread("parties.refused", "parties.retaining"):  # for a refusal, and for what leaves results
     from parties import refused, retaining
 
 MOST_REMEMBERED: Final = 1024
@@ -74,14 +74,11 @@ class Books:
             return self._limits
 
     def close(self) -> None:
-        """Closes the store, if it was opened.
-
-        Raises:
-            LocalFault: something was to be written before, and cannot be.
-        """
-        with self._lock:
-            if self._limits is not None:
-                self._limits.close()
+        """Closes the store, if it was opened."""
+        limits = self._limits
+        if limits is not None:
+            limits.close()  # without the lock: waits for who writes, and they may want `limits`
+            with self._lock:
                 self._limits = None
 
     @contextmanager

@@ -23,34 +23,34 @@ from psi.elements import KEY
 
 FILE: Final = "commitments.key"
 """With the key of all keys, in the folder of tickets."""
-PERSON: Final = b"greenlane/keys/1"
-"""Sets these hashes apart from others under the same key; 16 bytes."""
+LABEL: Final = b"greenlane/keys/1"
+"""The personalisation of these hashes, which none under another key has; 16 bytes."""
 
 
-def commit(settings: Settings, ticket: str, sets: Sequence[IdentifiedSet]) -> tuple[bytes, ...]:
+def commit(settings: Settings, digest: str, sets: Sequence[IdentifiedSet]) -> tuple[bytes, ...]:
     """Returns 32 bytes for each set, which the peer may see.
 
     Args:
         settings: of this node.
-        ticket: its id.
+        digest: of the ticket.
         sets: what is brought. Secret.
 
     Raises:
         LocalFault: the key cannot be kept.
     """
-    key = key_of(settings, ticket)
+    key = key_of(settings, digest)
     return tuple(own.elements.commitment(key) for own in sets)
 
 
 def key_of(settings: Settings, name: str) -> bytes:
     """Returns this node's own key for a ticket, or for what else needs one; secret.
 
-    It is BLAKE2b of the name under the key in `FILE` (RFC 7693, section 2.9): who is shown one, as
-    an auditor is that of a ticket, can tell no other.
+    It is BLAKE2b of the name under the key in `FILE` (RFC 7693; keyed, with the personalisation of
+    section 2.5): who is shown one, as an auditor is that of a ticket, can tell no other.
 
     Args:
         settings: of this node.
-        name: a ticket's id, or what else needs a key of this node's own.
+        name: the digest of a ticket, or what else needs a key of this node's own.
 
     Raises:
         LocalFault: the file cannot be read, or written when a key is first needed.
@@ -61,4 +61,4 @@ def key_of(settings: Settings, name: str) -> bytes:
         key = read_whole(path)
     if key is None or len(key) != KEY:
         raise LocalFault(f"{path}: is no key of commitments; put it back as it was")
-    return hashlib.blake2b(name.encode(), key=key, digest_size=KEY, person=PERSON).digest()
+    return hashlib.blake2b(name.encode(), key=key, digest_size=KEY, person=LABEL).digest()

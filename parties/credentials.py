@@ -9,11 +9,12 @@ Certificates are public; keys are secret and leave this file only as bytes in `C
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -36,6 +37,16 @@ _MALFORMED: Final = (ValueError, x509.DuplicateExtension, x509.UnsupportedGenera
 
 CLOCK_SKEW: Final = timedelta(hours=1)
 """Two organisations' clocks may differ; an hour also covers a clock set without summer time."""
+
+T = TypeVar("T")
+
+_TICK_NS: Final = 2_000_000_000
+"""Nanoseconds between two times that a file can have, at the most: FAT has two seconds."""
+
+LONGEST_CERTIFICATE: Final = 1 << 14
+"""Bytes: an RSA key of 8,192 bits, its authority's signature and a page of names are 4 KiB."""
+MOST_RSA_BITS: Final = 8192
+"""Of a node's key: its signatures have 1,024 bytes (`parties.signatures.LONGEST`)."""
 
 KNOWN: Final = 256
 """Certificates of which is remembered what never changes of them: more than a node has peers."""
@@ -94,6 +105,32 @@ def _stamp(path: Path) -> tuple[int, int, int, int] | None:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
+def _remembered(
+    known: dict[tuple[Path, ...], tuple[Stamp, T]], files: tuple[Path, ...], read: Callable[[], T]
+) -> T:
+    """What files hold, read again when they have changed.
+
+    What was changed just now, or was not there, is not gone by: it may have the same stamp later,
+    and hold something else.
+    """
+    stamp = stamp_of(*files)
+    settled = time.time_ns() - _TICK_NS
+    is_told = all(each is not None and max(each[:2]) < settled for each in stamp)
+    before = known.get(files)
+    if is_told and before is not None and before[0] == stamp:
+        return before[1]
+    found = read()
+    if len(known) >= KNOWN:
+        known.clear()
+    known[files] = stamp, found
+    return found
+
+
+_CERTIFICATES: Final[dict[tuple[Path, ...], tuple[Stamp, tuple[x509.Certificate, ...]]]] = {}
+_CREDENTIALS: Final[dict[tuple[Path, ...], tuple[Stamp, Credentials]]] = {}
+"""What files held, one entry for each; of a node's own the key as well."""
+
+
 def read_credentials(files: Identity) -> Credentials:
     """Reads a node's certificate and key and checks that they can be used now.
 
@@ -102,10 +139,10 @@ def read_credentials(files: Identity) -> Credentials:
             TLS does not accept, or the certificate is not valid today. Names the file.
     """
     try:
-        credentials = _read_once(files, stamp_of(*files))
+        credentials = _remembered(_CREDENTIALS, files, lambda: _read_credentials(files))
     except _PairMismatch:
         time.sleep(_RENEWAL_GAP_SECONDS)
-        credentials = _read_once(files, stamp_of(*files))
+        credentials = _remembered(_CREDENTIALS, files, lambda: _read_credentials(files))
     if why := why_not_now(credentials.leaf):
         raise CertificateError(f"{files.certificate} {why}: renew it, or set this machine's clock")
     return credentials
@@ -117,13 +154,7 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     Raises:
         CertificateError: the file cannot be read or holds no certificate.
     """
-    return _read_certificates(path, stamp_of(path))
-
-
-@lru_cache(maxsize=KNOWN)
-def _read_certificates(path: Path, _: Stamp) -> tuple[x509.Certificate, ...]:
-    """What a file holds, as long as it does not change."""
-    return _parse(_read(path), path)
+    return _remembered(_CERTIFICATES, (path,), lambda: _parse(_read(path), path))
 
 
 @lru_cache(maxsize=KNOWN)
@@ -179,9 +210,7 @@ class _PairMismatch(CertificateError):
     """The key is not the certificate's; perhaps a renewal is under way."""
 
 
-@lru_cache(maxsize=4)
-def _read_once(files: Identity, _: Stamp) -> Credentials:
-    """What the files hold, as long as they do not change: of one node, and of an authority."""
+def _read_credentials(files: Identity) -> Credentials:
     chain_pem, key_pem = _read(files.certificate), _read(files.key)
     leaf = _parse(chain_pem, files.certificate)[0]
     try:
@@ -192,6 +221,12 @@ def _read_once(files: Identity, _: Stamp) -> Credentials:
         ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise CertificateError(f"{files.key} is neither an ECDSA nor an RSA key: make one on P-256")
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size > MOST_RSA_BITS:
+        raise CertificateError(f"{files.key} has more than {MOST_RSA_BITS} bits: make one on P-256")
+    if len(leaf.public_bytes(Encoding.DER)) > LONGEST_CERTIFICATE:
+        raise CertificateError(
+            f"{files.certificate}: a node's certificate has at most {LONGEST_CERTIFICATE} bytes"
+        )
     if _public_bytes(key) != _public_bytes(leaf):
         raise _PairMismatch(f"{files.key} is not the key of the certificate in {files.certificate}")
     return Credentials(leaf, chain_pem, key_pem)

@@ -23,7 +23,7 @@ from parties.tickets.ticket import stages_of
 from parties.tickets.verifying import KNOWN
 from psi.lazily import unread
 
-with unread("parties.packs_allowed", "parties.retaining"):  # when a ticket is first used
+with unread("parties.packs_allowed", "parties.retaining"):  # for the first use of a ticket
     from parties import packs_allowed, retaining
 
 RECEIVED: Final = "ticket_received"

@@ -95,7 +95,7 @@ def prepare(
         folder: of the report.
         we_learn: whether it is looked at how much of which block of numbers is asked about.
         leaves: called before there is a report.
-        key: of the commitments to the sets. Secret.
+        key: of the commitments to the sets; None if nobody commits to them. Secret.
 
     Raises:
         SourceError: the source is wrong, or a set has no identifier.

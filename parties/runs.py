@@ -23,19 +23,19 @@ from parties.clearance import Clearance, cover
 from parties.credentials import Credentials, Identity, read_credentials
 from parties.disclosure import Column
 from parties.errors import AuditRefused, LocalFault, PartyError, code_of
-from parties.identifiers import Block
+from parties.identifiers import Block, IdentifiedSet
 from parties.job import Job
 from parties.limits import Allowance, Whose
 from parties.operators import Party
 from parties.operators.roles import other
-from parties.settings import PeerSettings
+from parties.settings import PeerSettings, Settings
 from parties.store import Connection
 from psi import PsiError
 from psi.errors import ApiMisuse
 from psi.lazily import NamedTuple, unread
 from psi.subprotocols.decoys import size_class
 
-with unread("parties.differences", "parties.sweeps"):  # of counts, and of few identifiers
+with unread("parties.differences", "parties.sweeps"):  # which counts need, and lists of few alone
     from parties import differences, sweeps
 
 if TYPE_CHECKING:
@@ -86,6 +86,20 @@ class Facts(NamedTuple):
     transcript: bytes
     said_bytes: int
     heard_bytes: int
+
+
+def digests_of(settings: Settings, job: Job, sets: Sequence[IdentifiedSet]) -> Sequence[Digest]:
+    """Returns what is kept of sets with which this node counts; nothing of others.
+
+    Args:
+        settings: of this node.
+        job: what is run.
+        sets: what we bring into it. Secret.
+
+    Raises:
+        LocalFault: the key of digests cannot be kept.
+    """
+    return differences.digests_of(settings, sets) if job.we_count else ()
 
 
 def may_ask(books: Books, peer: PeerSettings, job: Job, clearance: Clearance, ours: Side) -> None:
@@ -157,6 +171,7 @@ class Run:
         """Charges it and writes down that it begins; as `running`."""
         job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
         charge = charge_of(peer, job, self._clearance, {}, _asker(job))
+        # Writes nothing; but a connection for reading takes longer to open than this.
         with self._books.writing() as (connection, at):
             cover(self._settings, peer, job, self._clearance.data, at)
             facts = self._books.facts_of(connection, at, peer, job, self._clearance)
@@ -176,12 +191,13 @@ class Run:
         Raises:
             TicketRefused: the ticket does not cover it, by the clock of the store.
             Refusal: `ticket-stage` or `ticket-other-input`.
-            LocalFault: the store cannot be read.
+            LocalFault: the store cannot be read or locked.
         """
         job, peer, ticket = self._job, self._peer, self._clearance.verified.ticket
         data, told, learnt = self._clearance.data, ours.columns, theirs.columns
         us, size = self._settings.node.role, ours.largest
         sizes = {} if size is None else {us: size}
+        # Writes nothing; but a connection for reading takes longer to open than this.
         with self._books.writing() as (connection, at):
             cover(self._settings, peer, job, data, at, ours=told, theirs=learnt, sizes=sizes)
             inputs = ours.inputs, theirs.inputs

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 SigningKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
-KNOWN: Final = 256
-"""Certificates of which the key is remembered, as many as `parties.credentials` knows."""
+KEYS_KNOWN: Final = 256
+"""Certificates of which the key is remembered: of more people than sign a node's tickets."""
 LONGEST: Final = 1024
 """Bytes of a signature: of an RSA key of 8,192 bits."""
 
@@ -50,7 +50,7 @@ def is_signed(data: bytes, signature: bytes, certificate: x509.Certificate) -> b
     return True
 
 
-@lru_cache(maxsize=KNOWN)
+@lru_cache(maxsize=KEYS_KNOWN)
 def _key_of(certificate: x509.Certificate) -> object:
     """The public key, decoded once: a person signs each ticket twice, a node all its receipts."""
     return certificate.public_key()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -58,6 +58,10 @@ class _Tuple(tuple[Any, ...]):
             return tuple([given[field] for field in fields])
         except KeyError as missing:
             raise TypeError(f"{cls.__name__}() lacks its field {missing}") from None
+
+    @classmethod
+    def _make(cls, values: Iterable[Any]) -> Any:
+        return cls(*values)
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return tuple(self)
@@ -116,6 +120,9 @@ def unread(*names: str) -> Iterator[None]:
 
     Who imports them elsewhere, or later, imports them as ever. So does the block what has been
     imported before.
+
+    What was asked of a stand-in once stays with it: whoever puts something else into the module, as
+    tests do, puts it into the stand-in as well.
 
     Args:
         names: of modules, and of those within them that the block names by themselves.

@@ -75,6 +75,8 @@ def test_a_record_can_be_copied_kept_changed_and_taken_apart() -> None:
     assert Ours.__doc__ == "A record."
     assert pickle.loads(pickle.dumps(made)) == copy.copy(made) == made
     assert type(copy.copy(made)) is Ours
+    assert set(dir(Theirs)) <= set(dir(Ours))
+    assert Ours._make(["a", (1, 5), None, "match"]) == made
     assert made._replace(found=7) == ("a", (1, 5), 7, "match")
     assert (made.largest, Ours.of(4).sizes) == (5, (4,))
     match made:

@@ -17,7 +17,8 @@ from parties.audit.chain import STAMP
 from psi.errors import ApiMisuse
 from psi.lazily import NamedTuple
 
-HEX: Final = digits + "abcdef"
+_HEX: Final = digits + "abcdef"
+"""Digits of digests and ids."""
 LONGEST_TEXT: Final = 1000
 """Characters of a purpose, as many as tickets have."""
 _CONTROLS: Final = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)))
@@ -62,7 +63,10 @@ def is_time(value: Any) -> bool:
 
 
 def _is_moment(value: Any) -> bool:
-    """Whether it is UTC as Python writes it, with or without a fraction, or with Z at its end."""
+    """Whether it is UTC as Python writes it, with or without a fraction, or with Z at its end.
+
+    Of a time that no day has, as its 24th hour or 60th second, it is not.
+    """
     if not isinstance(value, str) or not value.endswith(("Z", "+00:00")):
         return False
     try:
@@ -84,12 +88,12 @@ def is_name(value: Any) -> bool:
 
 def is_digest(value: Any) -> bool:
     """Whether it is SHA-256 in hexadecimal digits."""
-    return _of(value, HEX, 64, 64)
+    return _of(value, _HEX, 64, 64)
 
 
 def _is_id(value: Any) -> bool:
     """Of a session or a clue."""
-    return _of(value, HEX, 32, 32)
+    return _of(value, _HEX, 32, 32)
 
 
 def _is_word(value: Any) -> bool:

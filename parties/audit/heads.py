@@ -18,15 +18,13 @@ from parties.audit import signing
 from parties.audit.chain import Genesis, Place, stamp
 from parties.audit.facts import is_number, is_time
 from parties.audit.log import append, find, place
-from parties.credentials import Credentials, read_der
+from parties.credentials import LONGEST_CERTIFICATE, Credentials, read_der
 from parties.signatures import LONGEST
 from parties.store import Connection
 from psi.errors import ApiMisuse
 from psi.lazily import NamedTuple
 
 DOMAIN: Final = b"greenlane/audit/1/head\n"
-LONGEST_CERTIFICATE: Final = 1 << 14
-"""Bytes: an RSA key of 8,192 bits, its authority's signature and a page of names are 4 KiB."""
 COLUMNS: Final = "number, hash, at, signature, certificate"
 """Of the table of heads, in the order in which `head_of` reads them."""
 _ADD: Final = f"""

@@ -24,14 +24,14 @@ from parties import canonical
 from parties.audit import facts, signing
 from parties.audit.chain import Place
 from parties.audit.facts import DONE
-from parties.audit.heads import LONGEST_CERTIFICATE, unpack
-from parties.credentials import Credentials, names_of, read_der
+from parties.audit.heads import unpack
+from parties.credentials import LONGEST_CERTIFICATE, Credentials, names_of, read_der
 from parties.errors import AuditRefused
 from parties.signatures import LONGEST
 from psi.errors import ApiMisuse
 from psi.lazily import NamedTuple, unread
 
-with unread("parties.audit.inquiries"):  # which a receipt of a run has none of
+with unread("parties.audit.inquiries"):  # which no receipt of a run needs
     from parties.audit import inquiries
 
 if TYPE_CHECKING:
@@ -162,8 +162,11 @@ def sign(receipt: Receipt, credentials: Credentials) -> Signed:
             another node.
     """
     values = receipt.as_values()
-    if not _is_sound(values) or receipt.node not in names_of(credentials.leaf):
-        raise ApiMisuse("a receipt of ours would not be read: a value, or whose it is, is wrong")
+    if receipt.node not in names_of(credentials.leaf):
+        raise ApiMisuse("a receipt of ours would not be read: the certificate is of another node")
+    if not _is_sound(values):
+        raise ApiMisuse("a receipt of ours would not be read: a value is wrong")
+    # Not verified: `read_credentials` has found that the key is the certificate's.
     signature = signing.sign(DOMAIN, canonical.encode(values), credentials)
     data = canonical.encode(
         {

@@ -79,7 +79,7 @@ class Peer:
     def call(self, dialogue: Dialogue[T], session: str) -> T:
         """Runs a dialogue with the peer, in the calling thread, and returns its result.
 
-        Certificates are read anew for each call, or if it stays connected when they have changed.
+        Certificates are looked at for each call, and read anew when their files have changed.
 
         Args:
             dialogue: our side; the peer chooses its own by the session and its settings.

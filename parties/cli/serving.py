@@ -62,10 +62,10 @@ def _serve(settings: SettingsPath, as_: As, *, as_json: bool) -> None:
     identity = Identity(node.certificate, node.key)
     hallway = answers(loaded)
     with closing(hallway.books):
-        _answer(loaded, identity, hallway, as_json=as_json)
+        _listen(loaded, identity, hallway, as_json=as_json)
 
 
-def _answer(settings: Settings, identity: Identity, hallway: Hallway, *, as_json: bool) -> None:
+def _listen(settings: Settings, identity: Identity, hallway: Hallway, *, as_json: bool) -> None:
     from parties import audit
     from parties.channel import Node
     from parties.credentials import read_credentials
@@ -82,18 +82,30 @@ def _answer(settings: Settings, identity: Identity, hallway: Hallway, *, as_json
         patience=node.patience,
         most_calls=CALLS,
     )
-    with hallway.books.writing() as (connection, at):  # the line stays if the node starts
-        facts = {"role": node.role, "version": _core.VERSION}
-        audit.append(connection, at, "node_started", facts)
-        port = server.start()
-        audit.sign_head(connection, read_credentials(identity), at)
+    try:
+        with hallway.books.writing() as (connection, at):  # the line stays if the node starts
+            facts = {"role": node.role, "version": _core.VERSION}
+            audit.append(connection, at, "node_started", facts)
+            port = server.start()
+            audit.sign_head(connection, read_credentials(identity), at)
+        _serve_on(settings, hallway, port, as_json=as_json)
+    finally:
+        _stop(server)
+
+
+def _serve_on(settings: Settings, hallway: Hallway, port: int, *, as_json: bool) -> None:
+    """Says where the node listens, and does until the signal what a node does by itself."""
+    node = settings.node
     host = node.listen.rpartition(":")[0]
     give(
         {"name": node.name, "role": node.role, "listen": f"{host}:{port}"},
         [f"{node.name} ({node.role}) listens at {host}:{port}"],
         as_json=as_json,
     )
-    from parties.clues.posting import Postman  # after the node has said that it listens
+    # After the node has said that it listens; the first of all, or they would be read when they are
+    # needed first, while the store is locked.
+    from parties import differences, packs_allowed, refused, retaining, sweeps  # noqa: F401
+    from parties.clues.posting import Postman
     from parties.erasing import Eraser
 
     postman = Postman(settings, hallway.books)
@@ -103,7 +115,6 @@ def _answer(settings: Settings, identity: Identity, hallway: Hallway, *, as_json
     signal.sigwait(STOP)
     postman.stop()
     eraser.stop()
-    _stop(server)
 
 
 def _stop(server: Node) -> None:

@@ -12,9 +12,9 @@ from cryptography import x509
 
 from parties import canonical
 from parties.audit import signing
-from parties.audit.heads import LONGEST_CERTIFICATE, unpack
+from parties.audit.heads import unpack
 from parties.channel.pinning import Pin
-from parties.credentials import Credentials, read_der
+from parties.credentials import LONGEST_CERTIFICATE, Credentials, read_der
 from parties.errors import ClueRefused
 from parties.signatures import LONGEST
 from psi.lazily import NamedTuple

@@ -86,7 +86,7 @@ def read_operator(
 
 @lru_cache(maxsize=KNOWN)
 def operator_of(certificate: x509.Certificate) -> Operator:
-    """Returns whom a certificate names, the same once; who has issued it is not looked at.
+    """Returns whom a certificate names; who has issued it is not looked at. It is remembered.
 
     Raises:
         CertificateError: it does not have the form of an operator's. As `read_operator`.

@@ -25,6 +25,9 @@ _CANNOT: Final = "the node's state cannot be kept"
 class Store:
     """The state of one node; its tables are brought to the form of this release.
 
+    It keeps one connection that writes, from the beginning, and some that read, when they are
+    needed.
+
     Args:
         url: `sqlite:///FILE`, or `postgresql+psycopg://USER@HOST:PORT/NAME`.
         machine_time: the machine's time, in UTC.
@@ -159,7 +162,7 @@ class Store:
         self._database.close()
 
     def _bring_up(self) -> None:
-        try:  # with the connection that writes: who has a store nearly always does
+        try:  # with the connection that writes, and is kept: nearly all who open a store write
             self._kept = self._database.connect()
             version = migrating.version_of(self._database, self._kept)
             self._kept.rollback()

@@ -117,7 +117,7 @@ class Fields:
         """Some of some words, each once and in order."""
         words = tuple(self.items(name, len(among)))
         if not all(isinstance(word, str) and word in among for word in words):
-            raise self._wrong(name, f"must be a list of {', '.join(among)}")
+            raise self._wrong(name, f"must list some of {', '.join(among)}")
         self.in_order(name, words)
         return words
 

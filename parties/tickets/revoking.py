@@ -24,7 +24,7 @@ from parties.operators import ANSWERING, Party
 from parties.operators.chains import MOST_INTERMEDIATES, read_der
 from parties.settings import Settings
 from parties.tickets.fields import Fields, Malformed, bytes_of, text_of, told
-from parties.tickets.revoked import FOLDER as FOLDER
+from parties.tickets.revocations import FOLDER
 from parties.tickets.ticket import LONGEST_PURPOSE
 from parties.tickets.trust import Side, own_signer
 from parties.tickets.verifying import believed

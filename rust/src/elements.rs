@@ -113,7 +113,7 @@ fn padded(bytes: &[u8; 32], length: usize) -> [u8; 32] {
 
 /// Whether rows differ in their first 16 bytes, by which protocols tell elements apart.
 ///
-/// Shapes: n rows.
+/// Shapes: n rows. Memory: 16 bytes for each, until this returns.
 /// Secret: the rows; time and memory access depend on them, at home only.
 #[must_use]
 pub fn are_distinct(rows: &[Element]) -> bool {

@@ -240,11 +240,11 @@ def test_a_node_begins_no_job_while_its_log_cannot_be_written(two: Any, serve: A
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
-@pytest.mark.parametrize("way", ["version", "check"])
+@pytest.mark.parametrize("way", ["version", "check", "serve"])
 def test_a_full_disk_behind_stdout_is_one_sentence(
     two: Any, start: Callable[..., Any], way: str
 ) -> None:
-    where = ("--settings", str(two.insurer.file)) if way == "check" else ()
+    where = () if way == "version" else ("--settings", str(two.insurer.file))
     to_full = "import os, sys; os.dup2(os.open('/dev/full', os.O_WRONLY), 1)"
     ending = start(way, *where, before=to_full).end()
     assert ending.status == 9

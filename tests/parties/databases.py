@@ -110,7 +110,7 @@ class Server:
                     *("-h", "127.0.0.1", "-p", str(self.port)),
                     # Nobody pulls the plug of the machine while tests run.
                     *("-c", "fsync=off", "-c", "full_page_writes=off"),
-                    *("-c", "max_connections=100", "-c", "shared_buffers=16MB"),
+                    *("-c", "max_connections=500", "-c", "shared_buffers=16MB"),
                 ],
                 cwd=self.folder,
                 stdout=log,

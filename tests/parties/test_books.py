@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +29,7 @@ from parties.clearance import find
 from parties.credentials import Identity, read_certificates, read_credentials
 from parties.errors import PartyError, TicketRefused, code_of
 from parties.founding import FILE, found, introduce
+from parties.identifiers.rejects import NAME
 from parties.job import Job
 from parties.jobs import Learnt
 from parties.refusals import Refusal
@@ -89,8 +93,11 @@ class Pair:
         (spec,) = sets = settings.sets(("plate",))
         source, peer = ArrowSource(pa.table(self.claims), "claims"), settings.peers[0]
         job = Job(session, way, sets, we_receive=True)
-        prepared = asking.prepare(source, (spec,), (), settings.node.results, we_learn=True)
         clearance = find(settings, peer, job, datetime.now(UTC))
+        key = commitments.key_of(settings, clearance.verified.digest)
+        prepared = asking.prepare(
+            source, (spec,), (), settings.node.results, we_learn=True, key=key
+        )
         books, meter = Books(settings), Meter()
         asked = asking._converse(settings, peer, job, prepared, clearance, "dh", books, meter)
         answer = answers(self.theirs, ArrowSource(pa.table(self.records), "records"))
@@ -259,6 +266,37 @@ def test_a_run_is_not_answered_twice(pair: Pair) -> None:
     with pytest.raises(Refusal) as refused:
         pair.run("count", session=SESSION)
     assert refused.value.code == "replayed"
+
+
+def test_a_run_that_left_a_report_is_not_answered_twice(pair: Pair) -> None:
+    pair.records["plate"] = [*pair.records["plate"][:-1], "no plate"]
+    pair.run("count", session=SESSION)
+    report = pair.theirs.node.results / SESSION / NAME
+    before = report.read_bytes()
+    for file in pair.ours.path.parent.glob("state.db*"):
+        file.unlink()  # the asker forgets, or is not honest
+    with pytest.raises(Refusal) as refused:
+        pair.run("count", session=SESSION)
+    assert refused.value.code == "replayed"
+    assert report.read_bytes() == before
+    (line,) = pair.lines(pair.theirs, "job_refused")
+    assert (line["facts"]["code"], line["facts"]["session"]) == ("replayed", SESSION)
+
+
+def test_books_are_closed_while_somebody_writes(pair: Pair) -> None:
+    books, inside = Books(pair.theirs), threading.Event()
+
+    def writes() -> None:
+        with books.writing():
+            inside.set()
+            time.sleep(0.2)
+            assert books.limits  # as what begins and ends a run asks for within its transaction
+
+    with closing(books), ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(writes)
+        inside.wait()
+        pool.submit(books.close).result(timeout=5)
+        writing.result(timeout=5)
 
 
 def test_a_ticket_that_expires_while_it_is_asked_is_refused_by_the_stores_clock(

@@ -428,6 +428,7 @@ class Machine(RuleBasedStateMachine):
         inputs = [INPUTS[number] for number in sets]
         digests = [DIGESTS[number] for number in sets] if job_of(begun).we_count else []
         run.bring(Side((), inputs, 1, digests), Side((), inputs))
+        self.model.latest = max(self.model.latest, self.now)  # of that it was looked at
         limits = its_books.limits
         assert isinstance(limits, Killable)
         limits.dies = dies

@@ -116,7 +116,7 @@ def test_a_rule_that_lacks_an_entry_is_refused(tmp_path: Path, entry: str) -> No
         ({"version": -1}, "version of small/many.toml must be a whole number"),
         ({"version": 0}, "version of small/many.toml is 0, which a draft has"),
         ({"innocent": TO_WRITE}, "innocent of small/many.toml must say what would make it"),
-        ({"dimensions": ["colour"]}, "dimensions of small/many.toml must be a list of person"),
+        ({"dimensions": ["colour"]}, "dimensions of small/many.toml must list some of person"),
         ({"needs": ["claims.colour", "claims.plate"]}, "claims.colour is no column of the joined"),
         (
             {"needs": ["claims.claim", "claims.vin"]},

@@ -168,8 +168,7 @@ def test_what_is_kept_names_no_block_and_is_forgotten(
         counting.ask({Block("浙A12###", 1000): [1]})
         with store.reading() as connection:
             assert len(rows(connection, "swept")) == 1
-    key = settings.tickets.folder / commitments.FILE
-    assert key.stat().st_mode & 0o077 == 0
+    assert (settings.tickets.folder / commitments.FILE).stat().st_mode & 0o077 == 0
 
 
 # --- on nodes

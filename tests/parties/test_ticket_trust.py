@@ -25,7 +25,8 @@ from parties.settings import Settings
 from parties.settings_file import load
 from parties.tickets import SignedTicket, Ticket, peer_of, revoked, trust_in, verify
 from parties.tickets.drafting import MOST_DAYS, Wish, draft
-from parties.tickets.revoking import FOLDER, Revocation, revoke
+from parties.tickets.revocations import FOLDER
+from parties.tickets.revoking import Revocation, revoke
 from parties.tickets.signing import sign
 from parties.tickets.ticket import LONGEST_VALID
 from psi import _core

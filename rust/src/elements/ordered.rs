@@ -31,6 +31,7 @@ const AHEAD: usize = 64;
 /// whether one stands there twice.
 ///
 /// On all cores, but parting them. One core alone takes a piece while its second cache holds it.
+/// Memory: 16 bytes for each element, until this returns.
 /// Secret: the elements; time and memory access depend on them, at home only.
 pub(super) fn in_order(elements: &[Element], mut take: impl FnMut(&[Row])) -> bool {
     let bits = (elements.len() / PART).checked_ilog2().unwrap_or(0).min(MOST_BITS);

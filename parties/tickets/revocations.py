@@ -45,6 +45,7 @@ def revoked(settings: Settings) -> frozenset[str]:
 def _read_all(
     folder: Path, names: tuple[str, ...], _: Stamp, side: Side, party: Party
 ) -> frozenset[str]:
+    # Here: nearly no node has revoked anything, and that module imports this one.
     from parties.tickets.revoking import read
 
     return frozenset(read(folder / name, side, party) for name in names)
