@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "audit verify": "auditing.verify",
     "audit compare": "auditing.compare",
     "audit export": "auditing.export",
+    "audit key": "auditing.key",
     "models check": "modelling.check",
     "models try": "modelling.try_",
     "models page": "modelling.page",

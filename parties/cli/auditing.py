@@ -1,4 +1,4 @@
-"""`greenlane audit show`, `verify`, `compare` and `export`."""
+"""`greenlane audit show`, `verify`, `compare`, `export` and `key`."""
 
 from __future__ import annotations
 
@@ -155,6 +155,27 @@ def export(
             lines = exported(connection, out, *times, format.value)
     values = {"file": str(out), "format": format.value, "lines": lines}
     give(values, [f"{lines:,} lines in {out}"], as_json=as_json)
+
+
+def key(
+    digest: Annotated[
+        str, typer.Argument(metavar="DIGEST", help="Of the ticket, as receipts say.")
+    ],
+    settings: SettingsPath,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shows the key of this node's commitments under a ticket, for an auditor who has a source."""
+    from parties.audit.facts import is_digest
+    from parties.commitments import key_of
+    from parties.settings_file import load
+
+    if not is_digest(digest):
+        raise typer.BadParameter("DIGEST: of a ticket has 64 hexadecimal digits in lower case")
+    loaded = load(settings)
+    admitted(loaded, "audit key", as_)
+    found = key_of(loaded, digest).hex()
+    give({"ticket_digest": digest, "key": found}, [found], as_json=as_json)
 
 
 @contextmanager

@@ -62,6 +62,7 @@ RIGHTS: Final[Mapping[str, tuple[OperatorRole, ...]]] = {
     "audit verify": _AUDIT,
     "audit compare": _AUDIT,
     "audit export": _AUDIT,
+    "audit key": _ANSWER,
     "operator whoami": (*_ASK, *_AUDIT, *_KEEP),
     "operator issue": (),
 }

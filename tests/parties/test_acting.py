@@ -110,6 +110,7 @@ GIVEN: dict[str, tuple[tuple[str, ...], str]] = {
     "audit verify": (("audit", "verify"), "administrator"),
     "audit compare": (("audit", "compare", "x"), "investigator"),
     "audit export": (("audit", "export", "--out", "x"), "administrator"),
+    "audit key": (("audit", "key", "0a" * 32), "auditor"),
     "ticket verify": (("ticket", "verify", "x"), ""),
     "ticket submit": (("ticket", "submit", "x", "--peer", "insurer"), "administrator"),
     "ticket state": (("ticket", "state", "0a", "--peer", "insurer"), "auditor"),

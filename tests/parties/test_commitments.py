@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from arro3.core import Array, DataType
 from blake3 import blake3
+from commands import Run
 from test_books import Pair
 
 from parties import commitments
@@ -54,3 +55,12 @@ def test_a_set_is_committed_to_while_it_is_grouped_or_later(repeats: int) -> Non
         due = blake3(b"".join(rows), key=key).digest()
         for elements in (plain, committed, Elements(bytes(committed.block))):
             assert elements.commitment(key) == due
+
+
+def test_the_key_of_a_ticket_is_shown_for_an_auditor(tmp_path: Path, run: Run) -> None:
+    settings = Pair(tmp_path).ours
+    digest = "ab" * 32
+    left = run("audit", "key", digest, "--settings", settings.path, "--json")
+    assert left.json == {"ticket_digest": digest, "key": commitments.key_of(settings, digest).hex()}
+    refused = run("audit", "key", "no digest", "--settings", settings.path)
+    assert (refused.status, "64 hexadecimal digits" in refused.err) == (2, True)

@@ -59,6 +59,7 @@ MAY: Final[dict[str, str]] = {
     "audit verify": f"{ANSWER} {AUDIT}",
     "audit compare": f"{ANSWER} {AUDIT}",
     "audit export": f"{ANSWER} {AUDIT}",
+    "audit key": ANSWER,
     **{
         f"clues {word}": f"{ASK} {ANSWER}"
         for word in (
