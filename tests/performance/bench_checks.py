@@ -44,8 +44,6 @@ WITHOUT = (
     "parties.job",
     "parties.joining",
     "parties.logs",
-    "parties.recipients",
-    "parties.reports",
     "parties.settings_file",
     "parties.sources",
     "parties.standing",
@@ -95,6 +93,9 @@ def side() -> None:
         import_module(name)
     settings = Path(sys.argv[sys.argv.index("--settings") + 1])
     look_at_peer(settings)
+    assert sys.modules.keys().isdisjoint(
+        f"parties.{name}" for name in (*CHECKS, "tickets", "store")
+    )
 
     began = time.thread_time()
     for name in CHECKS + (OF_A_NODE_THAT_SERVES if sys.argv[1] == "serve" else ()):

@@ -54,6 +54,8 @@ columns = ["id"]
 address = "127.0.0.1:{other_port}"
 ca = "tls/{other}.pem"
 disclose = {disclose}
+daily_elements = 1_000_000_000
+daily_sets = 20_000
 """
 
 SPU_SIDE = """
