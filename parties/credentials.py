@@ -110,14 +110,15 @@ def _remembered(
 ) -> T:
     """What files hold, read again when they have changed.
 
-    What was changed just now, or was not there, is not gone by: it may have the same stamp later,
-    and hold something else.
+    What was changed just now, or was not there, is not remembered: it may have the same stamp
+    later, and hold something else.
     """
     stamp = stamp_of(*files)
     settled = time.time_ns() - _TICK_NS
-    is_told = all(each is not None and max(each[:2]) < settled for each in stamp)
+    if any(each is None or max(each[:2]) > settled for each in stamp):
+        return read()
     before = known.get(files)
-    if is_told and before is not None and before[0] == stamp:
+    if before is not None and before[0] == stamp:
         return before[1]
     found = read()
     if len(known) >= KNOWN:
