@@ -20,7 +20,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 from pair import GREENLANE, ROLES, Pair, _free_ports
 from twin import Twin, make_twin
 
@@ -192,7 +196,14 @@ def test_no_private_key_is_shown_outside_of_its_file(left: tuple[Shown, dict[str
         if path.name != "commitments.key":
             key = load_pem_private_key(raw, password=None)
             assert isinstance(key, ec.EllipticCurvePrivateKey)
-            needles |= {line for line in raw.splitlines() if b"-----" not in line}
+            # The third line is of the public key alone, which certificates may show as it is there.
+            *private, public = (line for line in raw.splitlines() if b"-----" not in line)
+            assert (
+                key.public_key()
+                .public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+                .endswith(base64.b64decode(public))
+            )
+            needles |= {*private}
             raw = key.private_numbers().private_value.to_bytes(32, "big")
         secret = int.from_bytes(raw, "big")
         needles |= {raw, raw.hex().encode(), base64.b64encode(raw)[:42], str(secret).encode()}
