@@ -203,7 +203,7 @@ def _converse(
         )
         exact = not settings.node.pad_sizes
         said = sizes(job, ours, proposed.max_elements, exact=exact)
-        inputs = commit(settings, clearance.verified.digest, ours.sets)
+        inputs = commit(key, ours.sets)
         digests = digests_of(settings, job, ours.sets)
         brought = Side(columns, inputs, largest(job, ours), digests, ours.blocks)
         begun.bring(brought, proposed.theirs)

@@ -171,7 +171,7 @@ def _converse(
     meter: Meter,
 ) -> Dialogue[list[Learnt]]:
     exact, tally = not settings.node.pad_sizes, Tally()
-    inputs = commit(settings, clearance.verified.digest, ours.sets)
+    inputs = commit(key_of(settings, clearance.verified.digest), ours.sets)
     digests = digests_of(settings, job, ours.sets)
     brought = Side(ours.columns, inputs, largest(job, ours), digests, ours.blocks)
     may_ask(books, peer, job, clearance, brought)

@@ -27,18 +27,13 @@ LABEL: Final = b"greenlane/keys/1"
 """The personalisation of these hashes, which none under another key has; 16 bytes."""
 
 
-def commit(settings: Settings, digest: str, sets: Sequence[IdentifiedSet]) -> tuple[bytes, ...]:
+def commit(key: bytes, sets: Sequence[IdentifiedSet]) -> tuple[bytes, ...]:
     """Returns 32 bytes for each set, which the peer may see.
 
     Args:
-        settings: of this node.
-        digest: of the ticket.
+        key: of this node, for the ticket (`key_of`). Secret.
         sets: what is brought. Secret.
-
-    Raises:
-        LocalFault: the key cannot be kept.
     """
-    key = key_of(settings, digest)
     return tuple(own.elements.commitment(key) for own in sets)
 
 

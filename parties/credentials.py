@@ -9,12 +9,12 @@ Certificates are public; keys are secret and leave this file only as bytes in `C
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,23 +25,24 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from cryptography.utils import CryptographyDeprecationWarning
 
 from parties.errors import CertificateError
+from parties.kept import Kept
 from psi.lazily import NamedTuple
 
 # A renewal replaces two files, one just after the other; whoever reads in between looks again.
 _RENEWAL_GAP_SECONDS: Final = 0.1
 
+# The library warns of a serial number that is not positive (RFC 5280, section 4.1.2.2), and means
+# to refuse it. What a peer says must not write to stderr.
+warnings.filterwarnings("error", "Parsed a serial number", CryptographyDeprecationWarning)
+_UNREADABLE: Final = (ValueError, CryptographyDeprecationWarning)
 _MALFORMED: Final = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 """What is raised of a certificate whose extensions cannot be read."""
 
 CLOCK_SKEW: Final = timedelta(hours=1)
 """Two organisations' clocks may differ; an hour also covers a clock set without summer time."""
-
-T = TypeVar("T")
-
-_TICK_NS: Final = 2_000_000_000
-"""Nanoseconds between two times that a file can have, at the most: FAT has two seconds."""
 
 LONGEST_CERTIFICATE: Final = 1 << 14
 """Bytes: an RSA key of 8,192 bits, its authority's signature and a page of names are 4 KiB."""
@@ -87,51 +88,6 @@ class Credentials:
         return f"Credentials({fingerprint(self.leaf)})"
 
 
-Stamp: TypeAlias = tuple[tuple[int, int, int, int] | None, ...]
-"""Of some files, what changes when one of them does: times, size and place on the disk."""
-
-
-def stamp_of(*paths: Path | None) -> Stamp:
-    """Returns the stamp of files; of one that is not there None, and reading it will say why."""
-    return tuple(_stamp(path) for path in paths if path is not None)
-
-
-def _stamp(path: Path) -> tuple[int, int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    # Programs can set the first back, but not the second.
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
-
-
-def _remembered(
-    known: dict[tuple[Path, ...], tuple[Stamp, T]], files: tuple[Path, ...], read: Callable[[], T]
-) -> T:
-    """What files hold, read again when they have changed.
-
-    What was changed just now, or was not there, is not remembered: it may have the same stamp
-    later, and hold something else.
-    """
-    stamp = stamp_of(*files)
-    settled = time.time_ns() - _TICK_NS
-    if any(each is None or max(each[:2]) > settled for each in stamp):
-        return read()
-    before = known.get(files)
-    if before is not None and before[0] == stamp:
-        return before[1]
-    found = read()
-    if len(known) >= KNOWN:
-        known.clear()
-    known[files] = stamp, found
-    return found
-
-
-_CERTIFICATES: Final[dict[tuple[Path, ...], tuple[Stamp, tuple[x509.Certificate, ...]]]] = {}
-_CREDENTIALS: Final[dict[tuple[Path, ...], tuple[Stamp, Credentials]]] = {}
-"""What files held, one entry for each; of a node's own the key as well."""
-
-
 def read_credentials(files: Identity) -> Credentials:
     """Reads a node's certificate and key and checks that they can be used now.
 
@@ -140,10 +96,10 @@ def read_credentials(files: Identity) -> Credentials:
             TLS does not accept, or the certificate is not valid today. Names the file.
     """
     try:
-        credentials = _remembered(_CREDENTIALS, files, lambda: _read_credentials(files))
+        credentials = _CREDENTIALS.get(*files)
     except _PairMismatch:
         time.sleep(_RENEWAL_GAP_SECONDS)
-        credentials = _remembered(_CREDENTIALS, files, lambda: _read_credentials(files))
+        credentials = _CREDENTIALS.get(*files)
     if why := why_not_now(credentials.leaf):
         raise CertificateError(f"{files.certificate} {why}: renew it, or set this machine's clock")
     return credentials
@@ -155,7 +111,7 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     Raises:
         CertificateError: the file cannot be read or holds no certificate.
     """
-    return _remembered(_CERTIFICATES, (path,), lambda: _parse(_read(path), path))
+    return _CERTIFICATES.get(path)
 
 
 @lru_cache(maxsize=KNOWN)
@@ -163,7 +119,7 @@ def read_der(data: bytes) -> x509.Certificate | None:
     """Reads a certificate in DER that somebody else has given; None if it is none."""
     try:
         return x509.load_der_x509_certificate(data)
-    except (ValueError, x509.InvalidVersion):
+    except (*_UNREADABLE, x509.InvalidVersion):
         return None
 
 
@@ -177,6 +133,7 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
 
 
+@lru_cache(maxsize=KNOWN)
 def is_authority(certificate: x509.Certificate) -> bool:
     """Whether the certificate may sign others (RFC 5280, 4.2.1.9 and 4.2.1.3)."""
     try:
@@ -211,7 +168,8 @@ class _PairMismatch(CertificateError):
     """The key is not the certificate's; perhaps a renewal is under way."""
 
 
-def _read_credentials(files: Identity) -> Credentials:
+def _read_credentials(certificate: Path, key_file: Path) -> Credentials:
+    files = Identity(certificate, key_file)
     chain_pem, key_pem = _read(files.certificate), _read(files.key)
     leaf = _parse(chain_pem, files.certificate)[0]
     try:
@@ -240,7 +198,7 @@ def _public_bytes(of: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | x509.Cert
 def _parse(pem: bytes, path: Path) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise CertificateError(f"{path} holds no PEM certificate that can be read") from error
 
 
@@ -249,3 +207,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CertificateError(f"{path} cannot be read: {error.strerror}") from error
+
+
+_CERTIFICATES: Final = Kept(lambda path: _parse(_read(path), path), in_place=True)
+_CREDENTIALS: Final = Kept(_read_credentials, in_place=True)
+"""Of a node's own, the key as well."""

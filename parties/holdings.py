@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from parties.credentials import (
-    Credentials,
-    Identity,
-    Stamp,
-    read_credentials,
-    stamp_of,
-    why_not_now,
-)
+from parties.credentials import Credentials, Identity, read_credentials
 from parties.errors import LocalFault
 from parties.settings import PeerSettings, Settings
 from parties.tables import Held, Manifest, Signed, sign, wrapping
@@ -29,7 +22,7 @@ class Holdings:
         self._settings = settings
         self._lock = threading.Lock()
         self._keys: dict[tuple[str, str, str], _core.VoprfKey] = {}
-        self._credentials: tuple[Stamp, Credentials] | None = None
+        self._credentials: Credentials | None = None
         self._signed: dict[tuple[str, str], Signed] = {}
 
     def key(self, peer: PeerSettings, manifest: Manifest) -> _core.VoprfKey:
@@ -72,11 +65,10 @@ class Holdings:
             return known
 
     def _own_credentials(self) -> Credentials:
-        """Those of this node, read again when their files have changed or their time is over."""
+        """Those of this node; when they are others, all is signed again."""
         own = Identity(self._settings.node.certificate, self._settings.node.key)
-        stamp = stamp_of(*own)
-        known = self._credentials
-        if known is None or known[0] != stamp or why_not_now(known[1].leaf):
+        credentials = read_credentials(own)
+        if credentials != self._credentials:
             self._signed.clear()
-            self._credentials = known = stamp, read_credentials(own)
-        return known[1]
+            self._credentials = credentials
+        return credentials

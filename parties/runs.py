@@ -114,9 +114,9 @@ def may_ask(books: Books, peer: PeerSettings, job: Job, clearance: Clearance, ou
         return
     with store.reading() as connection:
         _must_be_apart(connection, peer, job, clearance, ours)
-        at = store.now(connection)
+        at, swept = store.now(connection), sweeps.Sweeps(books.settings, peer)
         for spec, blocks in zip(job.sets, ours.blocks, strict=False):
-            sweeps.Sweeps(books.settings, peer).look(connection, spec.name, blocks, at)
+            swept.look(connection, spec.name, blocks, at)
 
 
 @contextmanager
@@ -229,9 +229,10 @@ class Run:
             _must_be_apart(connection, peer, job, self._clearance, own)
             for name, digest in zip(self._names, own.digests, strict=False):
                 differences.keep(connection, peer.partner, name, digest, at)
-            for name, blocks in zip(self._names, own.blocks, strict=False):
-                if blocks:
-                    sweeps.Sweeps(self._settings, peer).keep(connection, name, blocks, at)
+            if any(own.blocks):
+                swept = sweeps.Sweeps(self._settings, peer)
+                for name, blocks in zip(self._names, own.blocks, strict=False):
+                    swept.keep(connection, name, blocks, at)
             if job.they_learn:
                 for name, commitment in zip(self._names, other_side.inputs, strict=True):
                     partner_inputs.count(

@@ -19,8 +19,9 @@ from parties.channel.line import Carried, Line
 from parties.channel.options import EXCHANGE, HAND_CLUE, METHOD, TAKEN, client_options
 from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import explain, learn_leaf
-from parties.credentials import Identity, Stamp, read_credentials, stamp_of
+from parties.credentials import Identity, read_credentials
 from parties.errors import CertificateError, PartyError, PeerLost, PeerUnreachable, SettingsError
+from parties.kept import Stamp, stamp_of
 from parties.logs import Log
 from parties.settings import PeerSettings
 from psi.dialogue import Dialogue

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from parties.channel.pinning import Pin, read_pin
 from parties.channel.probe import learn_leaf
-from parties.credentials import Credentials, Identity, Stamp, read_credentials, stamp_of
+from parties.credentials import Credentials, Identity, read_credentials
 from parties.errors import PartyError
+from parties.kept import Stamp, stamp_of
 from parties.logs import Log
 from parties.settings import PeerSettings
 from psi.lazily import NamedTuple

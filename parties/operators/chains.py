@@ -30,6 +30,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from parties import credentials
 from parties.credentials import KNOWN, is_authority
 
 MOST_INTERMEDIATES: Final = 3
@@ -64,10 +65,9 @@ def read_der(data: bytes) -> x509.Certificate | None:
 
     A person signs a ticket for two stages, and the certificate comes with each signature.
     """
-    try:
-        certificate = x509.load_der_x509_certificate(data)
-        # Both are parsed when they are first asked for.
-        _ = certificate.extensions, certificate.public_key()
+    certificate = credentials.read_der(data)
+    try:  # both are parsed when they are first asked for
+        _ = certificate and (certificate.extensions, certificate.public_key())
     except BROKEN:
         return None
     return certificate

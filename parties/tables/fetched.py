@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from parties.errors import LocalFault, TableRefused
+from parties.kept import Kept
 from parties.settings import PeerSettings, TableSettings
 from parties.tables.files import alone, remove_others
-from parties.tables.kept import Kept
 from parties.tables.manifest import Manifest, ShardFile, Signed, verify
 from parties.whole_files import for_the_owner, read_whole, write_whole
 from psi import Elements

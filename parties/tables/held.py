@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from parties.errors import LocalFault, TableRefused
+from parties.kept import Kept
 from parties.settings import PeerSettings, TableSettings
 from parties.tables.files import Journal, alone, remove_others
-from parties.tables.kept import Kept
 from parties.tables.manifest import Manifest, ShardFile
 from parties.tables.sealing import Wrapping, read_key, write_key
 from parties.whole_files import read_whole, write_whole

@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from parties.credentials import Stamp, stamp_of
 from parties.errors import LocalFault
+from parties.kept import Stamp, stamp_of
 from parties.operators import Party
 from parties.settings import Settings
 from parties.tickets.trust import Side, own_side

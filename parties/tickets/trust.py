@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from parties.credentials import KNOWN, Stamp, is_authority, read_certificates, stamp_of
+from parties.credentials import is_authority, read_certificates
 from parties.errors import CertificateError, SettingsError, TicketRefused
 from parties.operators import Operator, Party, read_operator
 from parties.operators.chains import BROKEN
@@ -67,7 +66,7 @@ def own_side(settings: Settings) -> Side:
             f"{settings.path}: [operators] lacks authority, which issues the certificates of those "
             "who sign tickets"
         )
-    return Side(settings.node.name, _read(path, stamp_of(path)))
+    return Side(settings.node.name, _read(path))
 
 
 def own_signer(
@@ -114,7 +113,7 @@ def authorities_of(settings: Settings, peer: PeerSettings) -> tuple[x509.Certifi
             f"{settings.path}: [peers.{peer.name}] lacks operators, the authority of those who "
             "sign its tickets; it must be named where the peer is not pinned by ca"
         )
-    return _read(path, stamp_of(path))
+    return _read(path)
 
 
 def peer_of(settings: Settings, ticket: Ticket) -> PeerSettings:
@@ -134,8 +133,7 @@ def peer_of(settings: Settings, ticket: Ticket) -> PeerSettings:
     )
 
 
-@lru_cache(maxsize=KNOWN)
-def _read(path: Path, _: Stamp) -> tuple[x509.Certificate, ...]:
+def _read(path: Path) -> tuple[x509.Certificate, ...]:
     authorities = read_certificates(path)
     for authority in authorities:
         try:

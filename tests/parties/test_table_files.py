@@ -19,10 +19,10 @@ from parties.errors import (
     SettingsError,
     TableRefused,
 )
+from parties.kept import Kept
 from parties.tables import Manifest, ShardFile, Signed
 from parties.tables.building import SHARD, SMALLEST, capacity_for, shards_for
 from parties.tables.files import Journal
-from parties.tables.kept import Kept
 from parties.tables.manifest import Files, root
 from parties.tables.sealing import Passphrase, WrappingKey, read_key, wrapping, write_key
 from parties.whole_files import write_whole
