@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from parties import canonical
+from parties import audit, canonical
 from parties.books import Books
 from parties.clues import clue as clues
 from parties.clues import deciding, ledger, merging, outbox
@@ -22,10 +22,12 @@ from parties.clues.sealed import seal
 from parties.credentials import Identity, read_credentials
 from parties.errors import ClueRefused
 from parties.founding import FILE, found, introduce
+from parties.limits import Limits
 from parties.packs_allowed import allow
 from parties.settings import Settings, StoreSettings
 from parties.settings_file import load
-from parties.store import Connection
+from parties.store import Connection, Store
+from parties.store.clock import machine_time
 
 TICKET = "00112233445566778899aabbccddeeff"
 PACK = "0a" * 32
@@ -216,9 +218,16 @@ class Desks(NamedTuple):
         return codes
 
 
-def books_of(settings: Settings) -> Books:
-    """A node's books, in which stands that it has matched under `TICKET` with each peer."""
+def books_of(settings: Settings, now: Callable[[], datetime] = machine_time) -> Books:
+    """A node's books, in which stands that it has matched under `TICKET` with each peer.
+
+    The store has its clock from the first line on, as it tells no time below one that it has told.
+    """
     books = Books(settings)
+    store = Store(settings.store.url, machine_time=now)
+    with store.writing() as connection:
+        audit.begin(connection, settings.node.name)
+    books._limits = Limits(store)
     with books.writing() as (connection, _):
         for peer in settings.peers:
             allow(connection, peer.name, TICKET, [PACK])

@@ -36,16 +36,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from parties import audit
 from parties.audit.reading import StoredLog
 from parties.audit.verifying import verify
 from parties.clues import counting, reporting
 from parties.clues.counting import Counts
 from parties.clues.erasing import erase
 from parties.errors import ClueRefused
-from parties.limits import Limits
 from parties.settings import StoreSettings
-from parties.store import Store
 
 LATER = {
     "draft": {"reviewed", "dropped"},
@@ -89,12 +86,7 @@ class Ledgers(RuleBasedStateMachine):
             path.parent.mkdir()
             store = StoreSettings(type(self).url_of(self.folder, name))
             changed = each._replace(path=path, store=store)
-            books = books_of(changed)
-            opened = Store(store.url, machine_time=lambda: self.now)
-            with opened.writing() as connection:
-                audit.begin(connection, name)
-            books._limits = Limits(opened)
-            desks.append(Desk(changed, books))
+            desks.append(Desk(changed, books_of(changed, lambda: self.now)))
         self.desks = Desks(*desks)
         self.refusals: Counter[str] = Counter()
         for desk, number in ((self.desks.insurer, 1), (self.desks.rival, 1), (desks[0], 2)):
@@ -456,12 +448,8 @@ def filled(folder: Path) -> Desk:
         path = folder / name / "greenlane.toml"
         path.parent.mkdir()
         store = StoreSettings(f"sqlite:///{folder / name / 'state.db'}")
-        books = books_of(each._replace(store=store))
-        opened = Store(store.url, machine_time=lambda: START)
-        with opened.writing() as connection:
-            audit.begin(connection, name)
-        books._limits = Limits(opened)
-        desks.append(Desk(each._replace(path=path, store=store), books))
+        changed = each._replace(path=path, store=store)
+        desks.append(Desk(changed, books_of(changed, lambda: START)))
     three = Desks(*desks)
     ours = three.insurer.transferred(lead(1), lead(2), lead(3))
     (other,) = three.insurer.transferred(lead(4), pack="accident")
