@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -256,13 +256,16 @@ def test_a_second_authority_that_is_valid_still_counts(people: People) -> None:
 def test_an_operators_certificate_is_refused_as_a_nodes(
     people: People, tmp_path: Path, loopback: Any
 ) -> None:
-    person = people.signers["police", "approver"]
+    now = datetime.now(UTC)  # nodes look at the machine's time
+    valid: dict[str, Any] = {"begin": now - DAY, "end": now + DAY}
+    authority = Authority.new("police-authority", **valid)
+    person = people.person("police", "approver", "0004", by=authority, **valid)
     files = Identity(tmp_path / "operator.pem", tmp_path / "operator.key")
     files.certificate.write_bytes(person.chain[0].public_bytes(Encoding.PEM))
     files.key.write_bytes(
         person.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
-    (tmp_path / "ca.pem").write_bytes(people.police.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "ca.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
     with pytest.raises(CertificateError, match="neither an ECDSA nor an RSA key"):
         read_credentials(files)
     with pytest.raises(CertificateError, match="does not carry the name"):
